@@ -1,0 +1,1 @@
+"""Online-learning prediction-filter codec simulator on a standard HEVC host."""
