@@ -1,0 +1,1 @@
+"""CABAC: contexts, arithmetic coding engine, exact bit counts."""
