@@ -1,0 +1,1 @@
+"""Measuring: rate-distortion curves and their comparison."""

@@ -1,0 +1,19 @@
+"""Where the files that ship with codecsim are: the bundled clips and the trained weights."""
+
+import json
+import pathlib
+
+_PACKAGE = pathlib.Path(__file__).parent
+
+
+def resource_folder(name: str) -> pathlib.Path:
+    """Folder `name` ('data' or 'models'): inside the installed package, or beside it in a checkout."""
+    installed = _PACKAGE / name
+    return installed if installed.is_dir() else _PACKAGE.parent / name
+
+
+def bundled_clip() -> pathlib.Path:
+    """Path of the clip that the demo and the tests use; `data/manifest.json` describes it."""
+    folder = resource_folder("data")
+    entry = json.loads((folder / "manifest.json").read_text())[0]
+    return folder / entry["file"]
