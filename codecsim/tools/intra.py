@@ -3,8 +3,8 @@
 Layout of `refs`, int32 of shape REFS_SHAPE (allocated once by the caller, reused for every block), for a block of n
 samples a side:
 
-- row 0, entries 0..4n: the neighbouring samples as they stand, in one line from the bottom-left end around the corner to
-  the top-right end: p[-1][y] is entry 2n-1-y (y = -1..2n-1), p[x][-1] is entry 2n+1+x (x = -1..2n-1);
+- row 0, entries 0..4n: the neighbouring samples as they stand, in one line from the bottom-left end around the corner
+  to the top-right end: p[-1][y] is entry 2n-1-y (y = -1..2n-1), p[x][-1] is entry 2n+1+x (x = -1..2n-1);
 - row 1: the same line smoothed;
 - rows 2..34: scratch of `predict_mode`.
 
@@ -150,7 +150,7 @@ def predict_mode(refs, log2, mode, c_idx, bit_depth, dst, dy, dx):
         _predict_planar(refs, row, log2, dst, dy, dx)
     elif mode == DC:
         _predict_dc(refs, log2, c_idx == 0 and log2 < 5, dst, dy, dx)
-    elif mode == HORIZONTAL or mode == VERTICAL:
+    elif mode in (HORIZONTAL, VERTICAL):
         limit = (1 << bit_depth) - 1 if c_idx == 0 and log2 < 5 else 0
         _predict_pure(refs, log2, mode == VERTICAL, limit, dst, dy, dx)
     else:
