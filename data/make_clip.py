@@ -49,7 +49,9 @@ def main():
     height, width = pictures[0][0].shape
     digest = hashlib.sha256()
     with av.open(str(FOLDER / NAME), "w", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("ffv1", rate=RATE, options={"level": "3", "context": "1", "coder": "1", "g": "60"})
+        stream = container.add_stream(
+            "ffv1", rate=RATE, options={"level": "3", "context": "1", "coder": "1", "g": "60"}
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for planes in pictures:
             stacked = np.concatenate([plane.reshape(-1, width) for plane in planes])

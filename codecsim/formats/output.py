@@ -1,0 +1,100 @@
+"""Output files that appear under their name only when they are complete."""
+
+import contextlib
+import os
+import pathlib
+import secrets
+import stat
+import sys
+
+from codecsim.errors import FormatError
+
+STANDARD_STREAM = "-"
+
+
+class OutputFile:
+    """A binary file that is written from its start to its end; what goes wrong is a `FormatError` with its name."""
+
+    def __init__(self, file, name: str):
+        self._file = file
+        self._name = name
+        self.bytes_written = 0
+
+    def write(self, data: bytes) -> None:
+        with output_errors(self._name):
+            self._file.write(data)
+        self.bytes_written += len(data)
+
+    def flush(self) -> None:
+        with output_errors(self._name):
+            self._file.flush()
+
+
+@contextlib.contextmanager
+def output_errors(name: str):
+    """Name the file when the file system refuses; a closed pipe keeps its own exception."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise FormatError(f"{name}: cannot be written ({error.strerror or error})") from error
+
+
+@contextlib.contextmanager
+def atomic_output(path: str | os.PathLike):
+    """Open a binary file for writing: write beside it and rename at the end.
+
+    `-` is standard output. A device or a pipe is written directly. When the body raises, nothing is left.
+
+    Yields
+    ------
+    OutputFile
+
+    Raises
+    ------
+    FormatError : the file cannot be created or written, at any time
+    """
+    path = os.fspath(path)
+    if path == STANDARD_STREAM:
+        file = OutputFile(sys.stdout.buffer, "standard output")
+        yield file
+        file.flush()
+        return
+    with output_errors(path):
+        target, mode = _checked_target(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        with output_errors(path):
+            device = open(target, "wb")  # noqa: SIM115 - closed below
+        with device:
+            file = OutputFile(device, path)
+            yield file
+            file.flush()
+        return
+    beside = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.part")
+    try:
+        with output_errors(path):
+            partial = open(beside, "xb")  # noqa: SIM115 - closed below
+        with partial:
+            file = OutputFile(partial, path)
+            yield file
+            file.flush()
+        with output_errors(path):
+            if mode is not None:
+                os.chmod(beside, stat.S_IMODE(mode))
+            os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _checked_target(path: str) -> tuple[pathlib.Path, int | None]:
+    """The file behind `path` and its mode, None where there is no file yet."""
+    target = pathlib.Path(path).resolve()
+    mode = target.stat().st_mode if target.exists() else None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise FormatError(f"{path}: is a folder, expected the name of a file")
+    if mode is not None and not os.access(target, os.W_OK):
+        raise FormatError(f"{path}: exists and must not be written")
+    if not target.parent.is_dir():
+        raise FormatError(f"{path}: cannot be written, there is no folder {target.parent}")
+    return target, mode
