@@ -1,0 +1,134 @@
+"""Normative. Parameter sets as a stream activates them, and one place to import all headers from."""
+
+import dataclasses
+
+from codecsim.errors import BitstreamError
+from codecsim.syntax import nal as nal_units
+from codecsim.syntax.bits import BitReader, BitWriter
+from codecsim.syntax.headers_picture import Pps, code_pps
+from codecsim.syntax.headers_sequence import (
+    PROFILE_LEARNED,
+    PROFILE_MAIN,
+    LearnedTools,
+    ReferencePictureSet,
+    Sps,
+    Vps,
+    Vui,
+    choose_level,
+    code_sps,
+    code_vps,
+)
+from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P, SliceHeader, code_slice_header, num_lists
+
+__all__ = [
+    "PROFILE_LEARNED",
+    "PROFILE_MAIN",
+    "SLICE_B",
+    "SLICE_I",
+    "SLICE_P",
+    "LearnedTools",
+    "ParameterSets",
+    "Pps",
+    "ReferencePictureSet",
+    "SliceHeader",
+    "Sps",
+    "Vps",
+    "Vui",
+    "choose_level",
+    "code_pps",
+    "code_slice_header",
+    "code_sps",
+    "code_vps",
+    "make_vps",
+    "num_lists",
+    "read_slice_header",
+    "write_parameter_sets",
+]
+
+
+class ParameterSets:
+    """The parameter sets received so far, by number; a later one replaces an earlier one.
+
+    Attributes
+    ----------
+    vps, sps, pps : dict of int to Vps, Sps, Pps
+    """
+
+    def __init__(self, vps=(), sps=(), pps=()):
+        self.vps = {v.vps_id: v for v in vps}
+        self.sps = {s.sps_id: s for s in sps}
+        self.pps = {p.pps_id: p for p in pps}
+
+    def receive(self, nal, trace=None):
+        """Read a parameter set from a NalUnit of type VPS, SPS or PPS and keep it; returns it.
+
+        Raises
+        ------
+        BitstreamError : broken, or something that is not supported
+        """
+        coder = BitReader(nal.rbsp, nal.byte + 2, trace)
+        if nal.type == nal_units.VPS:
+            vps = code_vps(coder)
+            self.vps[vps.vps_id] = vps
+            return vps
+        if nal.type == nal_units.SPS:
+            sps = code_sps(coder)
+            self.sps[sps.sps_id] = sps
+            return sps
+        if nal.type == nal_units.PPS:
+            pps = code_pps(coder)
+            self.pps[pps.pps_id] = pps
+            return pps
+        raise BitstreamError(f"NAL unit type {nal.type} is no parameter set", "nal_unit_type", nal.byte)
+
+    def find(self, coder, pps_id):
+        """(Pps, Sps) that a slice names; `coder` reports what is missing."""
+        pps = self.pps.get(pps_id)
+        if pps is None:
+            coder.fail(f"picture parameter set {pps_id} has not been sent", "slice_pic_parameter_set_id")
+        sps = self.sps.get(pps.sps_id)
+        if sps is None:
+            coder.fail(f"sequence parameter set {pps.sps_id} has not been sent", "pps_seq_parameter_set_id")
+        return pps, sps
+
+
+def read_slice_header(nal, parameter_sets, trace=None):
+    """Header of a slice's NalUnit.
+
+    Returns
+    -------
+    (SliceHeader, int) : the header, and where in `nal.rbsp` the slice data begin, bytes
+    """
+    coder = BitReader(nal.rbsp, nal.byte + 2, trace)
+    header = code_slice_header(coder, nal.type, parameter_sets)
+    return header, coder.byte_position
+
+
+def _rbsp(code, value):
+    coder = BitWriter()
+    if code(coder, value) != value:
+        raise ValueError(f"{value} says something that the syntax cannot carry")
+    return coder.to_bytes()
+
+
+def write_parameter_sets(vps, sps, pps):
+    """Bytes of the three NAL units that precede an IDR picture.
+
+    Raises
+    ------
+    ValueError : a value is out of range
+    """
+    return b"".join(
+        nal_units.write_nal_unit(nal_type, _rbsp(code, value), long_start=True)
+        for nal_type, code, value in (
+            (nal_units.VPS, code_vps, vps),
+            (nal_units.SPS, code_sps, sps),
+            (nal_units.PPS, code_pps, pps),
+        )
+    )
+
+
+def make_vps(sps):
+    """The video parameter set that goes with a sequence parameter set."""
+    fields = [field.name for field in dataclasses.fields(Vps)]
+    return Vps(**{name: getattr(sps, name) for name in fields})
