@@ -1,0 +1,123 @@
+"""Comparing result files of `encode --json` and `decode --json`: BD-rate per clip and plane, and time ratios."""
+
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Iterable
+
+from codecsim.errors import FormatError
+from codecsim.experiments.bdrate import bd_rate
+
+PLANES = ("y", "u", "v")
+NEEDED = ("width", "height", "frames", "bits", "seconds")
+NEEDED_OF_ENCODER = ("psnr_y", "psnr_u", "psnr_v")
+
+
+@dataclasses.dataclass(frozen=True)
+class ClipComparison:
+    """One clip (or, with `clip` = 'mean', the mean over all of them)."""
+
+    clip: str
+    bd_rate: dict[str, float | None]  # percent, per plane
+    encoder_time: float | None  # test / anchor, geometric mean over the points in order of rate
+    decoder_time: float | None  # None: no results of the decoder were given for all the points
+    warnings: tuple[str, ...]
+
+
+def read_result(path: str | pathlib.Path) -> dict:
+    """A result as the `--json` option prints it.
+
+    Raises
+    ------
+    FormatError : unreadable, not JSON, or no such result
+    """
+    try:
+        result = json.loads(pathlib.Path(path).read_text())
+    except (OSError, ValueError) as error:
+        raise FormatError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(result, dict):
+        raise FormatError(f"{path}: holds no result, expected the object that --json prints")
+    needed = NEEDED if "decoder" in result else NEEDED + NEEDED_OF_ENCODER
+    missing = [name for name in needed if not isinstance(result.get(name), (int, float))]
+    if missing:
+        raise FormatError(f"{path}: is no result of --json, it has no number '{missing[0]}'")
+    return result
+
+
+def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison]:
+    """Compare two sets of results, clip by clip.
+
+    Results of one clip (same input, size and number of pictures) form a curve. A result of the decoder is matched to
+    the encoder's by size, pictures and bits. Clips that only one side has are left out with a warning.
+
+    Returns
+    -------
+    One comparison per clip in the anchor's order, then their mean when there are several.
+
+    Raises
+    ------
+    FormatError : no clip is on both sides
+    """
+    curves = [_curves(results) for results in (anchor, test)]
+    shared = [clip for clip in curves[0] if clip in curves[1]]
+    if not shared:
+        raise FormatError("anchor and test have no clip in common (same input, size and number of pictures)")
+    rows = [_compare_clip(clip, curves[0][clip], curves[1][clip]) for clip in shared]
+    alone = sorted({clip[0] for curve in curves for clip in curve if clip not in shared})
+    if alone:
+        rows[0] = dataclasses.replace(rows[0], warnings=(*rows[0].warnings, f"only on one side: {', '.join(alone)}"))
+    return rows if len(rows) == 1 else [*rows, _mean(rows)]
+
+
+def _curves(results: Iterable[dict]) -> dict[tuple, list[dict]]:
+    """Results of the encoder by clip, in order of rate, each with `decoder_seconds` where known."""
+    results = list(results)
+    decoder_seconds = {_stream_key(result): result["seconds"] for result in results if "decoder" in result}
+    curves = {}
+    for result in results:
+        if "decoder" not in result:
+            key = (str(result.get("input", "clip")), result["width"], result["height"], result["frames"])
+            point = result | {"decoder_seconds": decoder_seconds.get(_stream_key(result))}
+            curves.setdefault(key, []).append(point)
+    return {key: sorted(curve, key=lambda point: point["bits"]) for key, curve in curves.items()}
+
+
+def _stream_key(result: dict) -> tuple:
+    return tuple(result[name] for name in ("width", "height", "frames", "bits"))
+
+
+def _compare_clip(clip: tuple, anchor: list[dict], test: list[dict]) -> ClipComparison:
+    percents, warnings = {}, []
+    for plane in PLANES:
+        result = bd_rate(*([(point["bits"], point[f"psnr_{plane}"]) for point in curve] for curve in (anchor, test)))
+        percents[plane] = result.percent
+        warnings += [f"{plane.upper()}: {text}" for text in result.warnings]
+    return ClipComparison(
+        clip[0],
+        percents,
+        _time_ratio(anchor, test, "seconds"),
+        _time_ratio(anchor, test, "decoder_seconds"),
+        tuple(warnings),
+    )
+
+
+def _time_ratio(anchor: list[dict], test: list[dict], name: str) -> float | None:
+    if len(anchor) != len(test) or any(not point[name] for point in anchor + test):
+        return None
+    return _geometric_mean([second[name] / first[name] for first, second in zip(anchor, test, strict=True)])
+
+
+def _geometric_mean(values: list[float]) -> float:
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def _mean(rows: list[ClipComparison]) -> ClipComparison:
+    percents = {plane: [row.bd_rate[plane] for row in rows] for plane in PLANES}
+    ratios = [[row.encoder_time for row in rows], [row.decoder_time for row in rows]]
+    return ClipComparison(
+        "mean",
+        {plane: None if None in values else sum(values) / len(values) for plane, values in percents.items()},
+        *(None if None in values else _geometric_mean(values) for values in ratios),
+        (),
+    )
