@@ -1,0 +1,117 @@
+"""Normative.  When to train, on what, and when to start again.  Integers only."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.learned.params import THRESHOLD_QP, Control, Reset
+
+
+class TrainingStep(NamedTuple):
+    """One tile to train on: index into the replay pictures, and the tile's corner."""
+
+    picture: int
+    y0: int
+    x0: int
+
+
+def threshold_of_qp(params, qp):
+    """Threshold at `qp`, linear between the signalled ones, constant outside them, rounded down."""
+    values = params.threshold_q8
+    if qp <= THRESHOLD_QP[0]:
+        return values[0]
+    for i in range(len(THRESHOLD_QP) - 1):
+        low, high = THRESHOLD_QP[i], THRESHOLD_QP[i + 1]
+        if qp <= high:
+            return values[i] + (values[i + 1] - values[i]) * (qp - low) // (high - low)
+    return values[-1]
+
+
+def observe_loss(params, state, online, initial):
+    """Take in a picture's absolute errors; reset the state where `Reset.AUTO` asks for it.
+
+    Parameters
+    ----------
+    params : LearnParams
+    state : LearnerState, mutated
+    online, initial : int, sums of absolute errors with the present and with the initial weights
+
+    Returns
+    -------
+    bool : whether the state was reset
+    """
+    state.waiting_loss += online
+    if params.reset_memory_log2:
+        state.online_loss -= state.online_loss >> params.reset_memory_log2
+        state.initial_loss -= state.initial_loss >> params.reset_memory_log2
+    state.online_loss += online
+    state.initial_loss += initial
+    worse = state.online_loss * 256 > state.initial_loss * (256 + params.reset_margin_q8)
+    if params.reset == Reset.AUTO and worse:
+        waiting = state.waiting_loss
+        state.reset()
+        state.waiting_loss = waiting
+        return True
+    return False
+
+
+def should_train(params, state, qp, n_samples, bit_depth):
+    """Whether to train after this picture.
+
+    n_samples : int, luma samples of a picture: the mean of errors is over all of them
+    """
+    if params.control == Control.THRESHOLD:
+        return state.waiting_loss * 256 > (threshold_of_qp(params, qp) * n_samples) << (bit_depth - 8)
+    return params.control == Control.ALWAYS
+
+
+def hot_tiles(params, coded):
+    """Corners of the grid tiles with enough coded samples, in raster order.
+
+    coded : (h // 4, w // 4) uint8, not zero where the residual is coded
+    """
+    units = (1 << params.tile_log2) // 4
+    h, w = coded.shape
+    rows, columns = -(-h // units), -(-w // units)
+    found = []
+    for i in range(rows):
+        for j in range(columns):
+            tile = coded[i * units : (i + 1) * units, j * units : (j + 1) * units]
+            count = int(np.count_nonzero(tile))
+            if count and count * 256 >= params.hot_share_q8 * tile.size:
+                found.append((4 * units * i, 4 * units * j))
+    return tuple(found)
+
+
+def plan_training(params, state, grid):
+    """Tiles to train on after this picture, in order.
+
+    The tiles of all replay pictures are shuffled, again for each pass; together they are visited as often as the epochs
+    ask of one picture's tiles.  Each is moved a little, within the grid.
+
+    Parameters
+    ----------
+    params : LearnParams
+    state : LearnerState; its generator advances
+    grid : (height, width) of the grid of tiles in samples
+
+    Returns
+    -------
+    list of TrainingStep
+    """
+    tiles = [(i, *corner) for i, sample in enumerate(state.replay) for corner in sample.tiles]
+    if not tiles or not params.epochs_q2:
+        return []
+    count = max(1, params.epochs_q2 * len(tiles) // (4 * len(state.replay)))
+    size, bag, steps = 1 << params.tile_log2, [], []
+    while len(steps) < count:
+        if not bag:
+            bag = tiles.copy()
+            for i in range(len(bag) - 1, 0, -1):
+                j = state.draw(i + 1)
+                bag[i], bag[j] = bag[j], bag[i]
+        picture, y0, x0 = bag.pop()
+        y0 += state.draw(2 * params.jitter + 1) - params.jitter
+        x0 += state.draw(2 * params.jitter + 1) - params.jitter
+        steps.append(TrainingStep(picture, min(max(y0, 0), grid[0] - size), min(max(x0, 0), grid[1] - size)))
+    return steps

@@ -1,0 +1,130 @@
+"""Normative.  Input planes of the prediction filter, and the errors that it learns from."""
+
+import numpy as np
+
+from codecsim.jit import kernel
+from codecsim.learned.spec import ACT_CLIP
+from codecsim.learned.update import MASKED
+
+# Integer Gaussian of standard deviation 2; the taps of both directions sum to 64.
+BLUR = (14, 11, 8, 4, 2)
+QP_MIDDLE = 32
+
+
+@kernel
+def fill_prediction(pred, margin, bit_depth, planes):
+    """planes[0] = (pred - mid-grey), 8 per 8-bit sample."""
+    middle = np.int32(1 << (bit_depth - 1))
+    for y in range(pred.shape[0]):
+        for x in range(pred.shape[1]):
+            planes[0, y + margin, x + margin] = ((np.int32(pred[y, x]) - middle) << 11) >> bit_depth
+
+
+@kernel
+def fill_high_pass(pred, margin, bit_depth, rows, planes, plane):
+    """planes[plane] = pred - blurred pred, 64 per 8-bit sample, rounded, clipped.
+
+    rows : (h, w) int32 scratch; sums stay below 2**12 * 2**12
+    """
+    h, w = pred.shape
+    t0, t1, t2, t3, t4 = BLUR
+    for y in range(h):
+        for x in range(w):
+            if 4 <= x < w - 4:
+                continue
+            total = t0 * np.int32(pred[y, x])
+            for k, tap in enumerate((t1, t2, t3, t4)):
+                left, right = max(x - k - 1, 0), min(x + k + 1, w - 1)
+                total += tap * (np.int32(pred[y, left]) + np.int32(pred[y, right]))
+            rows[y, x] = total
+        for x in range(4, w - 4):
+            rows[y, x] = (
+                t0 * np.int32(pred[y, x])
+                + t1 * (np.int32(pred[y, x - 1]) + np.int32(pred[y, x + 1]))
+                + t2 * (np.int32(pred[y, x - 2]) + np.int32(pred[y, x + 2]))
+                + t3 * (np.int32(pred[y, x - 3]) + np.int32(pred[y, x + 3]))
+                + t4 * (np.int32(pred[y, x - 4]) + np.int32(pred[y, x + 4]))
+            )
+    shift = bit_depth - 2  # 64 samples of 8 bits are 4096 sums of taps
+    half = np.int32(1 << (shift - 1))
+    for y in range(h):
+        a1, b1, a2, b2 = max(y - 1, 0), min(y + 1, h - 1), max(y - 2, 0), min(y + 2, h - 1)
+        a3, b3, a4, b4 = max(y - 3, 0), min(y + 3, h - 1), max(y - 4, 0), min(y + 4, h - 1)
+        for x in range(w):
+            total = t0 * rows[y, x] + t1 * (rows[a1, x] + rows[b1, x]) + t2 * (rows[a2, x] + rows[b2, x])
+            total += t3 * (rows[a3, x] + rows[b3, x]) + t4 * (rows[a4, x] + rows[b4, x])
+            difference = np.int32((np.int32(pred[y, x]) << 12) - total + half) >> shift
+            planes[plane, y + margin, x + margin] = min(max(difference, -ACT_CLIP), ACT_CLIP)
+
+
+@kernel
+def fill_difference(aux, pred, margin, bit_depth, planes, plane):
+    """planes[plane] = aux - pred, 64 per 8-bit sample, clipped."""
+    scale = np.int32(1 << (14 - bit_depth))
+    for y in range(pred.shape[0]):
+        for x in range(pred.shape[1]):
+            difference = (np.int32(aux[y, x]) - np.int32(pred[y, x])) * scale
+            planes[plane, y + margin, x + margin] = min(max(difference, -ACT_CLIP), ACT_CLIP)
+
+
+@kernel
+def fill_qp(qp, planes, plane):
+    """planes[plane] = 128 per step of QP."""
+    value = np.int16((qp - QP_MIDDLE) * 128)
+    for y in range(planes.shape[1]):
+        for x in range(planes.shape[2]):
+            planes[plane, y, x] = value
+
+
+@kernel
+def extend_plane(planes, plane, margin, h, w):
+    """Repeat the outermost of (h, w) samples over the rest of a plane."""
+    for y in range(margin, margin + h):
+        for x in range(margin):
+            planes[plane, y, x] = planes[plane, y, margin]
+        for x in range(margin + w, planes.shape[2]):
+            planes[plane, y, x] = planes[plane, y, margin + w - 1]
+    for x in range(planes.shape[2]):
+        for y in range(margin):
+            planes[plane, y, x] = planes[plane, margin, x]
+        for y in range(margin + h, planes.shape[1]):
+            planes[plane, y, x] = planes[plane, margin + h - 1, x]
+
+
+@kernel
+def measure_error(pred, filtered, recon, coded, error, sums):
+    """Error of the prediction where it teaches, and the absolute errors of both predictions there.
+
+    Parameters
+    ----------
+    pred, filtered, recon : (h, w) uint16
+    coded : (h // 4, w // 4) uint8
+    error : (>= h, >= w) int16, written: pred - recon where coded, MASKED elsewhere in (h, w)
+    sums : (2,) int64, written: sum of abs(filtered - recon), sum of abs(pred - recon) over coded samples
+    """
+    online, offline = np.int64(0), np.int64(0)
+    for y in range(pred.shape[0]):
+        for x4 in range(coded.shape[1]):
+            if coded[y >> 2, x4]:
+                for x in range(4 * x4, 4 * x4 + 4):
+                    difference = np.int32(pred[y, x]) - np.int32(recon[y, x])
+                    error[y, x] = difference
+                    offline += abs(difference)
+                    online += abs(np.int32(filtered[y, x]) - np.int32(recon[y, x]))
+            else:
+                for x in range(4 * x4, 4 * x4 + 4):
+                    error[y, x] = MASKED
+    sums[0], sums[1] = online, offline
+
+
+@kernel
+def add_output(y, rs, pred, y0, x0, size, shift, largest, filtered):
+    """filtered = clip(pred + output, 0..largest) over a tile.
+
+    y : flat int16 output, rows of `rs`; size : (rows, columns); shift : one sample is 2**shift of the output
+    """
+    half = np.int32(1 << (shift - 1))
+    for i in range(size[0]):
+        for j in range(size[1]):
+            value = np.int32(pred[y0 + i, x0 + j]) + ((np.int32(y[i * rs + j]) + half) >> shift)
+            filtered[y0 + i, x0 + j] = min(max(value, np.int32(0)), largest)

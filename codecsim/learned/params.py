@@ -1,0 +1,190 @@
+"""Normative.  What a stream says about its learner."""
+
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.errors import ConfigError
+from codecsim.learned.spec import NetSpec
+from codecsim.learned.update import ADAM, SGD
+
+
+class Control(IntEnum):
+    """When to train: after each picture; when the accumulated loss passes the QP's threshold; not at all."""
+
+    ALWAYS = 0
+    THRESHOLD = 1
+    NEVER = 2
+
+
+class Reset(IntEnum):
+    """When to return to the initial weights: never; at an IDR; also when learning has made things worse."""
+
+    NEVER = 0
+    IDR = 1
+    AUTO = 2
+
+
+class LossKind(IntEnum):
+    """Huber: absolute error beyond a bound, squared within.  L2: squared, up to 64 8-bit samples."""
+
+    HUBER = 0
+    L2 = 1
+
+
+class Method(IntEnum):
+    """Optimiser."""
+
+    ADAM = ADAM
+    SGD = SGD
+
+
+class Field(NamedTuple):
+    """One signalled integer: `bits` wide, within low..high."""
+
+    name: str
+    bits: int
+    low: int
+    high: int
+
+
+# The order of pack().  A field named "x[i]" is an element of a tuple, "x:float" the bit pattern of a float32.
+FIELDS = (
+    Field("channels", 6, 8, 32),
+    Field("hidden_layers", 3, 1, 4),
+    Field("high_pass", 1, 0, 1),
+    Field("n_aux", 3, 0, 5),
+    Field("qp_plane", 1, 0, 1),
+    Field("tile_log2", 3, 4, 7),
+    Field("epochs_q2", 8, 0, 255),
+    Field("replay", 4, 1, 8),
+    Field("hot_share_q8", 9, 0, 256),
+    Field("jitter", 5, 0, 31),
+    Field("loss", 1, 0, 1),
+    Field("huber_bound_q4", 11, 1, 1023),
+    Field("method", 1, 0, 1),
+    Field("learning_rate:float", 32, 0, 0x7F7FFFFF),
+    Field("beta1:float", 32, 0, 0x7F7FFFFF),
+    Field("beta2:float", 32, 0, 0x7F7FFFFF),
+    Field("epsilon:float", 32, 0, 0x7F7FFFFF),
+    Field("control", 2, 0, 2),
+    Field("threshold_q8[0]", 24, 0, 2**24 - 1),
+    Field("threshold_q8[1]", 24, 0, 2**24 - 1),
+    Field("threshold_q8[2]", 24, 0, 2**24 - 1),
+    Field("threshold_q8[3]", 24, 0, 2**24 - 1),
+    Field("reset", 2, 0, 2),
+    Field("reset_margin_q8", 10, 0, 1023),
+    Field("reset_memory_log2", 4, 0, 15),
+)
+THRESHOLD_QP = (22, 27, 32, 37)
+
+
+@dataclass(frozen=True)
+class LearnParams:
+    """Signalled parameters of a learner: encoder and decoder must hold the same.
+
+    Raises
+    ------
+    ConfigError : at construction, for a value out of range
+    """
+
+    channels: int = 16  # width of hidden layers: 8, 16 or 32; cost grows with the square
+    hidden_layers: int = 2  # 1..4
+    high_pass: bool = True  # input: prediction minus its blur
+    n_aux: int = 0  # further predictions given as inputs, 0..5
+    qp_plane: bool = True  # input: the QP
+    tile_log2: int = 6  # training tile: 16..128 samples square
+    epochs_q2: int = 8  # quarter epochs after each picture, 0..255; cost of training is proportional
+    replay: int = 1  # pictures to draw tiles from, the newest ones, 1..8
+    hot_share_q8: int = 1  # train on tiles with at least this share of coded samples, in 1/256
+    jitter: int = 8  # tiles move by up to this many samples, 0..31
+    loss: LossKind = LossKind.HUBER
+    huber_bound_q4: int = 16  # in 1/16 of an 8-bit sample, 1..1023
+    method: Method = Method.ADAM
+    learning_rate: float = 2e-3  # float32, 0..1
+    beta1: float = 0.9  # Adam's first beta or SGD's momentum, float32 below 1
+    beta2: float = 0.999  # float32 below 1
+    epsilon: float = 1e-8  # float32, above 0
+    control: Control = Control.ALWAYS
+    threshold_q8: tuple = (128, 256, 512, 1024)  # at QP 22, 27, 32, 37: sum of mean errors, 1/256 of an 8-bit sample
+    reset: Reset = Reset.IDR
+    reset_margin_q8: int = 8  # AUTO: by how much, in 1/256, the loss must exceed that of the initial weights
+    reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
+
+    def __post_init__(self):
+        for name, kind in (("loss", LossKind), ("method", Method), ("control", Control), ("reset", Reset)):
+            value = getattr(self, name)
+            if value not in list(kind):
+                raise ConfigError(f"learned tools: {name} is {value!r}; expected one of {[int(k) for k in kind]}")
+            object.__setattr__(self, name, kind(value))
+        for name in ("high_pass", "qp_plane"):
+            object.__setattr__(self, name, bool(getattr(self, name)))
+        for name in ("learning_rate", "beta1", "beta2", "epsilon"):
+            object.__setattr__(self, name, float(np.float32(getattr(self, name))))
+        object.__setattr__(self, "threshold_q8", tuple(int(v) for v in self.threshold_q8))
+        if len(self.threshold_q8) != len(THRESHOLD_QP):
+            raise ConfigError(
+                f"learned tools: threshold_q8 needs {len(THRESHOLD_QP)} values, has {len(self.threshold_q8)}"
+            )
+        for field, value in zip(FIELDS, self.pack(), strict=True):
+            if not field.low <= value <= field.high:
+                name, _, kind = field.name.partition(":")
+                shown, low, high = (getattr(self, name), 0.0, 3.4e38) if kind else (value, field.low, field.high)
+                raise ConfigError(f"learned tools: {name} is {shown}; expected {low}..{high}")
+        if self.channels not in (8, 16, 32):
+            raise ConfigError(f"learned tools: channels is {self.channels}; expected 8, 16 or 32")
+        if self.n_planes > 8:
+            raise ConfigError(f"learned tools: {self.n_planes} input planes; at most 8 are possible")
+        if not (self.beta1 < 1 and self.beta2 < 1 and self.epsilon > 0 and self.learning_rate <= 1):
+            raise ConfigError("learned tools: expected beta1 and beta2 below 1, epsilon above 0, learning_rate up to 1")
+
+    @property
+    def n_planes(self):
+        """Input planes before padding to an even number."""
+        return 1 + self.high_pass + self.n_aux + self.qp_plane
+
+    @property
+    def spec(self):
+        """NetSpec of the network."""
+        return NetSpec(self.n_planes + self.n_planes % 2, self.channels, self.hidden_layers)
+
+    @property
+    def rates(self):
+        """(4,) float32 rates for update.optimise."""
+        return np.array([self.learning_rate, self.beta1, self.beta2, self.epsilon], np.float32)
+
+    def pack(self):
+        """List of integers, one for each of FIELDS."""
+        packed = []
+        for field in FIELDS:
+            name, _, kind = field.name.partition(":")
+            name, _, index = name.partition("[")
+            value = getattr(self, name)
+            if kind:
+                packed.append(int(np.float32(value).view(np.uint32)))
+            else:
+                packed.append(int(value[int(index[:-1])] if index else value))
+        return packed
+
+    @classmethod
+    def unpack(cls, values):
+        """Parameters from the integers of `pack`.
+
+        Raises
+        ------
+        ConfigError : for a wrong number of values or a value out of range
+        """
+        if len(values) != len(FIELDS):
+            raise ConfigError(f"learned tools: {len(values)} parameters; expected {len(FIELDS)}")
+        found = {field.name: () for field in fields(cls) if field.type is tuple}
+        for field, value in zip(FIELDS, values, strict=True):
+            if not field.low <= value <= field.high:
+                raise ConfigError(f"learned tools: {field.name} is {value}; expected {field.low}..{field.high}")
+            name, _, kind = field.name.partition(":")
+            name, _, index = name.partition("[")
+            if kind:
+                value = float(np.uint32(value).view(np.float32))
+            found[name] = (*found[name], value) if index else value
+        return cls(**found)

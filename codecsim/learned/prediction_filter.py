@@ -1,0 +1,222 @@
+"""Normative.  The filter of inter prediction that learns from each picture, alike in encoder and decoder."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.errors import ConfigError
+from codecsim.learned.controller import hot_tiles, observe_loss, plan_training, should_train
+from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.inputs import (
+    add_output,
+    extend_plane,
+    fill_difference,
+    fill_high_pass,
+    fill_prediction,
+    fill_qp,
+    measure_error,
+)
+from codecsim.learned.params import LossKind, Reset
+from codecsim.learned.self_check import check_engine
+from codecsim.learned.spec import OUTPUT_BITS
+from codecsim.learned.state import LearnerState, Sample
+from codecsim.learned.update import MASKED
+from codecsim.learned.weights import builtin_weights
+
+UNIT_LOG2 = 3  # an output of 1.0 is 2**3 8-bit samples
+L2_BOUND = (1 << 17) - 1  # 64 8-bit samples of Q14 output
+_PREDICT_TILE = 128  # not normative: chosen for second-level cache
+
+
+class LearnReport(NamedTuple):
+    """What `PredictionFilter.learn` did."""
+
+    trained_steps: int
+    accumulated_loss: int  # absolute error in samples, since the last training
+    reset: bool
+
+
+class _Pending(NamedTuple):
+    pred: np.ndarray
+    filtered: np.ndarray
+    planes: np.ndarray
+
+
+def _tiling(size, wanted, multiple):
+    """Least number of equal tiles of about `wanted` samples, and their size."""
+    count = max(1, round(size / wanted))
+    return count, -(-size // (count * multiple)) * multiple
+
+
+class PredictionFilter:
+    """P' = clip(P + net(inputs)); then the net learns from the reconstruction.
+
+    Parameters
+    ----------
+    params : LearnParams
+    width, height : int, coded luma size in samples, multiples of 4
+    bit_depth : int, 8..12
+    initial : InitialWeights, default the built-in ones, with which the filter is the identity
+    threads : int, of `predict`; does not change results
+
+    Raises
+    ------
+    ConfigError : for an impossible size or depth, or weights of another shape
+    ModelError : where this machine does not compute as the format demands
+    """
+
+    def __init__(self, params, width, height, bit_depth=8, initial=None, threads=1):
+        if width < 4 or height < 4 or width % 4 or height % 4 or not 8 <= bit_depth <= 12:
+            raise ConfigError(f"learned tools: no filter for {width}x{height} at {bit_depth} bits")
+        check_engine()
+        self.params, self.width, self.height, self.bit_depth = params, width, height, bit_depth
+        self.spec = params.spec
+        initial = initial or builtin_weights(self.spec)
+        if initial.spec != self.spec:
+            raise ConfigError(f"learned tools: the initial weights are for {initial.spec}, not for {self.spec}")
+        self.state = LearnerState(initial)
+        self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
+        size = 1 << params.tile_log2
+        self._grid = (-(-height // size) * size, -(-width // size) * size)
+        self._rows, tile_h = _tiling(height, _PREDICT_TILE // 2, 4)
+        self._columns, tile_w = _tiling(width, _PREDICT_TILE, 8)
+        margin = 2 * self.spec.margin
+        self._plane_shape = (
+            max(self._grid[0], self._rows * tile_h) + margin,
+            max(self._grid[1], self._columns * tile_w) + margin,
+        )
+        self._nets = [TileNet(self.spec, tile_h, tile_w) for _ in range(max(1, threads))]
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._train_net = TileNet(self.spec, size, size, train=True)
+        self._packed, self._train_packed = PackedWeights(self.spec), PackedWeights(self.spec)
+        self._loss = Loss(self._sample_shift, L2_BOUND if params.loss == LossKind.L2 else params.huber_bound_q4 << 7)
+        self._optimiser = Optimiser(int(params.method), params.rates)
+        self._blur_rows = np.zeros((height, width), np.int32)
+        self._sums = np.zeros(2, np.int64)
+        self._pending = None
+
+    def predict(self, pred_y, aux, qp):
+        """Filter a picture's prediction, and keep the inputs for `learn`.
+
+        Parameters
+        ----------
+        pred_y : (height, width) uint16
+        aux : tuple of params.n_aux (height, width) uint16 further predictions
+        qp : int, of the picture
+
+        Returns
+        -------
+        (height, width) uint16
+
+        Raises
+        ------
+        ConfigError : for a wrong number or shape of planes
+        """
+        for plane in (pred_y, *aux):
+            if plane.shape != (self.height, self.width) or plane.dtype != np.uint16:
+                raise ConfigError(f"learned tools: expected {self.height}x{self.width} uint16, got {plane.shape}")
+        if len(aux) != self.params.n_aux:
+            raise ConfigError(f"learned tools: expected {self.params.n_aux} auxiliary planes, got {len(aux)}")
+        pred = np.ascontiguousarray(pred_y).copy()
+        planes = self._inputs(pred, [np.ascontiguousarray(plane) for plane in aux], qp)
+        filtered = self._run(self.state.master, pred, planes)
+        self._pending = _Pending(pred, filtered, planes)
+        return filtered.copy()
+
+    def learn(self, recon_y, coded, qp):
+        """Learn from the reconstruction of the picture that `predict` saw last.
+
+        Parameters
+        ----------
+        recon_y : (height, width) uint16, before in-loop filters
+        coded : (height // 4, width // 4) uint8, not zero where the inter luma residual of a unit is coded
+        qp : int, of the picture
+
+        Returns
+        -------
+        LearnReport
+        """
+        if self._pending is None:
+            raise ConfigError("learned tools: learn() needs the inputs of a predict() before it")
+        pending, state, params = self._pending, self.state, self.params
+        self._pending = None
+        error = np.full(self._grid, MASKED, np.int16)
+        coded = np.ascontiguousarray(coded, np.uint8)
+        recon = np.ascontiguousarray(recon_y, np.uint16)
+        measure_error(pending.pred, pending.filtered, recon, coded, error, self._sums)
+        online, initial = int(self._sums[0]), int(self._sums[1])
+        if not state.initial.is_identity:
+            with_initial = self._run(state.initial.master, pending.pred, pending.planes)
+            measure_error(pending.pred, with_initial, recon, coded, error, self._sums)
+            initial = int(self._sums[0])
+        reset = observe_loss(params, state, online, initial)
+        state.replay = (Sample(pending.planes, error, hot_tiles(params, coded)), *state.replay)[: params.replay]
+        state.pictures += 1
+        accumulated, steps = state.waiting_loss, []
+        if should_train(params, state, qp, self.width * self.height, self.bit_depth):
+            state.waiting_loss = 0
+            steps = plan_training(params, state, self._grid)
+            for step in steps:
+                sample = state.replay[step.picture]
+                self._train_net.load(sample.planes, step.y0, step.x0)
+                self._train_net.step(
+                    state, self._train_packed, sample.error, step.y0, step.x0, self._loss, self._optimiser
+                )
+            state.steps += len(steps)
+        return LearnReport(len(steps), accumulated, reset)
+
+    def reset(self):
+        """At an IDR: return to the initial weights; with Reset.NEVER only forget the pictures before it."""
+        self._pending = None
+        if self.params.reset == Reset.NEVER:
+            self.state.replay = ()
+        else:
+            self.state.reset()
+
+    def digest(self):
+        """16 bytes that name the learner's state."""
+        return self.state.digest()
+
+    def _inputs(self, pred, aux, qp):
+        planes = np.zeros((self.spec.n_inputs, *self._plane_shape), np.int16)
+        margin, depth = self.spec.margin, self.bit_depth
+        fill_prediction(pred, margin, depth, planes)
+        used = 1
+        if self.params.high_pass:
+            fill_high_pass(pred, margin, depth, self._blur_rows, planes, used)
+            used += 1
+        for plane in aux:
+            fill_difference(plane, pred, margin, depth, planes, used)
+            used += 1
+        for i in range(used):
+            extend_plane(planes, i, margin, self.height, self.width)
+        if self.params.qp_plane:
+            fill_qp(qp, planes, used)
+        return planes
+
+    def _run(self, master, pred, planes):
+        """Prediction filtered with the weights `master`."""
+        filtered = np.empty_like(pred)
+        self._packed.update(master)
+        tiles = [(i, j) for i in range(self._rows) for j in range(self._columns)]
+        if self._pool is None:
+            self._run_tiles(self._nets[0], tiles, pred, planes, filtered)
+        else:
+            jobs = [
+                self._pool.submit(self._run_tiles, net, tiles[k :: len(self._nets)], pred, planes, filtered)
+                for k, net in enumerate(self._nets)
+            ]
+            for job in jobs:
+                job.result()
+        return filtered
+
+    def _run_tiles(self, net, tiles, pred, planes, filtered):
+        largest = (1 << self.bit_depth) - 1
+        for i, j in tiles:
+            y0, x0 = i * net.height, j * net.width
+            rows, columns = min(net.height, self.height - y0), min(net.width, self.width - x0)
+            if rows > 0 and columns > 0:
+                net.load(planes, y0, x0)
+                net.forward(self._packed)
+                add_output(net.y, net.stride, pred, y0, x0, (rows, columns), self._sample_shift, largest, filtered)

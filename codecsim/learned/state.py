@@ -1,0 +1,74 @@
+"""Normative.  All that a learner remembers from picture to picture."""
+
+import copy
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Sample(NamedTuple):
+    """A picture to learn from; never written to once made."""
+
+    planes: np.ndarray  # (n_inputs, h, w) int16 inputs with margin
+    error: np.ndarray  # (h, w) int16 prediction minus reconstruction, or update.MASKED
+    tiles: tuple  # ((y0, x0), ...) corners of the tiles worth training on
+
+
+class LearnerState:
+    """Weights, optimiser moments, counters, accumulators, replay position.
+
+    Parameters
+    ----------
+    initial : InitialWeights
+
+    Attributes
+    ----------
+    master, moment, square : (n,) float32
+    powers : (2,) float32, running powers of the optimiser's betas
+    steps : int, training steps since the last reset
+    pictures : int, pictures learnt from since the last reset
+    order : int, 64-bit state of the generator of tile order
+    waiting_loss : int, absolute error accumulated since the last training
+    online_loss, initial_loss : int, absolute errors with the present and with the initial weights
+    replay : tuple of Sample, newest first
+    """
+
+    def __init__(self, initial):
+        self.initial = initial
+        self.reset()
+
+    def reset(self):
+        """Return to the initial weights and forget everything else."""
+        self.master = self.initial.master.copy()
+        self.moment = np.zeros_like(self.master)
+        self.square = np.zeros_like(self.master)
+        self.powers = np.ones(2, np.float32)
+        self.steps = self.pictures = self.order = 0
+        self.waiting_loss = self.online_loss = self.initial_loss = 0
+        self.replay = ()
+
+    def copy(self):
+        """An independent copy (replay pictures, never written to, are shared)."""
+        twin = copy.copy(self)
+        for name in ("master", "moment", "square", "powers"):
+            setattr(twin, name, getattr(self, name).copy())
+        return twin
+
+    def draw(self, n):
+        """Next pseudo-random integer in 0..n-1.
+
+        Source: multiplier and increment of Knuth's MMIX generator, TAOCP vol. 2, 3.3.4.
+        """
+        self.order = (6364136223846793005 * self.order + 1442695040888963407) & (2**64 - 1)
+        return (self.order >> 33) * n >> 31
+
+    def digest(self):
+        """16 bytes; equal where all later behaviour is equal, given the same replay pictures."""
+        digest = hashlib.blake2b(digest_size=16)
+        for array in (self.master, self.moment, self.square, self.powers):
+            digest.update(array.astype("<f4").tobytes())
+        numbers = (self.steps, self.pictures, self.order, self.waiting_loss, self.online_loss, self.initial_loss)
+        for number in (*numbers, len(self.replay)):
+            digest.update(number.to_bytes(8, "little"))
+        return digest.digest()

@@ -1,0 +1,162 @@
+"""Normative.  Quantised weights, loss gradients and the optimisers: everything of a training step that is elementwise.
+
+Floats are IEEE 754 single precision, added, subtracted, multiplied, divided and square-rooted one by one in the order
+written; nothing is summed in floating point.
+"""
+
+import numpy as np
+
+from codecsim.jit import kernel
+from codecsim.learned.spec import ACT_BITS, GRAD_CLIP, WEIGHT_BITS, WEIGHT_CLIP
+
+ADAM, SGD = 0, 1
+MASTER_LIMIT = WEIGHT_CLIP / 2**WEIGHT_BITS  # master weights stay where their quantised form can follow
+MASKED = -32768  # marks, in a plane of errors, samples that stay out of the loss
+
+
+@kernel
+def pack_weights(master, layers, forward_index, backward_index, bias_index, quantised, forward, backward, bias, shifts):
+    """Quantise the master weights and lay them out for the convolutions.
+
+    Parameters
+    ----------
+    master : (n,) float32, within +-MASTER_LIMIT
+    layers, forward_index, backward_index, bias_index : tables of spec.Packing
+    quantised : (n + 1,) int32, scratch: Q13 weights, and a zero
+    forward, backward, bias : int32, written
+    shifts : (n_layers,) int64, written: shift of the gradients that pass back through a layer (first entry unused)
+
+    Notes
+    -----
+    A shift follows from the largest L1 norm of the weights that one input has: 4095 * norm < 2**31 as norm < 2**19.
+    """
+    n = master.size
+    for i in range(n):
+        quantised[i] = np.int32(np.rint(master[i] * np.float32(1 << WEIGHT_BITS)))
+    quantised[n] = 0
+    for i in range(forward.size):
+        forward[i] = (quantised[forward_index[0, i]] & 0xFFFF) | (quantised[forward_index[1, i]] << 16)
+    for i in range(backward.size):
+        backward[i] = (quantised[backward_index[0, i]] & 0xFFFF) | (quantised[backward_index[1, i]] << 16)
+    for i in range(bias.size):
+        bias[i] = np.int32(np.rint(np.float64(master[bias_index[i]]) * np.float64(1 << (WEIGHT_BITS + ACT_BITS))))
+    for layer in range(1, layers.shape[0]):
+        n_in, n_out, start = layers[layer, 0], layers[layer, 1], layers[layer, 2]
+        largest = np.int64(1)
+        for ci in range(n_in):
+            norm = np.int64(0)
+            for co in range(n_out):
+                at = start + (co * n_in + ci) * 9
+                for tap in range(9):
+                    norm += abs(quantised[at + tap])
+            largest = max(largest, norm)
+        bits = np.int64(0)
+        while largest > 0:
+            largest >>= 1
+            bits += 1
+        # sums over many channels seldom add up with one sign: three bits finer than the worst case, and clipped
+        shifts[layer] = max(np.int64(1), bits - (np.int64(1) if n_out == 1 else np.int64(3)))
+
+
+@kernel
+def gather_tile(planes, y0, x0, rows, rs, cs, paired, flat, write_flat):
+    """Copy a tile of the input planes into a net's buffers.
+
+    Parameters
+    ----------
+    planes : (n_inputs, h, w) int16
+    y0, x0, rows, rs : the tile's corner, rows and columns
+    paired : int32 view of a paired buffer, written; flat : int16, written where `write_flat`
+    """
+    for c in range(0, planes.shape[0], 2):
+        for y in range(rows):
+            at = c // 2 * cs + y * rs
+            for x in range(rs):
+                low, high = np.int32(planes[c, y0 + y, x0 + x]), np.int32(planes[c + 1, y0 + y, x0 + x])
+                paired[at + x] = (low & 0xFFFF) | (high << 16)
+            if write_flat:
+                for d in range(2):
+                    at = (c + d) * cs + y * rs
+                    for x in range(rs):
+                        flat[at + x] = planes[c + d, y0 + y, x0 + x]
+
+
+@kernel
+def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, f0, paired, p0):
+    """Gradient of the loss of a tile with respect to the net's output.
+
+    e = error + y, clipped to +-bound, rounded down by `shift` bits so that it fits +-4095; 0 where masked.
+
+    Parameters
+    ----------
+    y : flat int16 Q14 output, rows of `rs`
+    error : (h, w) int16, prediction minus target in samples, or MASKED; the tile's corner is (y0, x0)
+    sample_shift : int, one sample is 2**sample_shift of y, at most 2**14
+    bound : int, 1..2**29; shift : int >= 0 with bound >> shift <= 4095
+    flat, f0 : flat int16 and offset, written; paired, p0 : int32 view of the paired buffer and offset, written
+    """
+    half = np.int32((1 << shift) >> 1)
+    limit, scale = np.int32(bound), np.int32(1 << sample_shift)
+    for i in range(size):
+        for j in range(size):
+            d = np.int32(error[y0 + i, x0 + j])
+            e = np.int32(d * scale + np.int32(y[i * rs + j]))
+            e = np.int32(min(max(e, -limit), limit) + half) >> shift
+            e = min(max(e, -GRAD_CLIP), GRAD_CLIP)
+            e = np.int32(0) if d == MASKED else np.int32(e)
+            flat[f0 + i * rs + j] = e
+            paired[p0 + i * rs + j] = e & 0xFFFF
+
+
+@kernel
+def bias_gradients(g, g0, cs, n_out, n, dw, at):
+    """dw[at + co] = sum of g[co] << 10, at the scale of the weights' gradients.  n * 4095 < 2**31."""
+    for co in range(n_out):
+        total = np.int32(0)
+        for p in range(n):
+            total = np.int32(total + np.int32(g[g0 + co * cs + p]))
+        dw[at + co] = np.int64(total) << ACT_BITS
+
+
+@kernel
+def optimise(method, master, moment, square, powers, gradient, layers, scales, rates):
+    """One step of Adam or of SGD with momentum, in place.
+
+    Parameters
+    ----------
+    method : int, ADAM or SGD
+    master, moment, square : (n,) float32
+    powers : (2,) float32: running powers of the two betas
+    gradient : (n,) int64; scales : (n_layers,) float64 powers of two, gradient to float
+    layers : table of spec.Packing
+    rates : (4,) float32: learning rate, beta1 (or momentum), beta2, epsilon
+    """
+    one, limit = np.float32(1), np.float32(MASTER_LIMIT)
+    rate, beta1, beta2, epsilon = rates[0], rates[1], rates[2], rates[3]
+    rest1, rest2 = one - beta1, one - beta2
+    powers[0] = powers[0] * beta1
+    powers[1] = powers[1] * beta2
+    step, unbias = rate / (one - powers[0]), one / (one - powers[1])
+    for layer in range(layers.shape[0]):
+        scale = scales[layer]
+        for i in range(layers[layer, 2], layers[layer, 4]):
+            g = np.float32(np.float64(gradient[i]) * scale)
+            if method == ADAM:
+                moment[i] = beta1 * moment[i] + rest1 * g
+                square[i] = beta2 * square[i] + rest2 * (g * g)
+                w = master[i] - step * moment[i] / (np.sqrt(square[i] * unbias) + epsilon)
+            else:
+                moment[i] = beta1 * moment[i] + g
+                w = master[i] - rate * moment[i]
+            master[i] = min(max(w, -limit), limit)
+
+
+@kernel
+def subnormal_product(value):
+    """value[0] * value[1] into value[2]: zero on a processor set to flush subnormals."""
+    value[2] = value[0] * value[1]
+
+
+def gradient_shift(bound):
+    """Right shift that brings +-bound into +-4095."""
+    return max(0, bound.bit_length() - GRAD_CLIP.bit_length())

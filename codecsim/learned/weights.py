@@ -1,0 +1,65 @@
+"""Normative.  Initial weights of networks."""
+
+import functools
+import hashlib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from codecsim.learned.spec import WEIGHT_BITS, NetSpec
+
+_SEED = 0x636F6465_6373696D
+
+
+def _split_mix(count):
+    """The first `count` outputs of SplitMix64 from a fixed seed, (count,) uint64.
+
+    Source: Steele, Lea, Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
+    """
+    z = np.uint64(_SEED) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@dataclass(frozen=True, eq=False)
+class InitialWeights:
+    """Weights that learning starts from.
+
+    Parameters
+    ----------
+    spec : NetSpec
+    master : (spec.n_weights,) float32 in canonical order, read-only
+    """
+
+    spec: NetSpec
+    master: np.ndarray
+
+    @property
+    def is_identity(self):
+        """Whether the output is zero for every input."""
+        return not self.master[self.spec.layers[-1].weights :].any()
+
+    def digest(self):
+        """16 bytes that name these weights."""
+        shape = (self.spec.n_inputs, self.spec.channels, self.spec.hidden_layers)
+        data = np.array(shape, "<i4").tobytes() + self.master.astype("<f4").tobytes()
+        return hashlib.blake2b(data, digest_size=16).digest()
+
+
+@functools.cache
+def builtin_weights(spec):
+    """Weights to start without training: pseudo-random hidden layers, a last layer of zeros, so the output is zero.
+
+    A hidden weight is uniform over the integers within +-sqrt(6 / fan-in) in Q13 (He et al. 2015), exactly so on any
+    machine.
+    """
+    master = np.zeros(spec.n_weights, np.float32)
+    random = (_split_mix(spec.n_weights) >> np.uint64(40)).astype(np.int64)
+    for layer in spec.layers[:-1]:
+        bound = math.isqrt((6 << (2 * WEIGHT_BITS)) // (9 * layer.n_in))
+        drawn = (random[layer.weights : layer.bias] * (2 * bound + 1) >> 24) - bound
+        master[layer.weights : layer.bias] = drawn.astype(np.float32) / np.float32(1 << WEIGHT_BITS)
+    master.flags.writeable = False
+    return InitialWeights(spec, master)
