@@ -39,7 +39,7 @@ class MotionContext(NamedTuple):
     col_poc: int
 
 
-def make_motion_context(picture, collocated, lists, header, zorder, pred_mode):
+def make_motion_context(picture, collocated, lists, header, zorder, pred_mode, merge_level=2):
     """The `MotionContext` of a slice.
 
     Parameters
@@ -49,6 +49,7 @@ def make_motion_context(picture, collocated, lists, header, zorder, pred_mode):
     lists : pair of sequences of POC, the active reference picture lists
     header : SliceHeader
     zorder, pred_mode : arrays as in MotionContext
+    merge_level : int, log2_parallel_merge_level of the picture parameter set
     """
     picture.ref_poc[:] = 0
     for row, pocs in zip(picture.ref_poc, lists, strict=True):
@@ -64,7 +65,7 @@ def make_motion_context(picture, collocated, lists, header, zorder, pred_mode):
         cur_poc=picture.poc,
         slice_is_b=int(header.slice_type == 0),
         max_merge_cand=5 - header.five_minus_max_num_merge_cand,
-        log2_par_mrg_level=2,
+        log2_par_mrg_level=merge_level,
         ctb_log2=6,
         tmvp=int(collocated is not None),
         collocated_from_l0=int(header.collocated_from_l0),

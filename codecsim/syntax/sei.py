@@ -1,0 +1,105 @@
+"""Normative. Supplemental enhancement information: hashes of the decoded picture and of the learner's state.
+
+Source: H.265 clauses 7.3.5, D.2.7 (user data unregistered) and D.2.19 (decoded picture hash).  Other messages are ignored.
+"""
+
+import dataclasses
+
+from codecsim.syntax.bits import BitReader, BitWriter
+
+USER_DATA_UNREGISTERED = 5
+DECODED_PICTURE_HASH = 132
+HASH_TYPES = {"md5": (0, 16), "crc": (1, 2), "checksum": (2, 4)}  # name: (hash_type, bytes a plane)
+
+# The identifier of user data that carry the hash of the learner's state.
+LEARNER_UUID = bytes.fromhex("5b1ed6c0a34f4c0e9a7bc0dec51e4a9d")
+LEARNER_HASH_BYTES = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureHash:
+    """Hash of the three decoded planes at coded size."""
+
+    method: str  # a key of HASH_TYPES
+    values: tuple[bytes, bytes, bytes]  # Y, Cb, Cr
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnerHash:
+    """Hash of the learner's whole state after the picture."""
+
+    digest: bytes  # 16 bytes
+
+
+def code_picture_hash(coder, message):
+    """decoded_picture_hash(); returns a PictureHash, or None for a hash type of a later edition."""
+    hash_type = coder.u(8, HASH_TYPES[message.method][0] if message else 0, "hash_type")
+    for name, (number, size) in HASH_TYPES.items():
+        if number == hash_type:
+            values = message.values if message else (None, None, None)
+            return PictureHash(name, tuple(coder.octets(size, value, "picture_hash") for value in values))
+    return None
+
+
+def code_learner_hash(coder, message):
+    """user_data_unregistered() of this project; returns a LearnerHash, or None if the data are somebody else's."""
+    if coder.octets(16, LEARNER_UUID, "uuid_iso_iec_11578") != LEARNER_UUID:
+        return None
+    return LearnerHash(coder.octets(LEARNER_HASH_BYTES, message.digest if message else None, "learner_hash"))
+
+
+_CODERS = {
+    PictureHash: (DECODED_PICTURE_HASH, code_picture_hash),
+    LearnerHash: (USER_DATA_UNREGISTERED, code_learner_hash),
+}
+
+
+def _code_number(coder, value, name):
+    """Payload type and size: bytes of 255 and a last one below, summed."""
+    total = 0
+    while True:
+        step = coder.u(8, min(value - total, 255) if not coder.reading else 0, name)
+        total += step
+        if step != 255:
+            return total
+
+
+def write_sei(messages):
+    """Raw bytes of an SEI NAL unit (a suffix one) with these PictureHash and LearnerHash messages."""
+    coder = BitWriter()
+    for message in messages:
+        number, code = _CODERS[type(message)]
+        payload = BitWriter()
+        code(payload, message)
+        data = payload.to_bytes()
+        _code_number(coder, number, "payload_type")
+        _code_number(coder, len(data), "payload_size")
+        coder.octets(len(data), data, "payload")
+    coder.trailing_bits()
+    return coder.to_bytes()
+
+
+def read_sei(nal):
+    """The PictureHash and LearnerHash messages in a NalUnit of type PREFIX_SEI or SUFFIX_SEI.
+
+    Raises
+    ------
+    BitstreamError : a message does not fit in the unit, or a hash in its message
+    """
+    messages = []
+    end = len(nal.rbsp.rstrip(b"\x00")) - 1  # the trailing bits are a byte of their own
+    start = 0
+    while start < end:
+        coder = BitReader(nal.rbsp[start:end], nal.byte + 2 + start)
+        number = _code_number(coder, 0, "payload_type")
+        size = _code_number(coder, 0, "payload_size")
+        start += coder.byte_position
+        if start + size > end:
+            coder.fail(f"a message of {size} bytes where {end - start} are left", "payload_size")
+        payload = BitReader(nal.rbsp[start : start + size], nal.byte + 2 + start)
+        known = [code for kind, code in _CODERS.values() if kind == number]
+        message = known[0](payload, None) if known and size >= 16 * (number == USER_DATA_UNREGISTERED) else None
+        if message is not None:
+            messages.append(message)
+        start += size
+    return messages
