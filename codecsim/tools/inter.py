@@ -8,8 +8,8 @@ further than column -75; for c >= W + 8 they all lie right of column W - 1, and 
 Rows alike.  Chroma blocks of w <= 32 read c - 1 .. c + w + 1: the bounds are -36 and W + 4, the farthest columns -37
 and W + 37.
 
-`tmp` is int32 scratch of TMP_SHAPE.  Motion vectors are passed as Python integers or int64 in kernels, so that each
-function is compiled once.
+`tmp` is int32 scratch of TMP_SIZE entries: 71 rows of 64.  Motion vectors are passed as Python integers or
+int64 in kernels, so that each function is compiled once.
 """
 
 import numpy as np
@@ -17,13 +17,22 @@ import numpy as np
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
 from codecsim.tables import CHROMA_TAPS, LUMA_TAPS
+from codecsim.tools.indexing import natural
 
-TMP_SHAPE = (71, 64)
+TMP_SIZE = 71 * 64
+
+
+@kernel
+def _load_rows(ref, sy, sx, w, rows, tmp):
+    for j in range(rows):
+        r = natural(sy + j)
+        for i in range(w):
+            tmp[j * 64 + i] = ref[r, sx + i]
 
 
 @kernel
 def _interpolate_luma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
-    """14-bit prediction in tmp[j, i] of the block whose integer origin is ref[sy, sx]; phases not both 0.
+    """14-bit prediction in tmp[j * 64 + i] of the block whose integer origin is ref[sy, sx]; phases not both 0.
 
     Rows are filtered first, h + 7 of them from tmp[0] on, then columns in place.  The first sum is below 88 * 2**10 in
     magnitude, its shifted value below 2**15, the second sum below 112 * 2**15.
@@ -31,73 +40,67 @@ def _interpolate_luma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
     Source: H.265 8.5.3.3.3.1.
     """
     shift = bit_depth - 8
-    if phase_x != 0:
-        top = sy - 3 if phase_y != 0 else sy
-        rows = h + 7 if phase_y != 0 else h
+    top = sy - 3 if phase_y != 0 else sy
+    rows = h + 7 if phase_y != 0 else h
+    if phase_x == 0:
+        _load_rows(ref, top, natural(sx), w, rows, tmp)
+    else:
         t0, t1, t2, t3 = LUMA_TAPS[phase_x, 0], LUMA_TAPS[phase_x, 1], LUMA_TAPS[phase_x, 2], LUMA_TAPS[phase_x, 3]
         t4, t5, t6, t7 = LUMA_TAPS[phase_x, 4], LUMA_TAPS[phase_x, 5], LUMA_TAPS[phase_x, 6], LUMA_TAPS[phase_x, 7]
+        left = natural(sx - 3)
         for j in range(rows):
-            r = top + j
+            r = natural(top + j)
             for i in range(w):
-                c = sx + i
-                total = t0 * ref[r, c - 3] + t1 * ref[r, c - 2] + t2 * ref[r, c - 1] + t3 * ref[r, c]
-                total += t4 * ref[r, c + 1] + t5 * ref[r, c + 2] + t6 * ref[r, c + 3] + t7 * ref[r, c + 4]
-                tmp[j, i] = np.int32(total) >> shift
+                c = left + i
+                total = t0 * ref[r, c] + t1 * ref[r, c + 1] + t2 * ref[r, c + 2] + t3 * ref[r, c + 3]
+                total += t4 * ref[r, c + 4] + t5 * ref[r, c + 5] + t6 * ref[r, c + 6] + t7 * ref[r, c + 7]
+                tmp[j * 64 + i] = np.int32(total) >> shift
+        shift = 6
     if phase_y == 0:
         return
     t0, t1, t2, t3 = LUMA_TAPS[phase_y, 0], LUMA_TAPS[phase_y, 1], LUMA_TAPS[phase_y, 2], LUMA_TAPS[phase_y, 3]
     t4, t5, t6, t7 = LUMA_TAPS[phase_y, 4], LUMA_TAPS[phase_y, 5], LUMA_TAPS[phase_y, 6], LUMA_TAPS[phase_y, 7]
-    if phase_x == 0:
-        for j in range(h):
-            r = sy + j
-            for i in range(w):
-                c = sx + i
-                total = t0 * ref[r - 3, c] + t1 * ref[r - 2, c] + t2 * ref[r - 1, c] + t3 * ref[r, c]
-                total += t4 * ref[r + 1, c] + t5 * ref[r + 2, c] + t6 * ref[r + 3, c] + t7 * ref[r + 4, c]
-                tmp[j, i] = np.int32(total) >> shift
-    else:
-        for j in range(h):
-            for i in range(w):
-                total = t0 * tmp[j, i] + t1 * tmp[j + 1, i] + t2 * tmp[j + 2, i] + t3 * tmp[j + 3, i]
-                total += t4 * tmp[j + 4, i] + t5 * tmp[j + 5, i] + t6 * tmp[j + 6, i] + t7 * tmp[j + 7, i]
-                tmp[j, i] = np.int32(total) >> 6
+    for j in range(h):
+        for i in range(w):
+            k = j * 64 + i
+            total = t0 * tmp[k] + t1 * tmp[k + 64] + t2 * tmp[k + 128] + t3 * tmp[k + 192]
+            total += t4 * tmp[k + 256] + t5 * tmp[k + 320] + t6 * tmp[k + 384] + t7 * tmp[k + 448]
+            tmp[k] = np.int32(total) >> shift
 
 
 @kernel
 def _interpolate_chroma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
     """As `_interpolate_luma`, with 4 taps and phases in eighths.  Source: H.265 8.5.3.3.3.2."""
     shift = bit_depth - 8
-    if phase_x != 0:
-        top = sy - 1 if phase_y != 0 else sy
-        rows = h + 3 if phase_y != 0 else h
+    top = sy - 1 if phase_y != 0 else sy
+    rows = h + 3 if phase_y != 0 else h
+    if phase_x == 0:
+        _load_rows(ref, top, natural(sx), w, rows, tmp)
+    else:
         t0, t1 = CHROMA_TAPS[phase_x, 0], CHROMA_TAPS[phase_x, 1]
         t2, t3 = CHROMA_TAPS[phase_x, 2], CHROMA_TAPS[phase_x, 3]
+        left = natural(sx - 1)
         for j in range(rows):
-            r = top + j
+            r = natural(top + j)
             for i in range(w):
-                c = sx + i
-                total = t0 * ref[r, c - 1] + t1 * ref[r, c] + t2 * ref[r, c + 1] + t3 * ref[r, c + 2]
-                tmp[j, i] = np.int32(total) >> shift
+                c = left + i
+                total = t0 * ref[r, c] + t1 * ref[r, c + 1] + t2 * ref[r, c + 2] + t3 * ref[r, c + 3]
+                tmp[j * 64 + i] = np.int32(total) >> shift
+        shift = 6
     if phase_y == 0:
         return
     t0, t1 = CHROMA_TAPS[phase_y, 0], CHROMA_TAPS[phase_y, 1]
     t2, t3 = CHROMA_TAPS[phase_y, 2], CHROMA_TAPS[phase_y, 3]
-    if phase_x == 0:
-        for j in range(h):
-            r = sy + j
-            for i in range(w):
-                c = sx + i
-                total = t0 * ref[r - 1, c] + t1 * ref[r, c] + t2 * ref[r + 1, c] + t3 * ref[r + 2, c]
-                tmp[j, i] = np.int32(total) >> shift
-    else:
-        for j in range(h):
-            for i in range(w):
-                total = t0 * tmp[j, i] + t1 * tmp[j + 1, i] + t2 * tmp[j + 2, i] + t3 * tmp[j + 3, i]
-                tmp[j, i] = np.int32(total) >> 6
+    for j in range(h):
+        for i in range(w):
+            k = j * 64 + i
+            total = t0 * tmp[k] + t1 * tmp[k + 64] + t2 * tmp[k + 128] + t3 * tmp[k + 192]
+            tmp[k] = np.int32(total) >> shift
 
 
 @kernel
 def _copy_samples(ref, sy, sx, w, h, dst, dy, dx):
+    sy, sx, dy, dx = natural(sy), natural(sx), natural(dy), natural(dx)
     for j in range(h):
         for i in range(w):
             dst[dy + j, dx + i] = ref[sy + j, sx + i]
@@ -106,20 +109,22 @@ def _copy_samples(ref, sy, sx, w, h, dst, dy, dx):
 @kernel
 def _round_samples(tmp, w, h, bit_depth, dst, dy, dx):
     """Default weighting of one 14-bit prediction.  Source: H.265 8.5.3.3.4.2."""
+    dy, dx = natural(dy), natural(dx)
     limit = np.int32((1 << bit_depth) - 1)
     shift = 14 - bit_depth
     rounding = np.int32(1 << (shift - 1))
     for j in range(h):
         for i in range(w):
-            dst[dy + j, dx + i] = min(max(np.int32(tmp[j, i] + rounding) >> shift, np.int32(0)), limit)
+            dst[dy + j, dx + i] = min(max(np.int32(tmp[j * 64 + i] + rounding) >> shift, np.int32(0)), limit)
 
 
 @kernel
 def _store_14bit(ref, sy, sx, w, h, interpolated, bit_depth, tmp, dst, dy, dx):
+    sy, sx, dy, dx = natural(sy), natural(sx), natural(dy), natural(dx)
     if interpolated:
         for j in range(h):
             for i in range(w):
-                dst[dy + j, dx + i] = tmp[j, i]
+                dst[dy + j, dx + i] = tmp[j * 64 + i]
     else:
         for j in range(h):
             for i in range(w):
@@ -129,7 +134,7 @@ def _store_14bit(ref, sy, sx, w, h, interpolated, bit_depth, tmp, dst, dy, dx):
 @kernel(inline=True)
 def _clamp_origin(position, size, pad, block, reach):
     """Index in a padded plane of `size` rows or columns of an origin clamped as the module's docstring proves."""
-    return min(max(position, -block - reach), size - 2 * pad + reach) + pad
+    return natural(min(max(position, -block - reach), size - 2 * pad + reach) + pad)
 
 
 @kernel
@@ -146,7 +151,7 @@ def predict_luma_uni(ref, mvx, mvy, x, y, w, h, dst, dy, dx, tmp, bit_depth):
         The block in the picture, in luma samples; w, h <= 64.
     dst : (>= dy + h, >= dx + w) uint16
         dst[dy + j, dx + i] of the block is written.
-    tmp : TMP_SHAPE int32
+    tmp : (TMP_SIZE,) int32
 
     Source: H.265 8.5.3.3.3.1, 8.5.3.3.4.2.
     """
@@ -216,6 +221,7 @@ def average_bi(first, second, y, x, w, h, dst, dy, dx, bit_depth):
     limit = np.int32((1 << bit_depth) - 1)
     shift = 15 - bit_depth
     rounding = np.int32(1 << (shift - 1))
+    y, x, dy, dx = natural(y), natural(x), natural(dy), natural(dx)
     for j in range(h):
         for i in range(w):
             total = np.int32(first[y + j, x + i] + second[y + j, x + i] + rounding)

@@ -27,7 +27,7 @@ def make_reference(rng, height, width, pad, bit_depth, extreme):
 def check_block(plane, padded, is_luma, mv, block, bit_depth):
     uni, half, _, _ = KERNELS[is_luma]
     x, y, w, h = block
-    tmp = np.full(inter.TMP_SHAPE, -7, np.int32)
+    tmp = np.full(inter.TMP_SIZE, -7, np.int32)
     out = np.full((h + 2, w + 3), 5, np.uint16)
     wide = np.full((h + 2, w + 3), 5, np.int32)
     uni(padded, *mv, x, y, w, h, out, 2, 3, tmp, bit_depth)
