@@ -1,6 +1,6 @@
 """Normative. Pictures: what files hold (`Frame`), what the codec reconstructs and predicts from (`Picture`).
 
-Samples are [y, x].  A `Picture` keeps its planes with a border on all sides, filled by repeating the edge samples, so that
+Samples are [y, x].  A `Picture` keeps its planes with a border on all sides, filled by repeating the edge samples: so
 interpolation reads without bounds tests: sample (x, y) is `plane[y + PAD, x + PAD]`.
 """
 
@@ -133,6 +133,8 @@ class Picture:
     ref_poc : (2, 16) int32, the POC of each entry of its slice's reference lists; 0 beyond their ends
     is_reference : bool, "used for reference" (short term)
     needed_for_output : bool, not yet output
+    latency : int, pictures stored since, while it waits for output
+    sps : Sps of its sequence, set by the decoded picture buffer
     """
 
     def __init__(self, width, height, poc=0):
@@ -152,6 +154,8 @@ class Picture:
         self.ref_poc = np.zeros((2, 16), np.int32)
         self.is_reference = False
         self.needed_for_output = False
+        self.latency = 0
+        self.sps = None
 
     def pad(self):
         """Fill the borders of all planes from the inner samples."""

@@ -1,6 +1,6 @@
 """Normative. Hashes of a decoded picture: MD5, CRC and checksum (H.265 clause D.3.19).
 
-They cover the decoded planes at the coded size, before cropping; a sample is one byte at bit depth 8, else two, low first.
+They cover the decoded planes at coded size, before cropping; a sample is one byte at bit depth 8, else two, low first.
 """
 
 import hashlib

@@ -50,7 +50,7 @@ def _code_deblocking(coder, pps):
     return out
 
 
-def code_pps(coder, pps=Pps()):  # noqa: B008 - frozen
+def code_pps(coder, pps=Pps()):
     """Write `pps`, or read one: see codecsim.syntax.bits."""
     out = {
         "pps_id": coder.ue(pps.pps_id, "pps_pic_parameter_set_id", 0, 63),

@@ -172,7 +172,7 @@ def _code_profile_tier_level(coder, profile_idc, level_idc, max_sub_layers):
 
 
 def _code_sub_layer_ordering(coder, values, max_sub_layers):
-    """Decoded picture buffer limits; returns those of the highest sub-layer, as (buffering, reorder, latency plus 1)."""
+    """Decoded picture buffer limits; returns those of the highest sub-layer, as fields of Vps and Sps."""
     all_layers = coder.flag(True, "sub_layer_ordering_info_present_flag")
     for _ in range(max_sub_layers if all_layers else 1):
         buffering = coder.ue(values.max_dec_pic_buffering - 1, "max_dec_pic_buffering_minus1", 0, 15) + 1
@@ -181,7 +181,7 @@ def _code_sub_layer_ordering(coder, values, max_sub_layers):
     return {"max_dec_pic_buffering": buffering, "max_num_reorder": reorder, "max_latency_plus1": latency}
 
 
-def code_vps(coder, vps=Vps()):  # noqa: B008 - frozen
+def code_vps(coder, vps=Vps()):
     """Write `vps`, or read one: see codecsim.syntax.bits. What follows the layers is not needed and not read."""
     vps_id = coder.u(4, vps.vps_id, "vps_video_parameter_set_id")
     coder.u(2, 3, "vps_base_layer_flags")
@@ -349,7 +349,7 @@ def _code_extension(coder, sps, profile_idc):
     return learned
 
 
-def code_sps(coder, sps=Sps()):  # noqa: B008 - frozen
+def code_sps(coder, sps=Sps()):
     """Write `sps`, or read one: see codecsim.syntax.bits."""
     out = {"vps_id": coder.u(4, sps.vps_id, "sps_video_parameter_set_id")}
     max_sub_layers = coder.u(3, sps.max_sub_layers - 1, "sps_max_sub_layers_minus1", 0, 6) + 1

@@ -17,7 +17,7 @@ class SliceHeader:
     no_output_of_prior_pics: bool = False  # random access pictures only
     pic_output: bool = True
     poc_lsb: int = 0  # 0 in an IDR picture
-    rps: ReferencePictureSet = ReferencePictureSet()  # noqa: RUF009 - frozen; empty in an IDR picture
+    rps: ReferencePictureSet = ReferencePictureSet()  # empty in an IDR picture
     temporal_mvp: bool = False
     sao_luma: bool = False
     sao_chroma: bool = False
@@ -118,7 +118,7 @@ def _code_deblocking(coder, header, pps):
     return out
 
 
-def code_slice_header(coder, nal_type, parameter_sets, header=SliceHeader()):  # noqa: B008 - frozen
+def code_slice_header(coder, nal_type, parameter_sets, header=SliceHeader()):
     """Write `header`, or read one, up to the start of the slice data: see codecsim.syntax.bits.
 
     Parameters

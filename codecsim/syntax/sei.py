@@ -1,6 +1,6 @@
 """Normative. Supplemental enhancement information: hashes of the decoded picture and of the learner's state.
 
-Source: H.265 clauses 7.3.5, D.2.7 (user data unregistered) and D.2.19 (decoded picture hash).  Other messages are ignored.
+Source: H.265 clauses 7.3.5, D.2.7 (user data unregistered), D.2.19 (decoded picture hash).  Other messages are ignored.
 """
 
 import dataclasses
