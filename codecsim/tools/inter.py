@@ -24,6 +24,7 @@ TMP_SIZE = 71 * 64
 
 @kernel
 def _load_rows(ref, sy, sx, w, rows, tmp):
+    sx = natural(sx)
     for j in range(rows):
         r = natural(sy + j)
         for i in range(w):
@@ -43,7 +44,7 @@ def _interpolate_luma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
     top = sy - 3 if phase_y != 0 else sy
     rows = h + 7 if phase_y != 0 else h
     if phase_x == 0:
-        _load_rows(ref, top, natural(sx), w, rows, tmp)
+        _load_rows(ref, top, sx, w, rows, tmp)
     else:
         t0, t1, t2, t3 = LUMA_TAPS[phase_x, 0], LUMA_TAPS[phase_x, 1], LUMA_TAPS[phase_x, 2], LUMA_TAPS[phase_x, 3]
         t4, t5, t6, t7 = LUMA_TAPS[phase_x, 4], LUMA_TAPS[phase_x, 5], LUMA_TAPS[phase_x, 6], LUMA_TAPS[phase_x, 7]
@@ -75,7 +76,7 @@ def _interpolate_chroma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
     top = sy - 1 if phase_y != 0 else sy
     rows = h + 3 if phase_y != 0 else h
     if phase_x == 0:
-        _load_rows(ref, top, natural(sx), w, rows, tmp)
+        _load_rows(ref, top, sx, w, rows, tmp)
     else:
         t0, t1 = CHROMA_TAPS[phase_x, 0], CHROMA_TAPS[phase_x, 1]
         t2, t3 = CHROMA_TAPS[phase_x, 2], CHROMA_TAPS[phase_x, 3]

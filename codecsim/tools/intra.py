@@ -11,8 +11,11 @@ samples a side:
 The search gathers and filters once for each block and then predicts as many modes as it likes.
 """
 
+import numpy as np
+
 from codecsim.jit import kernel
 from codecsim.tables import DC, HORIZONTAL, INTRA_ANGLE, INTRA_FILTER_THRESHOLD, INTRA_INVERSE_ANGLE, PLANAR, VERTICAL
+from codecsim.tools.indexing import natural
 
 REFS_SHAPE = (35, 132)
 
@@ -42,16 +45,15 @@ def gather_references(plane, pad, zorder, x, y, log2, c_idx, bit_depth, refs):
 
     Source: H.265 8.4.4.2.2, constrained_intra_pred_flag 0.
     """
-    n = 1 << log2
     shift = 2 if c_idx == 0 else 1
     step = 1 << shift
     units_high, units_wide = zorder.shape
     unit_x = x >> shift
     unit_y = y >> shift
     current = zorder[unit_y, unit_x]
-    units = n >> shift
-    row = y + pad
-    column = x + pad
+    units = natural((1 << log2) >> shift)
+    row = natural(y + pad)
+    column = natural(x + pad)
     # The line is gathered from its bottom-left end on.  A hole takes the sample before it; a hole at the start takes
     # the first sample found after it.
     first = -1
@@ -105,7 +107,7 @@ def filter_references(refs, log2, strong, bit_depth):
 
     Source: H.265 8.4.4.2.3.
     """
-    n = 1 << log2
+    n = natural(1 << log2)
     corner = 2 * n
     end = 4 * n
     if strong and log2 == 5:
@@ -118,7 +120,7 @@ def filter_references(refs, log2, strong, bit_depth):
             return
     refs[1, 0] = refs[0, 0]
     for i in range(1, end):
-        refs[1, i] = (refs[0, i - 1] + 2 * refs[0, i] + refs[0, i + 1] + 2) >> 2
+        refs[1, i] = np.int32(refs[0, i - 1] + 2 * refs[0, i] + refs[0, i + 1] + 2) >> 2
     refs[1, end] = refs[0, end]
 
 
@@ -159,7 +161,8 @@ def predict_mode(refs, log2, mode, c_idx, bit_depth, dst, dy, dx):
 
 @kernel
 def _predict_planar(refs, row, log2, dst, dy, dx):
-    n = 1 << log2
+    n = natural(1 << log2)
+    dy, dx = natural(dy), natural(dx)
     top = 2 * n + 1
     top_right = refs[row, 3 * n + 1]
     bottom_left = refs[row, n - 1]
@@ -168,12 +171,13 @@ def _predict_planar(refs, row, log2, dst, dy, dx):
         for i in range(n):
             across = (n - 1 - i) * left + (i + 1) * top_right
             down = (n - 1 - j) * refs[row, top + i] + (j + 1) * bottom_left
-            dst[dy + j, dx + i] = (across + down + n) >> (log2 + 1)
+            dst[dy + j, dx + i] = np.int32(across + down + n) >> (log2 + 1)
 
 
 @kernel
 def _predict_dc(refs, log2, smooth_edges, dst, dy, dx):
-    n = 1 << log2
+    n = natural(1 << log2)
+    dy, dx = natural(dy), natural(dx)
     top = 2 * n + 1
     total = n
     for i in range(n):
@@ -193,7 +197,8 @@ def _predict_dc(refs, log2, smooth_edges, dst, dy, dx):
 @kernel
 def _predict_pure(refs, log2, vertical, limit, dst, dy, dx):
     """Modes 10 and 26.  `limit` is the largest sample value, or 0 for no smoothing of the edge."""
-    n = 1 << log2
+    n = natural(1 << log2)
+    dy, dx = natural(dy), natural(dx)
     top = 2 * n + 1
     corner = refs[0, 2 * n]
     if vertical:
@@ -217,7 +222,8 @@ def _predict_pure(refs, log2, vertical, limit, dst, dy, dx):
 
 @kernel
 def _predict_angular(refs, row, log2, mode, dst, dy, dx):
-    n = 1 << log2
+    n = natural(1 << log2)
+    dy, dx = natural(dy), natural(dx)
     angle = INTRA_ANGLE[mode]
     vertical = mode >= 18
     # `main` runs along the side the mode points to, `side` along the other; both lead away from the corner.
@@ -236,16 +242,17 @@ def _predict_angular(refs, row, log2, mode, dst, dy, dx):
             refs[_PROJECTED, _ORIGIN + i] = refs[row, corner - main * ((i * inverse + 128) >> 8)]
     for j in range(n):
         offset = (j + 1) * angle
-        start = _ORIGIN + 1 + (offset >> 5)
-        fraction = offset & 31
+        start = natural(_ORIGIN + 1 + (offset >> 5))
+        fraction = np.int32(offset & 31)
+        rest = np.int32(32) - fraction
         if vertical:
             for i in range(n):
                 near, far = refs[_PROJECTED, start + i], refs[_PROJECTED, start + i + 1]
-                dst[dy + j, dx + i] = ((32 - fraction) * near + fraction * far + 16) >> 5
+                dst[dy + j, dx + i] = np.int32(rest * near + fraction * far + 16) >> 5
         else:
             for i in range(n):
                 near, far = refs[_PROJECTED, start + i], refs[_PROJECTED, start + i + 1]
-                refs[_TILE + j, i] = ((32 - fraction) * near + fraction * far + 16) >> 5
+                refs[_TILE + j, i] = np.int32(rest * near + fraction * far + 16) >> 5
     if not vertical:
         for j in range(n):
             for i in range(n):
