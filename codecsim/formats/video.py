@@ -55,10 +55,7 @@ def open_video(path: str | os.PathLike, options: InputOptions = InputOptions()):
     """
     path = os.fspath(path)
     with contextlib.ExitStack() as stack:
-        if path == STANDARD_STREAM:
-            name, file = "standard input", sys.stdin.buffer
-        else:
-            name, file = path, stack.enter_context(_open_file(path))
+        file, name = stack.enter_context(open_stream(path))
         if options.size or path.lower().endswith(RAW_SUFFIXES):
             video = _open_raw(file, name, options)
         elif path == STANDARD_STREAM or file.peek(len(y4m.MAGIC)).startswith(y4m.MAGIC):
@@ -69,15 +66,30 @@ def open_video(path: str | os.PathLike, options: InputOptions = InputOptions()):
         yield dataclasses.replace(video, frames=_at_least_one(video))
 
 
-def _open_file(path: str):
+@contextlib.contextmanager
+def open_stream(path: str | os.PathLike):
+    """Open a file for reading bytes; `-` is standard input.
+
+    Yields
+    ------
+    binary file, name for messages
+
+    Raises
+    ------
+    FormatError : the file is missing or empty
+    """
+    path = os.fspath(path)
+    if path == STANDARD_STREAM:
+        yield sys.stdin.buffer, "standard input"
+        return
     try:
-        file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+        file = open(path, "rb")  # noqa: SIM115 - closed below
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
-    if _regular_size(file) == 0:
-        file.close()
-        raise FormatError(f"{path}: the file is empty")
-    return file
+    with file:
+        if _regular_size(file) == 0:
+            raise FormatError(f"{path}: the file is empty")
+        yield file, path
 
 
 def _regular_size(file) -> int | None:

@@ -1,0 +1,75 @@
+"""Command line: one file per command, each a thin caller of library functions.
+
+Results go to standard output, progress and errors to standard error. Exit status: 0 done, 1 the input or the stream is
+at fault, 2 the command line is.
+"""
+
+import importlib
+import os
+import signal
+import sys
+
+import click
+
+from codecsim import __version__
+from codecsim.errors import CodecError
+
+COMMANDS = ("encode", "decode", "info", "compare", "demo")
+INTERRUPTED = 130  # as shells report it
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for: `compare` needs no kernels."""
+
+    def list_commands(self, ctx):
+        return list(COMMANDS)
+
+    def get_command(self, ctx, cmd_name):
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"codecsim.cli.{cmd_name}").command
+
+
+@click.command(cls=LazyGroup)
+@click.version_option(__version__, prog_name="codecsim")
+def group():
+    """Encode and decode video with a codec simulator that learns while coding.
+
+    \b
+    Example: codecsim encode clip.y4m -o clip.bin --qp 32
+             codecsim decode clip.bin -o decoded.y4m
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit status; errors become one line on standard error."""
+    try:
+        return group.main(arguments, prog_name="codecsim", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        hint = f" (see '{error.ctx.command_path} --help')" if getattr(error, "ctx", None) else ""
+        return _fail(" ".join(error.format_message().split()) + hint, error.exit_code)
+    except CodecError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:
+        # The reader has gone; let the interpreter's last flush go nowhere instead of complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted", INTERRUPTED)
+    except MemoryError:
+        return _fail("not enough memory for pictures of this size", 1)
+
+
+def _fail(message: str, status: int) -> int:
+    click.echo(f"codecsim: error: {message}", err=True)
+    return status
+
+
+def main() -> None:
+    """Entry point of the `codecsim` script."""
+    # So that unfinished outputs are removed when a job manager stops the run.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(run())

@@ -1,0 +1,39 @@
+"""`codecsim decode`: stream in, video out."""
+
+import json
+
+import click
+
+from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.experiments.runs import decode_stream
+from codecsim.formats.output import STANDARD_STREAM
+from codecsim.formats.video import open_stream
+
+
+@click.command("decode")
+@click.argument("input_path", metavar="IN")
+@click.option("-o", "--output", metavar="OUT.y4m", help="The video to write; - for standard output. None: only check.")
+@click.option("--keep-partial", is_flag=True, help="Keep the pictures before an error.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@quiet_option
+def command(input_path, output, keep_partial, as_json, quiet):
+    """Decode the stream IN and check every hash that it carries.
+
+    The decoder learns as the encoder did. It stops at the first picture or learner that differs.
+
+    \b
+    Example: codecsim decode clip.bin -o decoded.y4m
+    """
+    if output == STANDARD_STREAM and as_json:
+        raise click.UsageError("only one of -o and --json can go to standard output")
+    with open_stream(input_path) as (stream, name), PictureProgress("decode", None, quiet) as progress:
+        result = decode_stream(
+            stream, name, output, keep_partial, lambda report: progress.advance(f"{report.type} {report.bits} bits")
+        )
+    if as_json:
+        click.echo(json.dumps(result, indent=2, allow_nan=False))
+    elif output != STANDARD_STREAM:
+        click.echo(
+            f"{output or name}: {result['frames']} pictures of {result['width']}x{result['height']}, "
+            f"all hashes right, {result['frames'] / result['seconds']:.2f} pictures a second"
+        )

@@ -1,0 +1,116 @@
+"""`codecsim demo`: the whole codec on a bundled clip."""
+
+import dataclasses
+import hashlib
+import pathlib
+import tempfile
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from codecsim.cli.encode import encoder_config
+from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.errors import MismatchError
+from codecsim.experiments.bdrate import bd_rate
+from codecsim.experiments.runs import decode_stream, encode_video
+from codecsim.formats.video import open_video
+from codecsim.resources import bundled_clip
+
+FILTERS = ("off", "online")
+
+
+@dataclasses.dataclass(frozen=True)
+class DemoRow:
+    """One stream of the demo."""
+
+    filter_mode: str
+    qp: int
+    encoded: dict  # result of the encoder
+    decoded: dict  # result of the decoder
+
+    @property
+    def trained_steps(self) -> int:
+        return sum(picture.get("trained_steps", 0) for picture in self.encoded["pictures"])
+
+
+@click.command("demo")
+@click.option("--frames", type=click.IntRange(min=1), default=24, show_default=True, help="Pictures to code.")
+@click.option(
+    "-q",
+    "--qp",
+    "qps",
+    type=click.IntRange(0, 51),
+    multiple=True,
+    default=(27, 37),
+    show_default=True,
+    help="QP; may be given several times.",
+)
+@quiet_option
+def command(frames, qps, quiet):
+    """Encode a bundled clip without and with the learning filter, decode both, verify, print a table.
+
+    \b
+    Example: codecsim demo --frames 10 --qp 32
+    """
+    with tempfile.TemporaryDirectory(prefix="codecsim-demo-") as folder:
+        rows = [_run(pathlib.Path(folder), mode, qp, frames, quiet) for qp in qps for mode in FILTERS]
+    console = Console(soft_wrap=True)
+    console.print(_table(rows))
+    click.echo("Every stream was decoded, every hash was right, and the pictures equal the encoder's.")
+    for line in _savings(rows):
+        click.echo(line)
+
+
+def _run(folder: pathlib.Path, filter_mode: str, qp: int, frames: int, quiet: bool) -> DemoRow:
+    stream, recon, decoded = (folder / f"{filter_mode}_{qp}.{suffix}" for suffix in ("bin", "recon.y4m", "y4m"))
+    config = encoder_config(config="ldp", qp=qp, frames=frames, filter=filter_mode)
+    label = f"filter {filter_mode}, QP {qp}"
+    with open_video(bundled_clip()) as video, PictureProgress(f"encode, {label}", frames, quiet) as progress:
+        encoding = encode_video(video, config, stream, recon, lambda report: progress.advance())
+    with open(stream, "rb") as file, PictureProgress(f"decode, {label}", encoding["frames"], quiet) as progress:
+        decoding = decode_stream(file, str(stream), decoded, on_picture=lambda report: progress.advance())
+    if _digest(recon) != _digest(decoded):
+        raise MismatchError(f"the decoder's pictures differ from the encoder's ({label})")
+    for path in (stream, recon, decoded):
+        path.unlink()
+    return DemoRow(filter_mode, qp, encoding, decoding)
+
+
+def _digest(path: pathlib.Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _table(rows: list[DemoRow]) -> Table:
+    first = rows[0].encoded
+    title = f"Big Buck Bunny, {first['width']}x{first['height']}, {first['frames']} pictures, low delay P"
+    table = Table(
+        "filter",
+        "QP",
+        "bits",
+        "PSNR Y",
+        "PSNR U",
+        "PSNR V",
+        "enc pictures/s",
+        "dec pictures/s",
+        "training steps",
+        title=title,
+    )
+    for row in rows:
+        result = row.encoded
+        speeds = (f"{found['frames'] / found['seconds']:.2f}" for found in (result, row.decoded))
+        quality = (f"{result[f'psnr_{plane}']:.2f}" for plane in "yuv")
+        table.add_row(row.filter_mode, str(row.qp), str(result["bits"]), *quality, *speeds, str(row.trained_steps))
+    return table
+
+
+def _savings(rows: list[DemoRow]) -> list[str]:
+    curves = [
+        [(row.encoded["bits"], row.encoded["psnr_y"]) for row in rows if row.filter_mode == mode] for mode in FILTERS
+    ]
+    percent = bd_rate(*curves).percent
+    if percent is None:
+        return []
+    points = len(curves[0])
+    return [f"Bits for the same luma quality, online against off: {percent:+.2f} % (BD-rate over {points} points)."]

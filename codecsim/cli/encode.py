@@ -1,0 +1,137 @@
+"""`codecsim encode`: video in, stream out."""
+
+import contextlib
+import fractions
+import json
+
+import click
+
+from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, EncoderConfig
+from codecsim.errors import ConfigError
+from codecsim.experiments.runs import encode_video
+from codecsim.formats.output import STANDARD_STREAM
+from codecsim.formats.video import InputOptions, open_video
+from codecsim.learned.params import THRESHOLD_QP, Control, Reset
+
+LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in samples, sums to X."
+
+
+def _names(kind) -> list[str]:
+    return [member.name.lower() for member in kind]
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT."""
+
+    name = "WxH"
+
+    def convert(self, value, param, ctx):
+        parts = value.lower().split("x") if isinstance(value, str) else value
+        if len(parts) != 2 or not all(str(part).isdigit() for part in parts):
+            self.fail(f"'{value}' is no size, expected something like 352x288", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
+class Rate(click.ParamType):
+    """Pictures a second: 25, 29.97 or 30000/1001."""
+
+    name = "F"
+
+    def convert(self, value, param, ctx):
+        with contextlib.suppress(ValueError, ZeroDivisionError):
+            rate = fractions.Fraction(value)
+            if rate > 0:
+                return rate
+        return self.fail(f"'{value}' is no frame rate, expected something like 25, 29.97 or 30000/1001", param, ctx)
+
+
+def raw_options(function):
+    """Options that raw samples need."""
+    for option in (
+        click.option("--bit-depth", type=int, default=8, metavar="B", help="Bits a sample of raw samples; only 8 yet."),
+        click.option("--fps", type=Rate(), help="Pictures a second; needed for raw samples."),
+        click.option("--size", type=Size(), help="Width and height of raw samples, such as 352x288."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("encode")
+@click.argument("input_path", metavar="INPUT")
+@click.option("-o", "--output", required=True, help="The stream to write; - for standard output.")
+@click.option(
+    "--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="All intra or low delay P."
+)
+@click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP.")
+@click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures.")
+@click.option(
+    "--intra-period", type=click.IntRange(0), default=0, metavar="N", help="An IDR picture every N; 0: the first."
+)
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
+)
+@click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash in the stream.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."
+)
+@click.option(
+    "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
+)
+@click.option("--model", metavar="NAME|PATH", help="Initial weights of the filter; built-in ones if not given.")
+@click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained.")
+@click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP)
+@click.option("--learning-rate", type=float, metavar="X", help="Step of the optimiser.")
+@click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights.")
+@click.option("--loop-filter", type=click.Choice(["off"]), default="off", show_default=True, help="CNN in-loop filter.")
+@click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+@quiet_option
+@raw_options
+def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **settings):
+    """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
+
+    With --filter off the stream is standard HEVC, which any player decodes.
+
+    \b
+    Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json
+    """
+    if STANDARD_STREAM in (output, recon) and (as_json or output == recon):
+        raise click.UsageError("only one of -o, --recon and --json can go to standard output")
+    config = encoder_config(**settings)
+    with open_video(input_path, InputOptions(size, fps, bit_depth)) as video:
+        counts = [count for count in (video.frame_count, config.frames) if count]
+        with PictureProgress("encode", min(counts, default=None), quiet) as progress:
+            result = encode_video(video, config, output, recon, lambda report: progress.advance(_note(report)))
+    if as_json:
+        click.echo(json.dumps(result, indent=2, allow_nan=False))
+    elif STANDARD_STREAM not in (output, recon):
+        click.echo(_sentence(output, result))
+
+
+def encoder_config(learn=None, loss_threshold=None, learning_rate=None, reset=None, loop_filter="off", **settings):
+    """Settings of the command line as an `EncoderConfig`."""
+    learner = {}
+    if loss_threshold is not None:
+        if learn != "threshold":
+            raise ConfigError("--loss-threshold needs --learn threshold")
+        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
+    if learn is not None:
+        learner["control"] = Control[learn.upper()]
+    if learning_rate is not None:
+        learner["learning_rate"] = learning_rate
+    if reset is not None:
+        learner["reset"] = Reset[reset.upper()]
+    return EncoderConfig(learn=learner, **settings)
+
+
+def _note(report) -> str:
+    return f"{report.type} QP {report.qp}, {report.bits} bits, {report.psnr_y:.2f} dB"
+
+
+def _sentence(output: str, result: dict) -> str:
+    return (
+        f"{output}: {result['frames']} pictures of {result['width']}x{result['height']}, {result['bits']} bits "
+        f"({result['kbps']:.2f} kbit/s), PSNR Y {result['psnr_y']:.2f} U {result['psnr_u']:.2f} "
+        f"V {result['psnr_v']:.2f} dB, {result['frames'] / result['seconds']:.2f} pictures a second"
+    )

@@ -1,0 +1,74 @@
+"""`codecsim info`: what is in a stream."""
+
+import json
+import shutil
+import tempfile
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.experiments.inspection import bits_per_part, read_parameter_sets
+from codecsim.experiments.runs import decode_stream
+from codecsim.formats.video import open_stream
+
+PICTURE_COLUMNS = ("poc", "type", "qp", "bits", "filtered_share", "trained_steps")
+
+
+@click.command("info")
+@click.argument("input_path", metavar="IN")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@quiet_option
+def command(input_path, as_json, quiet):
+    """Print what the stream IN holds: parameter sets, learned tools, pictures, bits per part of the syntax.
+
+    The pictures are decoded on the way, so their hashes are checked too.
+
+    \b
+    Example: codecsim info clip.bin
+    """
+    console = Console(soft_wrap=True)
+    with open_stream(input_path) as (stream, name), tempfile.TemporaryFile() as copy:
+        if not stream.seekable():
+            shutil.copyfileobj(stream, copy)
+            stream = copy
+            stream.seek(0)
+        headers = read_parameter_sets(stream)
+        if not as_json:
+            _print_headers(console, headers)
+        stream.seek(0)
+        with PictureProgress("info", None, quiet) as progress:
+            result = decode_stream(stream, name, on_picture=lambda report: progress.advance())
+    result |= headers | {"parts": bits_per_part(result["pictures"])}
+    if as_json:
+        click.echo(json.dumps(result, indent=2, allow_nan=False))
+    else:
+        _print_pictures(console, result)
+
+
+def _print_headers(console: Console, headers: dict) -> None:
+    for fields in headers["parameter_sets"]:
+        values = (f"{name} {json.dumps(value)}" for name, value in fields.items() if name != "kind")
+        click.echo(f"{fields['kind'].upper()}: {', '.join(values)}")
+    if headers["learned"]:
+        values = (f"{name} {json.dumps(value)}" for name, value in headers["learned"].items())
+        click.echo(f"Learned tools: {', '.join(values)}")
+    else:
+        click.echo("Learned tools: none, this is standard HEVC")
+
+
+def _print_pictures(console: Console, result: dict) -> None:
+    columns = [name for name in PICTURE_COLUMNS if any(name in picture for picture in result["pictures"])]
+    pictures = Table(*columns, title=f"{result['frames']} pictures of {result['width']}x{result['height']}")
+    for picture in result["pictures"]:
+        pictures.add_row(*(_shown(picture.get(name)) for name in columns))
+    parts = Table("part", "bits", "share", title=f"{result['bits']} bits, {result['kbps']:.2f} kbit/s")
+    for part, bits in sorted(result["parts"].items(), key=lambda item: -item[1]):
+        parts.add_row(part, str(bits), f"{bits / result['bits']:.1%}")
+    console.print(pictures)
+    console.print(parts)
+
+
+def _shown(value) -> str:
+    return "" if value is None else f"{value:.1%}" if isinstance(value, float) else str(value)

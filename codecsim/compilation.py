@@ -1,0 +1,49 @@
+"""Watching Numba compile: the first run on a machine waits for it, so it must be seen and not be counted as coding."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+from numba.core import event
+
+_KIND = "numba:compile"  # not sent for what the disk cache holds
+
+
+class CompilationWatch(event.Listener):
+    """Counts kernels and seconds.
+
+    Attributes
+    ----------
+    kernels : int, compiled so far
+    seconds : float, spent on them so far, without the one that is being compiled
+    """
+
+    def __init__(self, on_kernel: Callable[[str], None]):
+        self.kernels = 0
+        self.seconds = 0.0
+        self._on_kernel = on_kernel
+        self._depth = 0
+        self._started = 0.0
+
+    def on_start(self, event):
+        if self._depth == 0:
+            self._started = time.perf_counter()
+        self._depth += 1
+        self._on_kernel(getattr(event.data["dispatcher"], "__name__", "kernel"))
+
+    def on_end(self, event):
+        self._depth -= 1
+        self.kernels += 1
+        if self._depth == 0:
+            self.seconds += time.perf_counter() - self._started
+
+
+@contextlib.contextmanager
+def watch_compilation(on_kernel: Callable[[str], None] = lambda name: None) -> Iterator[CompilationWatch]:
+    """Call `on_kernel(name)` when the compilation of a kernel starts; kernels may nest."""
+    watch = CompilationWatch(on_kernel)
+    event.register(_KIND, watch)
+    try:
+        yield watch
+    finally:
+        event.unregister(_KIND, watch)

@@ -1,0 +1,178 @@
+"""One run of the encoder or the decoder over a video, with the result that `--json` prints."""
+
+import contextlib
+import dataclasses
+import enum
+import fractions
+import itertools
+import os
+import time
+from collections.abc import Callable
+
+from codecsim import __version__
+from codecsim.compilation import watch_compilation
+from codecsim.decoder import decode
+from codecsim.encoder import encode
+from codecsim.errors import BitstreamError, ConfigError, FormatError
+from codecsim.formats.output import STANDARD_STREAM, atomic_output
+from codecsim.formats.video import VideoInput, create_video, video_writer
+from codecsim.picture import VideoFormat
+
+PLANES = ("y", "u", "v")
+
+
+def encode_video(video: VideoInput, config, output, recon=None, on_picture: Callable = lambda report: None) -> dict:
+    """Encode an open video into a file.
+
+    Parameters
+    ----------
+    video : VideoInput
+    config : EncoderConfig
+    output : path of the stream, `-` for standard output
+    recon : path of a video of the reconstruction, optional
+    on_picture : called with the report of each picture
+
+    Returns
+    -------
+    The result, as `--json` prints it; `seconds` is the time of the whole loop, reading and writing
+    included, compiling kernels not.
+
+    Raises
+    ------
+    CodecError : bad input, settings or output; then neither file is left
+    """
+    if recon is not None and _same_file(recon, output):
+        raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
+    frames = itertools.islice(video.frames, config.frames)
+    reports = []
+    with contextlib.ExitStack() as stack:
+        clock = stack.enter_context(_Clock())
+        stream = stack.enter_context(atomic_output(output))
+        write_recon = stack.enter_context(create_video(recon, video.format)) if recon is not None else None
+        for coded in encode(config, video.format, frames):
+            stream.write(coded.data)
+            if write_recon:
+                write_recon(coded.recon)
+            reports.append(coded.report)
+            on_picture(coded.report)
+    result = _summary(video.format, reports, stream.bytes_written * 8, clock.seconds)
+    result |= {"input": video.name, "config": config.config, "qp": config.qp}
+    result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
+    result["encoder"] = {"version": __version__, "options": plain(config)}
+    result["pictures"] = [plain(report) for report in reports]
+    return result
+
+
+def decode_stream(stream, name: str, output=None, keep_partial=False, on_picture: Callable = lambda report: None):
+    """Decode a stream into a video file and check the hashes that it carries.
+
+    Parameters
+    ----------
+    stream : binary file
+    name : str, for messages and the result
+    output : path of the video, `-` for standard output, None to check only
+    keep_partial : bool, keep the pictures before an error under the output's name
+
+    Returns
+    -------
+    The result, as `--json` prints it.
+
+    Raises
+    ------
+    CodecError : damaged stream, mismatch, output that cannot be written
+    """
+    reports, failure, video_format, write = [], None, None, None
+    counter = _CountingReader(stream)
+    with contextlib.ExitStack() as stack:
+        clock = stack.enter_context(_Clock())
+        file = stack.enter_context(atomic_output(output)) if output is not None else None
+        try:
+            for decoded in decode(counter):
+                if video_format is None:
+                    video_format = decoded.video_format
+                    write = video_writer(file, output, video_format) if file else None
+                elif decoded.video_format != video_format:
+                    raise FormatError(
+                        f"{name}: the size or rate changes at picture {decoded.report.poc}; one file cannot hold both"
+                    )
+                if write:
+                    write(decoded.frame)
+                reports.append(decoded.report)
+                on_picture(decoded.report)
+        except BitstreamError as error:
+            if not (keep_partial and reports):
+                raise
+            failure = error
+    if failure:
+        raise failure
+    if not reports:
+        raise FormatError(f"{name}: holds no pictures")
+    result = _summary(video_format, reports, counter.bytes_read * 8, clock.seconds)
+    result |= {"input": name, "decoder": {"version": __version__}, "pictures": [plain(report) for report in reports]}
+    return result
+
+
+class _Clock:
+    """Seconds from entry to exit, without those that the first run on a machine spends on compiling kernels."""
+
+    def __enter__(self):
+        self._watching = watch_compilation()
+        self._watch = self._watching.__enter__()
+        self._started = time.perf_counter()
+        return self
+
+    def __exit__(self, *error):
+        self.seconds = time.perf_counter() - self._started - self._watch.seconds
+        return self._watching.__exit__(*error)
+
+
+class _CountingReader:
+    """A binary file that knows how much has been read."""
+
+    def __init__(self, file):
+        self._file = file
+        self.bytes_read = 0
+
+    def read(self, size=-1):
+        data = self._file.read(size)
+        self.bytes_read += len(data)
+        return data
+
+
+def _summary(video_format: VideoFormat, reports: list, bits: int, seconds: float) -> dict:
+    return {
+        "frames": len(reports),
+        "width": video_format.width,
+        "height": video_format.height,
+        "fps": float(video_format.fps),
+        "bit_depth": video_format.bit_depth,
+        "bits": bits,
+        "kbps": float(bits * video_format.fps / len(reports) / 1000),
+        "seconds": seconds,
+    }
+
+
+def plain(value):
+    """`value` as JSON can hold it: dataclasses as objects without their unset fields, digests in hexadecimal."""
+    if dataclasses.is_dataclass(value):
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        return {name: plain(found) for name, found in fields.items() if found is not None}
+    if isinstance(value, Mapping):
+        return {str(name): plain(found) for name, found in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(found) for found in value]
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, fractions.Fraction):
+        return str(value)
+    return value.item() if hasattr(value, "item") else value
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _same_file(first, second) -> bool:
+    return os.fspath(first) != STANDARD_STREAM and os.path.realpath(first) == os.path.realpath(second)
