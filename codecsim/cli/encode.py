@@ -71,7 +71,7 @@ def raw_options(function):
 @click.option(
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
 )
-@click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash in the stream.")
+@click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash.")
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."
 )
@@ -81,7 +81,7 @@ def raw_options(function):
 @click.option("--model", metavar="NAME|PATH", help="Initial weights of the filter; built-in ones if not given.")
 @click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained.")
 @click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP)
-@click.option("--learning-rate", type=float, metavar="X", help="Step of the optimiser.")
+@click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser.")
 @click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights.")
 @click.option("--loop-filter", type=click.Choice(["off"]), default="off", show_default=True, help="CNN in-loop filter.")
 @click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")

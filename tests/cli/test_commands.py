@@ -1,0 +1,164 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from codecsim.cli import run
+from codecsim.formats.video import create_video
+from codecsim.picture import Frame, VideoFormat
+
+FRAMES, WIDTH, HEIGHT = 3, 34, 18
+ENCODER_FIELDS = {"frames", "width", "height", "fps", "bit_depth", "config", "qp", "bits", "kbps", "psnr_y", "psnr_u",
+                  "psnr_v", "seconds", "encoder", "pictures"}  # fmt: skip
+PICTURE_FIELDS = {"poc", "type", "qp", "bits", "psnr_y", "psnr_u", "psnr_v", "seconds"}
+LEARNED_FIELDS = {"filtered_share", "trained_steps", "reset", "accumulated_loss", "learner_hash"}
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A y4m file of smooth pictures that move."""
+    path = tmp_path_factory.mktemp("clip") / "clip.y4m"
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    with create_video(path, VideoFormat(WIDTH, HEIGHT, 25)) as write:
+        for i in range(FRAMES):
+            luma = (128 + 60 * np.sin((x + 2 * i) / 5) + 40 * np.cos(y / 4)).astype(np.uint8)
+            write(Frame(luma, luma[::2, ::2] // 2 + 60, luma[1::2, 1::2] // 3 + 80))
+    return path
+
+
+def run_json(arguments, capsys):
+    assert run([*map(str, arguments), "--json", "--quiet"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return json.loads(captured.out)
+
+
+@pytest.mark.parametrize("mode", ["off", "online"])
+def test_encode_decode_info(clip, tmp_path, capsys, mode):
+    stream, recon, decoded = (tmp_path / name for name in ("s.bin", "recon.y4m", "decoded.y4m"))
+    encoded = run_json(["encode", clip, "-o", stream, "--filter", mode, "--recon", recon], capsys)
+    assert encoded.keys() >= ENCODER_FIELDS
+    assert (encoded["frames"], encoded["width"], encoded["height"], encoded["fps"]) == (FRAMES, WIDTH, HEIGHT, 25)
+    assert (encoded["bit_depth"], encoded["config"], encoded["qp"]) == (8, "ldp", 32)
+    assert encoded["bits"] == stream.stat().st_size * 8 == sum(picture["bits"] for picture in encoded["pictures"])
+    for picture in encoded["pictures"]:
+        assert picture.keys() >= PICTURE_FIELDS | (LEARNED_FIELDS if mode == "online" else set())
+        assert sum(picture["parts"].values()) == picture["bits"]
+    assert encoded["psnr_y"] == pytest.approx(np.mean([picture["psnr_y"] for picture in encoded["pictures"]]))
+    assert encoded["encoder"]["options"]["filter"] == mode
+
+    result = run_json(["decode", stream, "-o", decoded], capsys)
+    assert decoded.read_bytes() == recon.read_bytes()
+    assert (result["frames"], result["bits"]) == (FRAMES, encoded["bits"])
+    shared = ("poc", "type", "qp", "bits", "parts")
+    assert [[picture[name] for name in shared] for picture in result["pictures"]] == [
+        [picture[name] for name in shared] for picture in encoded["pictures"]
+    ]
+
+    info = run_json(["info", stream], capsys)
+    assert {fields["kind"] for fields in info["parameter_sets"]} == {"vps", "sps", "pps"}
+    assert (info["learned"] is None) == (mode == "off")
+    assert sum(info["parts"].values()) == info["bits"]
+    assert run(["info", str(stream), "--quiet"]) == 0
+    assert "residual" in capsys.readouterr().out
+
+
+def test_results_can_be_compared(clip, tmp_path, capsys):
+    files = []
+    for qp in (22, 27, 32, 37):
+        result = run_json(["encode", clip, "-o", tmp_path / "s", "--filter", "off", "--qp", qp], capsys)
+        files.append(tmp_path / f"{qp}.json")
+        files[-1].write_text(json.dumps(result))
+    names = [str(path) for path in files]
+    assert run(["compare", *names, "--test", *names, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["clips"]
+    assert row["bd_rate"] == pytest.approx({"y": 0, "u": 0, "v": 0})
+    assert run(["compare", *names, "--test", *names]) == 0
+    assert "+0.00 %" in capsys.readouterr().out
+
+
+def test_pipes_and_raw_samples(clip, tmp_path):
+    raw = tmp_path / "clip.yuv"
+    raw.write_bytes(b"".join(clip.read_bytes().split(b"FRAME\n")[1:]))
+    command = [sys.executable, "-m", "codecsim"]
+    options = ["-o", "-", "--filter", "off", "--quiet"]
+    from_pipe = subprocess.run(
+        [*command, "encode", "-", *options], input=clip.read_bytes(), capture_output=True, check=True
+    )
+    size = ["--size", f"{WIDTH}x{HEIGHT}", "--fps", "25"]
+    from_raw = subprocess.run([*command, "encode", str(raw), *size, *options], capture_output=True, check=True)
+    assert from_pipe.stdout == from_raw.stdout
+    assert from_pipe.stderr == b""
+    decoded = subprocess.run(
+        [*command, "decode", "-", "-o", "-"], input=from_pipe.stdout, capture_output=True, check=True
+    )
+    assert decoded.stdout.startswith(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F25:1 ".encode())
+    assert decoded.stdout.count(b"FRAME\n") == FRAMES
+    assert decoded.stderr.startswith(b"codecsim: decode: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", bytes(1000), b"\0\0\1" * 50, b"YUV4MPEG2 W4 H4 F1:1\n"])
+@pytest.mark.parametrize("command", ["encode", "decode", "info"])
+def test_junk_is_status_1_and_one_line(tmp_path, capsys, command, content):
+    path, output = tmp_path / "junk.bin", tmp_path / "out"
+    path.write_bytes(content)
+    assert run([command, str(path), "--quiet", *(["-o", str(output)] if command != "info" else [])]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("codecsim: error: ")
+    assert captured.err.count("\n") == 1
+    assert os.listdir(tmp_path) == ["junk.bin"]
+
+
+def test_cut_and_flipped_streams(clip, tmp_path, capsys):
+    stream, output = tmp_path / "s.bin", tmp_path / "out.y4m"
+    run_json(["encode", clip, "-o", stream], capsys)
+    data = stream.read_bytes()
+    for damaged in (data[:-20], data[: len(data) // 2], data[:-30] + bytes([data[-30] ^ 16]) + data[-29:]):
+        stream.write_bytes(damaged)
+        assert run(["decode", str(stream), "-o", str(output), "--quiet"]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+        assert not output.exists()
+    stream.write_bytes(data[:-20])
+    assert run(["decode", str(stream), "-o", str(output), "--quiet", "--keep-partial"]) == 1
+    assert output.read_bytes().count(b"FRAME\n") == FRAMES - 1
+
+
+def test_outputs_that_cannot_be_written(clip, tmp_path, capsys):
+    for output in (tmp_path, tmp_path / "no" / "folder"):
+        assert run(["encode", str(clip), "-o", str(output), "--quiet"]) == 1
+        assert "codecsim: error: " in capsys.readouterr().err
+    same = str(tmp_path / "same")
+    assert run(["encode", str(clip), "-o", same, "--recon", same, "--quiet"]) == 2
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_runs_leave_nothing(tmp_path, number):
+    output = tmp_path / "out.bin"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "codecsim", "encode", "-", "-o", str(output)],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.stdin.write(b"YUV4MPEG2 W16 H16 F25:1\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not os.listdir(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert os.listdir(tmp_path) != []
+    process.send_signal(number)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert errors.strip() == b"codecsim: error: interrupted"
+    assert os.listdir(tmp_path) == []
+
+
+def test_demo(capsys):
+    assert run(["demo", "--frames", "2", "--qp", "37", "--quiet"]) == 0
+    text = capsys.readouterr().out
+    assert "online" in text
+    assert "every hash was right" in text

@@ -1,0 +1,62 @@
+import shlex
+import subprocess
+import sys
+
+import click
+import pytest
+
+from codecsim.cli import COMMANDS, group, run
+
+
+def test_all_commands_are_listed(capsys):
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_an_example_that_parses(name, capsys):
+    assert run([name, "--help"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    (example,) = (line.removeprefix("Example: codecsim ") for line in lines if line.startswith("Example: codecsim "))
+    words = shlex.split(example.split(" > ")[0])
+    command = group.get_command(None, words[0])
+    with click.Context(command) as context:
+        command.parse_args(context, words[1:])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["transcode"],
+        ["encode"],
+        ["encode", "a.y4m"],
+        ["encode", "a.y4m", "-o", "x", "--qp", "52"],
+        ["encode", "a.y4m", "-o", "x", "--qp", "-1"],
+        ["encode", "a.y4m", "-o", "x", "--config", "best"],
+        ["encode", "a.y4m", "-o", "x", "--frames", "0"],
+        ["encode", "a.y4m", "-o", "x", "--size", "352"],
+        ["encode", "a.y4m", "-o", "x", "--fps", "1/0"],
+        ["encode", "a.y4m", "-o", "-", "--json"],
+        ["encode", "a.y4m", "-o", "x", "--loss-threshold", "1"],
+        ["encode", "a.y4m", "-o", "x", "--model", "none/such"],
+        ["encode", "a.y4m", "-o", "x", "--learning-rate", "-1"],
+        ["decode", "a.bin", "-o", "-", "--json"],
+        ["compare", "a.json"],
+        ["demo", "--frames", "0"],
+    ],
+)
+def test_wrong_usage_is_status_2_and_one_line(arguments, capsys):
+    assert run(arguments) == 2
+    captured = capsys.readouterr()
+    if arguments:
+        assert captured.out == ""
+        assert captured.err.startswith("codecsim: error: ")
+        assert captured.err.count("\n") == 1
+
+
+def test_no_torch_and_no_kernels_before_they_are_needed():
+    code = "import sys, codecsim.cli as c; c.run(['compare', '--help']); print({'torch', 'numba'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "set()"
