@@ -16,8 +16,9 @@ def fill_prediction(pred, margin, bit_depth, planes):
     """planes[0] = (pred - mid-grey), 8 per 8-bit sample."""
     middle = np.int32(1 << (bit_depth - 1))
     for y in range(pred.shape[0]):
+        row, to = pred[y], planes[0, y + margin][margin:]
         for x in range(pred.shape[1]):
-            planes[0, y + margin, x + margin] = ((np.int32(pred[y, x]) - middle) << 11) >> bit_depth
+            to[x] = ((np.int32(row[x]) - middle) << 11) >> bit_depth
 
 
 @kernel
@@ -37,24 +38,26 @@ def fill_high_pass(pred, margin, bit_depth, rows, planes, plane):
                 left, right = max(x - k - 1, 0), min(x + k + 1, w - 1)
                 total += tap * (np.int32(pred[y, left]) + np.int32(pred[y, right]))
             rows[y, x] = total
-        for x in range(4, w - 4):
-            rows[y, x] = (
-                t0 * np.int32(pred[y, x])
-                + t1 * (np.int32(pred[y, x - 1]) + np.int32(pred[y, x + 1]))
-                + t2 * (np.int32(pred[y, x - 2]) + np.int32(pred[y, x + 2]))
-                + t3 * (np.int32(pred[y, x - 3]) + np.int32(pred[y, x + 3]))
-                + t4 * (np.int32(pred[y, x - 4]) + np.int32(pred[y, x + 4]))
+        row, sums = pred[y], rows[y][4:]
+        for x in range(w - 8):
+            sums[x] = (
+                t0 * np.int32(row[x + 4])
+                + t1 * (np.int32(row[x + 3]) + np.int32(row[x + 5]))
+                + t2 * (np.int32(row[x + 2]) + np.int32(row[x + 6]))
+                + t3 * (np.int32(row[x + 1]) + np.int32(row[x + 7]))
+                + t4 * (np.int32(row[x]) + np.int32(row[x + 8]))
             )
     shift = bit_depth - 2  # 64 samples of 8 bits are 4096 sums of taps
     half = np.int32(1 << (shift - 1))
     for y in range(h):
-        a1, b1, a2, b2 = max(y - 1, 0), min(y + 1, h - 1), max(y - 2, 0), min(y + 2, h - 1)
-        a3, b3, a4, b4 = max(y - 3, 0), min(y + 3, h - 1), max(y - 4, 0), min(y + 4, h - 1)
+        r0, a1, b1 = rows[y], rows[max(y - 1, 0)], rows[min(y + 1, h - 1)]
+        a2, b2, a3, b3 = rows[max(y - 2, 0)], rows[min(y + 2, h - 1)], rows[max(y - 3, 0)], rows[min(y + 3, h - 1)]
+        a4, b4, row, to = rows[max(y - 4, 0)], rows[min(y + 4, h - 1)], pred[y], planes[plane, y + margin][margin:]
         for x in range(w):
-            total = t0 * rows[y, x] + t1 * (rows[a1, x] + rows[b1, x]) + t2 * (rows[a2, x] + rows[b2, x])
-            total += t3 * (rows[a3, x] + rows[b3, x]) + t4 * (rows[a4, x] + rows[b4, x])
-            difference = np.int32((np.int32(pred[y, x]) << 12) - total + half) >> shift
-            planes[plane, y + margin, x + margin] = min(max(difference, -ACT_CLIP), ACT_CLIP)
+            total = t0 * r0[x] + t1 * (a1[x] + b1[x]) + t2 * (a2[x] + b2[x]) + t3 * (a3[x] + b3[x])
+            total += t4 * (a4[x] + b4[x])
+            difference = np.int32((np.int32(row[x]) << 12) - total + half) >> shift
+            to[x] = min(max(difference, -ACT_CLIP), ACT_CLIP)
 
 
 @kernel
@@ -62,9 +65,10 @@ def fill_difference(aux, pred, margin, bit_depth, planes, plane):
     """planes[plane] = aux - pred, 64 per 8-bit sample, clipped."""
     scale = np.int32(1 << (14 - bit_depth))
     for y in range(pred.shape[0]):
+        one, two, to = aux[y], pred[y], planes[plane, y + margin][margin:]
         for x in range(pred.shape[1]):
-            difference = (np.int32(aux[y, x]) - np.int32(pred[y, x])) * scale
-            planes[plane, y + margin, x + margin] = min(max(difference, -ACT_CLIP), ACT_CLIP)
+            difference = (np.int32(one[x]) - np.int32(two[x])) * scale
+            to[x] = min(max(difference, -ACT_CLIP), ACT_CLIP)
 
 
 @kernel
@@ -125,6 +129,7 @@ def add_output(y, rs, pred, y0, x0, size, shift, largest, filtered):
     """
     half = np.int32(1 << (shift - 1))
     for i in range(size[0]):
+        outputs, row, to = y[i * rs :], pred[y0 + i][x0:], filtered[y0 + i][x0:]
         for j in range(size[1]):
-            value = np.int32(pred[y0 + i, x0 + j]) + ((np.int32(y[i * rs + j]) + half) >> shift)
-            filtered[y0 + i, x0 + j] = min(max(value, np.int32(0)), largest)
+            value = np.int32(row[j]) + ((np.int32(outputs[j]) + half) >> shift)
+            to[j] = min(max(value, np.int32(0)), np.int32(largest))

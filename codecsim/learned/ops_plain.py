@@ -34,8 +34,9 @@ def _add_taps(acc, m, x, x0, rs, taps, w, w0, stride):
             low = np.int32(np.int16(pair & 0xFFFF))
             high = np.int32(pair >> 16)
             at = x0 + 2 * (ky * rs + kx)
+            row = x[at : at + 2 * m]
             for i in range(m):
-                acc[i] += low * np.int32(x[at + 2 * i]) + high * np.int32(x[at + 2 * i + 1])
+                acc[i] += low * np.int32(row[2 * i]) + high * np.int32(row[2 * i + 1])
 
 
 @kernel
@@ -54,15 +55,17 @@ def _conv3(x, w, bias, out, flat, mask, job, shift, scratch, clip, backward):
                 w0 = wo + (block * n_pairs + c) * 9 * LANES + lane
                 _add_taps(scratch, m, x, xo + 2 * (c * cs + p), rs, 3, w, w0, LANES)
             at = oo + 2 * (j // 2 * cs + p) + j % 2
+            to_pair, signs = out[at : at + 2 * m], mask[mo + j * cs + p : mo + j * cs + p + m]
             for i in range(m):
                 a = scratch[i]
-                sign = np.int32(mask[mo + j * cs + p + i]) if backward else a
+                sign = np.int32(signs[i]) if backward else a
                 a = a if sign > 0 else a >> LEAK_SHIFT
                 a = np.int32(a + half) >> shift
-                q = np.int16(min(max(a, -clip), clip))
-                out[at + 2 * i] = q
-                if planar:
-                    flat[fo + j * cs + p + i] = q
+                to_pair[2 * i] = np.int16(min(max(a, -clip), clip))
+            if planar:
+                to_flat = flat[fo + j * cs + p : fo + j * cs + p + m]
+                for i in range(m):
+                    to_flat[i] = to_pair[2 * i]
 
 
 @kernel
@@ -121,8 +124,9 @@ def _gradients(x, g, dw, job, taps):
                 for kx in range(taps):
                     total = np.int64(0)
                     x0, g0 = xo + ci * cs + ky * rs + kx, go + co * cs
+                    xs, gs = x[x0 : x0 + n], g[g0 : g0 + n]
                     for p in range(n):
-                        total += np.int64(np.int32(x[x0 + p]) * np.int32(g[g0 + p]))
+                        total += np.int64(np.int32(xs[p]) * np.int32(gs[p]))
                     dw[do + (co * n_in + ci) * taps * taps + ky * taps + kx] += total
 
 

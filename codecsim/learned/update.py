@@ -28,16 +28,18 @@ def pack_weights(master, layers, forward_index, backward_index, bias_index, quan
 
     Notes
     -----
-    A shift follows from the largest L1 norm of the weights that one input has: 4095 * norm < 2**31 as norm < 2**19.
+    A shift follows from the largest L1 norm of the weights that one input has, at most 288 * 32767: 1..24 bits.
     """
     n = master.size
     for i in range(n):
         quantised[i] = np.int32(np.rint(master[i] * np.float32(1 << WEIGHT_BITS)))
     quantised[n] = 0
+    low, high = forward_index[0], forward_index[1]
     for i in range(forward.size):
-        forward[i] = (quantised[forward_index[0, i]] & 0xFFFF) | (quantised[forward_index[1, i]] << 16)
+        forward[i] = (quantised[low[i]] & 0xFFFF) | (quantised[high[i]] << 16)
+    low, high = backward_index[0], backward_index[1]
     for i in range(backward.size):
-        backward[i] = (quantised[backward_index[0, i]] & 0xFFFF) | (quantised[backward_index[1, i]] << 16)
+        backward[i] = (quantised[low[i]] & 0xFFFF) | (quantised[high[i]] << 16)
     for i in range(bias.size):
         bias[i] = np.int32(np.rint(np.float64(master[bias_index[i]]) * np.float64(1 << (WEIGHT_BITS + ACT_BITS))))
     for layer in range(1, layers.shape[0]):
@@ -47,8 +49,9 @@ def pack_weights(master, layers, forward_index, backward_index, bias_index, quan
             norm = np.int64(0)
             for co in range(n_out):
                 at = start + (co * n_in + ci) * 9
+                taps = quantised[at : at + 9]
                 for tap in range(9):
-                    norm += abs(quantised[at + tap])
+                    norm += abs(taps[tap])
             largest = max(largest, norm)
         bits = np.int64(0)
         while largest > 0:
@@ -71,14 +74,16 @@ def gather_tile(planes, y0, x0, rows, rs, cs, paired, flat, write_flat):
     for c in range(0, planes.shape[0], 2):
         for y in range(rows):
             at = c // 2 * cs + y * rs
+            both = paired[at : at + rs]
+            low, high = planes[c, y0 + y][x0 : x0 + rs], planes[c + 1, y0 + y][x0 : x0 + rs]
             for x in range(rs):
-                low, high = np.int32(planes[c, y0 + y, x0 + x]), np.int32(planes[c + 1, y0 + y, x0 + x])
-                paired[at + x] = (low & 0xFFFF) | (high << 16)
+                both[x] = (np.int32(low[x]) & 0xFFFF) | (np.int32(high[x]) << 16)
             if write_flat:
-                for d in range(2):
-                    at = (c + d) * cs + y * rs
-                    for x in range(rs):
-                        flat[at + x] = planes[c + d, y0 + y, x0 + x]
+                at = c * cs + y * rs
+                to_low, to_high = flat[at : at + rs], flat[at + cs : at + cs + rs]
+                for x in range(rs):
+                    to_low[x] = low[x]
+                    to_high[x] = high[x]
 
 
 @kernel
@@ -98,14 +103,16 @@ def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, 
     half = np.int32((1 << shift) >> 1)
     limit, scale = np.int32(bound), np.int32(1 << sample_shift)
     for i in range(size):
+        row, outputs = error[y0 + i][x0 : x0 + size], y[i * rs : i * rs + size]
+        to_flat, to_pair = flat[f0 + i * rs : f0 + i * rs + size], paired[p0 + i * rs : p0 + i * rs + size]
         for j in range(size):
-            d = np.int32(error[y0 + i, x0 + j])
-            e = np.int32(d * scale + np.int32(y[i * rs + j]))
+            d = np.int32(row[j])
+            e = np.int32(d * scale + np.int32(outputs[j]))
             e = np.int32(min(max(e, -limit), limit) + half) >> shift
             e = min(max(e, -GRAD_CLIP), GRAD_CLIP)
             e = np.int32(0) if d == MASKED else np.int32(e)
-            flat[f0 + i * rs + j] = e
-            paired[p0 + i * rs + j] = e & 0xFFFF
+            to_flat[j] = e
+            to_pair[j] = e & 0xFFFF
 
 
 @kernel
@@ -113,8 +120,9 @@ def bias_gradients(g, g0, cs, n_out, n, dw, at):
     """dw[at + co] = sum of g[co] << 10, at the scale of the weights' gradients.  n * 4095 < 2**31."""
     for co in range(n_out):
         total = np.int32(0)
+        row = g[g0 + co * cs : g0 + co * cs + n]
         for p in range(n):
-            total = np.int32(total + np.int32(g[g0 + co * cs + p]))
+            total = np.int32(total + np.int32(row[p]))
         dw[at + co] = np.int64(total) << ACT_BITS
 
 

@@ -111,7 +111,7 @@ def _conv(backward):
 
         def codegen(context, b, sig, args):
             v_len = _lanes(context)
-            group, n_vec = (8, 2) if v_len == 16 else (4, 2)
+            group, n_vec = {16: (8, 2), 8: (8, 1), 4: (4, 2)}[v_len]
             kinds = (I16, I32, I32, I16, I16, I16)
             xp, wp, bp, op, fp, mp = (_data(context, b, sig, args, 2 * i, kind) for i, kind in enumerate(kinds))
             n_blocks, n_pairs, cs, rs, n, shift, planar = args[12:]

@@ -1,0 +1,28 @@
+"""Cost of the learned tools in multiply-accumulates, for reports.
+
+Counted for the samples that are produced; the overlap of neighbouring tiles (a few percent) is left out, as is usual.
+"""
+
+
+def forward_macs(spec):
+    """Multiply-accumulates a sample of one pass through the network of a NetSpec."""
+    return sum(layer.bias - layer.weights for layer in spec.layers)
+
+
+def step_macs(spec):
+    """Multiply-accumulates a sample of a training step: forward, weight gradients, gradients of activations."""
+    backward = sum(layer.skip - layer.weights for layer in spec.layers[1:])
+    return 2 * forward_macs(spec) + backward
+
+
+def inference_kmac(params):
+    """Thousand multiply-accumulates a sample to filter a picture under LearnParams."""
+    return forward_macs(params.spec) / 1000
+
+
+def training_kmac(params, trained_steps, n_samples):
+    """Thousand multiply-accumulates a sample that training took.
+
+    trained_steps : int, of all pictures; n_samples : int, luma samples of all pictures
+    """
+    return trained_steps * (1 << 2 * params.tile_log2) * step_macs(params.spec) / (1000 * n_samples)

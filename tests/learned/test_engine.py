@@ -1,0 +1,143 @@
+"""The engine against its naive twin, on ordinary and on extreme numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codecsim.errors import ConfigError
+from codecsim.learned import ops_plain, ops_vector
+from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet, engine_ops
+from codecsim.learned.spec import NetSpec
+from codecsim.learned.state import LearnerState
+from codecsim.learned.weights import builtin_weights
+from tests.reference import naive_engine
+
+ENGINES = pytest.mark.parametrize("ops", [ops_vector, ops_plain], ids=["vector", "plain"])
+SHAPES = [(2, 8, 1), (4, 16, 2), (6, 8, 3), (8, 32, 2), (2, 16, 4)]
+RATES = (2e-3, 0.9, 0.999, 1e-8)
+
+
+def compare_training(ops, shape, master, planes, error, loss, method=0, rates=RATES, size=16):
+    """Train one step on each of a few tiles with engine and twin; all outputs, gradients and weights must agree."""
+    spec = NetSpec(*shape)
+    state = LearnerState(builtin_weights(spec))
+    state.master = master.astype(np.float32)
+    twin = {name: getattr(state, name).copy() for name in ("master", "moment", "square", "powers")}
+    net, packed = TileNet(spec, size, size, train=True, ops=ops), PackedWeights(spec)
+    optimiser = Optimiser(method, np.array(rates, np.float32))
+    edge = size + 2 * spec.margin
+    for y0, x0 in ((0, 0), (3, 1), (1, 2)):
+        net.load(planes, y0, x0)
+        net.step(state, packed, error, y0, x0, loss, optimiser)
+        tile = planes[:, y0 : y0 + edge, x0 : x0 + edge].astype(np.int64)
+        errors = error[y0 : y0 + size, x0 : x0 + size].astype(np.int64)
+        y, gradient = naive_engine.step(shape, twin, tile, errors, loss, method, rates)
+        np.testing.assert_array_equal(net.output(), y)
+        np.testing.assert_array_equal(net.gradient, gradient)
+        for name, value in twin.items():
+            np.testing.assert_array_equal(getattr(state, name), value, err_msg=name)
+
+
+def random_case(shape, seed, scale=0.15, size=16):
+    rng = np.random.default_rng(seed)
+    spec = NetSpec(*shape)
+    edge = size + 2 * spec.margin + 4
+    planes = rng.integers(-1100, 1101, (shape[0], edge, edge)).astype(np.int16)
+    error = rng.integers(-30, 31, (size + 4, size + 4)).astype(np.int16)
+    error[rng.random(error.shape) < 0.3] = -32768
+    return rng.normal(scale=scale, size=spec.n_weights), planes, error
+
+
+@ENGINES
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("method", [0, 1])
+def test_training_equals_naive_twin(ops, shape, method):
+    compare_training(ops, shape, *random_case(shape, 1), Loss(11, 2048), method)
+
+
+@ENGINES
+@pytest.mark.parametrize("shape", [(2, 8, 2), (8, 32, 2)])
+@pytest.mark.parametrize("signs", ["positive", "negative", "random"])
+def test_extremes_equal_naive_twin(ops, shape, signs):
+    """Largest weights, inputs and errors: accumulators wrap, gradients clip, lanes of sums come near 2**31."""
+    rng = np.random.default_rng(2)
+    spec, size = NetSpec(*shape), 32
+    edge = size + 2 * spec.margin + 4
+    sign = {"positive": lambda n: np.ones(n), "negative": lambda n: -np.ones(n)}.get(
+        signs, lambda n: rng.integers(0, 2, n) * 2 - 1
+    )
+    planes = (8191 * sign((shape[0], edge, edge))).astype(np.int16)
+    error = (255 * sign((size + 4, size + 4))).astype(np.int16)
+    master = 32767 / 8192 * sign(spec.n_weights)
+    compare_training(ops, shape, master, planes, error, Loss(11, (1 << 17) - 1), size=size)
+    compare_training(ops, shape, master, planes, error, Loss(9, 4095), size=size)
+
+
+@ENGINES
+def test_largest_sum_of_gradients_is_exact(ops):
+    """All activations 8191 and all gradients 4095 over 64x64 samples, far beyond 2**31."""
+    spec = NetSpec(2, 8, 1)
+    master = np.zeros(spec.n_weights)
+    layers = naive_engine.split(master, 2, 8, 1)
+    layers[0]["b"][:] = 3.9
+    layers[0]["w"][:] = 3.9
+    planes = np.full((2, 80, 80), 8191, np.int16)
+    error = np.full((70, 70), 255, np.int16)
+    compare_training(ops, (2, 8, 1), master, planes, error, Loss(11, 4095), size=64)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(SHAPES), st.sampled_from([0.01, 0.5, 3.0]), st.integers(1, 2**17))
+def test_vector_equals_plain(seed, shape, scale, bound):
+    spec, results = NetSpec(*shape), []
+    master, planes, error = random_case(shape, seed, scale, 32)
+    for ops in (ops_vector, ops_plain):
+        state = LearnerState(builtin_weights(spec))
+        state.master = np.clip(master, -3.9, 3.9).astype(np.float32)
+        net, packed = TileNet(spec, 32, 32, train=True, ops=ops), PackedWeights(spec)
+        for offset in range(3):
+            net.load(planes, offset, 0)
+            net.step(state, packed, error, offset, 0, Loss(11, bound), Optimiser(0, np.array(RATES, np.float32)))
+        results.append((net.output().tobytes(), net.gradient.tobytes(), state.digest()))
+    assert results[0] == results[1]
+
+
+@ENGINES
+@pytest.mark.parametrize("tile", [(8, 8), (5, 40), (33, 12)])
+def test_result_does_not_depend_on_tile_shape(ops, tile):
+    shape = (4, 16, 2)
+    spec = NetSpec(*shape)
+    master, planes, _ = random_case(shape, 3, size=80)
+    packed = PackedWeights(spec)
+    packed.update(master.astype(np.float32))
+    layers = naive_engine.quantise(naive_engine.split(master.astype(np.float32), *shape))
+    _, expected = naive_engine.forward(layers, planes.astype(np.int64))
+    net = TileNet(spec, *tile, ops=ops)
+    for y0, x0 in ((0, 0), (11, 5), (40, 30)):
+        net.load(planes, y0, x0)
+        net.forward(packed)
+        np.testing.assert_array_equal(net.output(), expected[y0 : y0 + tile[0], x0 : x0 + tile[1]])
+
+
+def test_builtin_weights_are_fixed_and_give_zero():
+    """The digest is part of the format: it may change only together with the format's version."""
+    weights = builtin_weights(NetSpec(4, 16, 2))
+    assert weights.is_identity
+    assert weights.digest().hex() == "f2cec4090627e660a31d996f265e7608"
+    assert 0.9 < weights.master[: 16 * 36].std() / np.sqrt(2 / 36) < 1.1
+
+
+def test_engine_by_name(monkeypatch):
+    monkeypatch.setenv("CODECSIM_ENGINE", "plain")
+    assert engine_ops() is ops_plain
+    monkeypatch.delenv("CODECSIM_ENGINE")
+    assert engine_ops() is ops_vector
+    with pytest.raises(ConfigError, match="no engine named 'gpu'"):
+        engine_ops("gpu")
+
+
+@pytest.mark.parametrize("shape", [(3, 16, 2), (2, 12, 2), (2, 16, 0), (10, 16, 2)])
+def test_impossible_networks(shape):
+    with pytest.raises(ValueError, match="no such network"):
+        NetSpec(*shape)

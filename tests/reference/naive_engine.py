@@ -1,0 +1,158 @@
+"""The learning engine told again in int64 NumPy: no packing, no tiles, no shared code with codecsim.learned.
+
+Weights are a list of layers, each a dict with w (co, ci, 3, 3), b (co,) and, in the last, skip (1, n, 5, 5), quantised
+to integers.  All sums are exact; what the engine keeps modulo 2**32 is wrapped here on purpose.
+"""
+
+import numpy as np
+
+F32 = np.float32
+
+
+def wrap(a):
+    return (a + 2**31) % 2**32 - 2**31
+
+
+def conv(x, w):
+    """Valid correlation of (ci, h, w) with (co, ci, k, k)."""
+    k = w.shape[2]
+    h, width = x.shape[1] - k + 1, x.shape[2] - k + 1
+    out = np.zeros((w.shape[0], h, width), np.int64)
+    for ky in range(k):
+        for kx in range(k):
+            patch = x[:, ky : ky + h, kx : kx + width].reshape(x.shape[0], -1)
+            out += (w[:, :, ky, kx] @ patch).reshape(out.shape)
+    return out
+
+
+def split(master, n_inputs, channels, hidden_layers):
+    """Canonical vector -> list of dicts of views w, b, skip (None but in the last layer)."""
+    layers, at, n_in = [], 0, n_inputs
+    for i in range(hidden_layers + 1):
+        last = i == hidden_layers
+        n_out = 1 if last else channels
+        layer = {"w": master[at : at + n_out * n_in * 9].reshape(n_out, n_in, 3, 3), "skip": None}
+        at += n_out * n_in * 9
+        if last:
+            layer["skip"] = master[at : at + n_inputs * 25].reshape(1, n_inputs, 5, 5)
+            at += n_inputs * 25
+        layer["b"] = master[at : at + n_out]
+        at += n_out
+        layers.append(layer)
+        n_in = channels
+    assert at == master.size
+    return layers
+
+
+def quantise(layers):
+    """float32 layers -> int64 layers."""
+    weight = lambda w: np.clip(np.rint(w.astype(np.float64) * 2**13), -32767, 32767).astype(np.int64)  # noqa: E731
+    return [
+        {
+            "w": weight(layer["w"]),
+            "b": np.rint(layer["b"].astype(np.float64) * 2**23).astype(np.int64),
+            "skip": None if layer["skip"] is None else weight(layer["skip"]),
+        }
+        for layer in layers
+    ]
+
+
+def leak(a, positive):
+    return np.where(positive, a, a >> 3)
+
+
+def requantise(acc, shift, clip):
+    return np.clip(wrap(acc + (1 << (shift - 1))) >> shift, -clip, clip)
+
+
+def forward(layers, x):
+    """Inputs of all layers, and the output (h, w)."""
+    acts, margin = [x], len(layers)
+    for layer in layers[:-1]:
+        acc = wrap(conv(acts[-1], layer["w"]) + layer["b"][:, None, None])
+        acts.append(requantise(leak(acc, acc > 0), 13, 8191))
+    last, inner = layers[-1], margin - 2
+    context = x[:, inner : x.shape[1] - inner, inner : x.shape[2] - inner]
+    acc = wrap(conv(acts[-1], last["w"]) + conv(context, last["skip"]) + last["b"][:, None, None])
+    return acts, requantise(acc, 9, 32767)[0]
+
+
+def loss_gradient(y, error, sample_shift, bound):
+    """Gradient (h, w) for `error` in samples, -32768 where masked, and the shift that was taken."""
+    shift = max(0, int(bound).bit_length() - 12)
+    e = np.clip((error.astype(np.int64) << sample_shift) + y, -bound, bound)
+    g = np.clip((e + ((1 << shift) >> 1)) >> shift, -4095, 4095)
+    return np.where(error == -32768, 0, g), shift
+
+
+def weight_gradient(x, g, k):
+    """sum over pixels of g[co] * x[ci] shifted, (co, ci, k, k)."""
+    h, w = g.shape[1:]
+    out = np.zeros((g.shape[0], x.shape[0], k, k), np.int64)
+    for ky in range(k):
+        for kx in range(k):
+            out[:, :, ky, kx] = g.reshape(g.shape[0], -1) @ x[:, ky : ky + h, kx : kx + w].reshape(x.shape[0], -1).T
+    return out
+
+
+def gradient_shift_of_weights(w):
+    bits = int(max(1, np.abs(w).sum((0, 2, 3)).max())).bit_length()
+    return max(1, bits - (1 if w.shape[0] == 1 else 3))
+
+
+def backward(layers, acts, g):
+    """Gradients of all layers (w, b, skip), and each layer's power of two relative to the last's."""
+    found, power, margin = [], 0, len(layers)
+    g = g[None]
+    for i in range(len(layers) - 1, -1, -1):
+        layer, x = layers[i], acts[i]
+        grads = {"w": weight_gradient(x, g, 3), "b": g.sum((1, 2)) << 10, "skip": None, "power": power}
+        if layer["skip"] is not None:
+            inner = margin - 2
+            context = acts[0][:, inner : acts[0].shape[1] - inner, inner : acts[0].shape[2] - inner]
+            grads["skip"] = weight_gradient(context, g, 5)
+        found.insert(0, grads)
+        if i:
+            shift = gradient_shift_of_weights(layer["w"])
+            padded = np.pad(g, ((0, 0), (2, 2), (2, 2)))
+            acc = wrap(conv(padded, layer["w"].transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]))
+            g = requantise(leak(acc, x > 0), shift, 4095)
+            power += shift - 13
+    return found
+
+
+def optimise(method, state, gradient, rates):
+    """One optimiser step in float32; `state` is a dict of master, moment, square, powers; `gradient` float32."""
+    rate, beta1, beta2, epsilon = (F32(r) for r in rates)
+    one = F32(1)
+    state["powers"] = state["powers"] * np.array([beta1, beta2], F32)
+    if method == 0:
+        state["moment"] = beta1 * state["moment"] + (one - beta1) * gradient
+        state["square"] = beta2 * state["square"] + (one - beta2) * (gradient * gradient)
+        step = rate / (one - state["powers"][0])
+        unbias = one / (one - state["powers"][1])
+        change = step * state["moment"] / (np.sqrt(state["square"] * unbias) + epsilon)
+    else:
+        state["moment"] = beta1 * state["moment"] + gradient
+        change = rate * state["moment"]
+    limit = F32(32767 / 8192)
+    state["master"] = np.clip(state["master"] - change, -limit, limit)
+
+
+def step(shape, state, x, error, loss, method, rates):
+    """A training step; returns the output and the int64 gradient in canonical order.
+
+    shape : (n_inputs, channels, hidden_layers); loss : (sample_shift, bound)
+    """
+    layers = quantise(split(state["master"], *shape))
+    acts, y = forward(layers, x)
+    g, shift = loss_gradient(y, error, *loss)
+    grads = backward(layers, acts, g)
+    total, floats = [], []
+    for grad in grads:
+        parts = [grad[name].ravel() for name in ("w", "skip", "b") if grad[name] is not None]
+        scale = 2.0 ** (shift - 24 + grad["power"]) / y.size
+        total.extend(parts)
+        floats.extend((part.astype(np.float64) * scale).astype(F32) for part in parts)
+    optimise(method, state, np.concatenate(floats), rates)
+    return y, np.concatenate(total)
