@@ -1,7 +1,7 @@
 """Coding structures: which picture is coded how, from what, at which QP and Lagrange multiplier.
 
-Structures, QP offsets, QP factors and the multiplier follow the published common test conditions of the reference encoder
-HM-16: all intra ("ai") and low delay P ("ldp").  Coding order is output order in both.
+Structures, QP offsets, QP factors and the multiplier follow the published common test conditions of the reference
+encoder HM-16: all intra ("ai") and low delay P ("ldp").  Coding order is output order in both.
 """
 
 import dataclasses
@@ -148,7 +148,7 @@ def picture_qp(qp, structure):
 def picture_lambda(structure, qp):
     """Lagrange multiplier of a picture for squared error (8-bit samples) against bits.
 
-    HM lowers it by 5 % in inter pictures if motion search does without SATD; here, as in its test conditions, it has it.
+    HM lowers it by 5 % in inter pictures if motion search does without SATD; its test conditions have SATD.
 
     Parameters
     ----------

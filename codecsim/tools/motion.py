@@ -1,7 +1,6 @@
 """Normative. Motion vector prediction: merge candidates, AMVP candidates and the temporal predictor.
 
-Source: H.265 clauses 6.4.2 and 8.5.3.2.  Long-term references do not occur.  Two pictures are "the same" when their order
-counts are.
+Source: H.265 clauses 6.4.2 and 8.5.3.2.  Long-term references do not occur.  Pictures are "the same" if their order counts are.
 
 Every kernel reads the motion of blocks before the current one, in decoding order, from the arrays of a `MotionContext`.
 The motion of a coding unit's first prediction block must be stored before the candidates of its second are asked for.
