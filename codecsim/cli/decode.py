@@ -14,9 +14,10 @@ from codecsim.formats.video import open_stream
 @click.argument("input_path", metavar="IN")
 @click.option("-o", "--output", metavar="OUT.y4m", help="The video to write; - for standard output. None: only check.")
 @click.option("--keep-partial", is_flag=True, help="Keep the pictures before an error.")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the filter.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
-def command(input_path, output, keep_partial, as_json, quiet):
+def command(input_path, output, keep_partial, threads, as_json, quiet):
     """Decode the stream IN and check every hash that it carries.
 
     The decoder learns as the encoder did. It stops at the first picture or learner that differs.
@@ -28,7 +29,12 @@ def command(input_path, output, keep_partial, as_json, quiet):
         raise click.UsageError("only one of -o and --json can go to standard output")
     with open_stream(input_path) as (stream, name), PictureProgress("decode", None, quiet) as progress:
         result = decode_stream(
-            stream, name, output, keep_partial, lambda report: progress.advance(f"{report.type} {report.bits} bits")
+            stream,
+            name,
+            output,
+            keep_partial,
+            threads,
+            lambda report: progress.advance(f"{report.type} {report.bits} bits"),
         )
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))

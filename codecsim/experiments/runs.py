@@ -7,21 +7,26 @@ import fractions
 import itertools
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from codecsim import __version__
 from codecsim.compilation import watch_compilation
+from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.encoder import encode
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
+from codecsim.learned.complexity import inference_kmac, training_kmac
+from codecsim.learned.stream import learn_params
 from codecsim.picture import VideoFormat
 
 PLANES = ("y", "u", "v")
 
 
-def encode_video(video: VideoInput, config, output, recon=None, on_picture: Callable = lambda report: None) -> dict:
+def encode_video(
+    video: VideoInput, config: EncoderConfig, output, recon=None, on_picture: Callable = lambda report: None
+) -> dict:
     """Encode an open video into a file.
 
     Parameters
@@ -58,12 +63,16 @@ def encode_video(video: VideoInput, config, output, recon=None, on_picture: Call
     result = _summary(video.format, reports, stream.bytes_written * 8, clock.seconds)
     result |= {"input": video.name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
+    if config.filter != "off":
+        result["kmac_per_pixel"] = _kmac(config, video.format, reports)
     result["encoder"] = {"version": __version__, "options": plain(config)}
     result["pictures"] = [plain(report) for report in reports]
     return result
 
 
-def decode_stream(stream, name: str, output=None, keep_partial=False, on_picture: Callable = lambda report: None):
+def decode_stream(
+    stream, name: str, output=None, keep_partial=False, threads=1, on_picture: Callable = lambda report: None
+):
     """Decode a stream into a video file and check the hashes that it carries.
 
     Parameters
@@ -72,6 +81,7 @@ def decode_stream(stream, name: str, output=None, keep_partial=False, on_picture
     name : str, for messages and the result
     output : path of the video, `-` for standard output, None to check only
     keep_partial : bool, keep the pictures before an error under the output's name
+    threads : int, of the prediction filter
 
     Returns
     -------
@@ -87,7 +97,7 @@ def decode_stream(stream, name: str, output=None, keep_partial=False, on_picture
         clock = stack.enter_context(_Clock())
         file = stack.enter_context(atomic_output(output)) if output is not None else None
         try:
-            for decoded in decode(counter):
+            for decoded in decode(counter, threads=threads):
                 if video_format is None:
                     video_format = decoded.video_format
                     write = video_writer(file, output, video_format) if file else None
@@ -149,6 +159,18 @@ def _summary(video_format: VideoFormat, reports: list, bits: int, seconds: float
         "bits": bits,
         "kbps": float(bits * video_format.fps / len(reports) / 1000),
         "seconds": seconds,
+    }
+
+
+def _kmac(config: EncoderConfig, video_format: VideoFormat, reports: list) -> dict:
+    """Thousand multiply-accumulates a luma sample that the filter and its training take, mean over all pictures."""
+    params = learn_params(config)
+    samples = video_format.width * video_format.height
+    filtered = sum(report.filtered_share is not None for report in reports)
+    steps = sum(report.trained_steps or 0 for report in reports)
+    return {
+        "inference": inference_kmac(params) * filtered / len(reports),
+        "training": training_kmac(params, steps, samples * len(reports)),
     }
 
 

@@ -1,0 +1,37 @@
+"""Seconds of the first run on a machine, when all kernels compile, and to the first picture of a later run.
+
+python benchmarks/cold_start.py
+"""
+
+import argparse
+import pathlib
+import tempfile
+
+import measuring
+
+from codecsim.resources import bundled_clip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=3, help="later runs; the best counts")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        cache = {"CODECSIM_CACHE_DIR": str(pathlib.Path(folder) / "kernels")}
+        stream = pathlib.Path(folder) / "s.bin"
+        encode = ["encode", bundled_clip(), "-o", stream, "--filter", "online"]
+        decode = ["decode", stream, "-o", pathlib.Path(folder) / "d.y4m"]
+        cold = [measuring.codecsim(*run, *extra, environment=cache)[1] for run, extra in
+                ((encode, ["--frames", 3]), (decode, []))]  # fmt: skip
+        print(f"first run: encode {cold[0]:.0f} s, decode after it {cold[1]:.0f} s, "
+              f"together {sum(cold):.0f} s (to reach: 150 s)")  # fmt: skip
+        measuring.codecsim(*encode, "--frames", 1, "--quiet", environment=cache)
+        for what, run in (("encode", [*encode, "--frames", 1]), ("decode", decode)):
+            seconds = [
+                measuring.codecsim(*run, "--quiet", environment=cache)[1] for _ in range(arguments.repeat)
+            ]  # fmt: skip
+            print(f"later start to the end of a first picture, {what}: {min(seconds):.2f} s (to reach: 2.5 s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""What the benchmarks share: clips, runs in fresh processes, tables, kept results."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+
+from codecsim.formats.video import create_video, open_video
+from codecsim.picture import Frame
+from codecsim.resources import bundled_clip
+
+CIF = (352, 288)
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+
+def find_clip(folder, name):
+    """Path of clip `name` in a folder, whatever its suffix."""
+    found = sorted(pathlib.Path(folder).glob(f"{name}.*"))
+    if not found:
+        raise SystemExit(f"no clip {name}.* in {folder}")
+    return found[0]
+
+
+def cif_clip(path, folder, frames):
+    """Write `frames` pictures of a clip, looped forwards and backwards, scaled to CIF, as y4m; returns its path.
+
+    Walking back and forth keeps the motion smooth where the clip is shorter than `frames`.
+    """
+    target = pathlib.Path(folder) / f"cif_{frames}.y4m"
+    with open_video(path) as video:
+        pictures = [scaled(frame, CIF) for frame, _ in zip(video.frames, range(frames), strict=False)]
+        video_format = dataclasses.replace(video.format, width=CIF[0], height=CIF[1])
+    walk = pictures + pictures[-2:0:-1]
+    with create_video(target, video_format) as write:
+        for i in range(frames):
+            write(walk[i % len(walk)])
+    return target
+
+
+def scaled(frame, size):
+    """`frame` at another size (width, height), both even; itself where it has that size."""
+    width, height = size
+    if frame.y.shape == (height, width):
+        return frame
+    sizes = (size, (width // 2, height // 2), (width // 2, height // 2))
+    shrinks = frame.y.shape[1] >= width
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return Frame(
+        *(cv2.resize(np.ascontiguousarray(p), s, interpolation=method) for p, s in zip(frame, sizes, strict=True))
+    )
+
+
+def default_clip(arguments):
+    """The clip that --clips and --clip name, or the bundled one."""
+    return find_clip(arguments.clips, arguments.clip) if arguments.clips else bundled_clip()
+
+
+def clip_options(parser):
+    """Options that say which clip to use."""
+    parser.add_argument("--clips", help="folder with clips; without it the bundled clip is used")
+    parser.add_argument("--clip", default="vtest_384x288_ds2", help="name of a clip in that folder")
+
+
+def codecsim(*arguments, environment=None, core=None):
+    """Run the command line in a fresh process with one thread; returns (standard output, seconds, peak bytes).
+
+    Parameters
+    ----------
+    core : int, optional; the one CPU core that the process may use
+    """
+    pinned = ["taskset", "-c", str(core)] if core is not None else []
+    command = [*pinned, sys.executable, "-m", "codecsim", *map(str, arguments)]
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD | (environment or {})
+    )
+    output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
+    return output, time.perf_counter() - started, usage.ru_maxrss * 1024
+
+
+def coded(*arguments, **settings):
+    """The result of `codecsim ARGUMENTS --json`."""
+    return json.loads(codecsim(*arguments, "--json", "--quiet", **settings)[0])

@@ -1,0 +1,44 @@
+"""Peak memory at CIF and its growth with the length of the clip.
+
+    python benchmarks/memory.py --short 20 --long 300
+
+Each run is a process of its own; its peak is what the system counted (maximum resident set).
+"""
+
+import argparse
+import pathlib
+import tempfile
+
+import measuring
+
+TARGET_MB = 600
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    measuring.clip_options(parser)
+    parser.add_argument("--short", type=int, default=20, help="pictures; enough for all buffers to fill")
+    parser.add_argument("--long", type=int, default=300)
+    parser.add_argument("--qp", type=int, default=37)
+    parser.add_argument("--preset", default="fast")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        stream = pathlib.Path(folder) / "s.bin"
+        warm = measuring.cif_clip(measuring.default_clip(arguments), folder, 3)
+        print(f"{'filter':8}{'':8}{'peak MB':>10}{'growth MB':>12}  ({arguments.short} to {arguments.long} pictures)")
+        for mode in ("off", "online"):
+            options = ["--filter", mode, "--qp", arguments.qp, "--preset", arguments.preset, "--quiet"]
+            measuring.codecsim("encode", warm, "-o", stream, *options)  # compiles kernels
+            peaks = {"encode": [], "decode": []}
+            for frames in (arguments.short, arguments.long):
+                clip = measuring.cif_clip(measuring.default_clip(arguments), folder, frames)
+                peaks["encode"].append(measuring.codecsim("encode", clip, "-o", stream, *options)[2] / 1e6)
+                measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")
+                peaks["decode"].append(measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")[2] / 1e6)
+            for what, (short, long) in peaks.items():
+                print(f"{mode:8}{what:8}{long:10.0f}{long - short:+12.1f}")
+    print(f"to reach: at most {TARGET_MB} MB, no growth")
+
+
+if __name__ == "__main__":
+    main()
