@@ -42,6 +42,7 @@ __all__ = [
     "make_vps",
     "num_lists",
     "read_slice_header",
+    "refuse_missing_tools",
     "write_parameter_sets",
 ]
 
@@ -102,6 +103,19 @@ def read_slice_header(nal, parameter_sets, trace=None):
     coder = BitReader(nal.rbsp, nal.byte + 2, trace)
     header = code_slice_header(coder, nal.type, parameter_sets)
     return header, coder.byte_position
+
+
+def refuse_missing_tools(sps, pps):
+    """Raise BitstreamError if a picture uses a tool that can be read from its headers but not yet decoded."""
+    missing = {
+        "sample_adaptive_offset_enabled_flag": (sps.sao, "sample adaptive offset"),
+        "transform_skip_enabled_flag": (pps.transform_skip, "transform skip"),
+        "cu_qp_delta_enabled_flag": (pps.cu_qp_delta, "a QP that changes within the picture"),
+        "log2_parallel_merge_level_minus2": (pps.log2_parallel_merge_level > 2, "parallel merge estimation"),
+    }
+    for element, (used, tool) in missing.items():
+        if used:
+            raise BitstreamError(f"{tool} is not supported", element)
 
 
 def _rbsp(code, value):

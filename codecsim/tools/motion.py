@@ -1,6 +1,6 @@
 """Normative. Motion vector prediction: merge candidates, AMVP candidates and the temporal predictor.
 
-Source: H.265 clauses 6.4.2 and 8.5.3.2.  Long-term references do not occur.  Pictures are "the same" if their order counts are.
+Source: H.265 clauses 6.4.2 and 8.5.3.2.  No long-term references.  Pictures are the same if their order counts are.
 
 Every kernel reads the motion of blocks before the current one, in decoding order, from the arrays of a `MotionContext`.
 The motion of a coding unit's first prediction block must be stored before the candidates of its second are asked for.
@@ -83,15 +83,10 @@ def wrap_mv(value):
 
 
 @kernel(inline=True)
-def _clip_poc_distance(distance):
-    return min(max(distance, -128), 127)
-
-
-@kernel(inline=True)
 def distance_scale(td, tb):
     """Scale factor, 8 fractional bits, from a vector over POC distance `td` != 0 to one over `tb` (8.5.3.2.7)."""
-    td = _clip_poc_distance(td)
-    tb = _clip_poc_distance(tb)
+    td = min(max(td, -128), 127)
+    tb = min(max(tb, -128), 127)
     magnitude = (16384 + (abs(td) >> 1)) // abs(td)
     tx = magnitude if td > 0 else -magnitude
     return min(max((tb * tx + 32) >> 6, -4096), 4095)
@@ -103,6 +98,15 @@ def scale_mv(factor, component):
     product = factor * component
     magnitude = (abs(product) + 127) >> 8
     return min(magnitude, 32767) if product >= 0 else -min(magnitude, 32768)
+
+
+@kernel(inline=True)
+def _scale_vector(td, tb, mv_x, mv_y):
+    """A vector over POC distance `td` stretched to `tb`."""
+    if td == tb or td == 0:
+        return mv_x, mv_y
+    factor = distance_scale(td, tb)
+    return scale_mv(factor, mv_x), scale_mv(factor, mv_y)
 
 
 @kernel(inline=True)
@@ -150,8 +154,8 @@ def _store_neighbour(ctx, x, y, out_mv, out_ref, n):
     for side in range(2):
         ref = ctx.ref_idx[y >> 2, x >> 2, side]
         out_ref[n, side] = ref
-        out_mv[n, side, 0] = ctx.mv[y >> 2, x >> 2, side, 0] if ref >= 0 else 0
-        out_mv[n, side, 1] = ctx.mv[y >> 2, x >> 2, side, 1] if ref >= 0 else 0
+        for axis in range(2):
+            out_mv[n, side, axis] = ctx.mv[y >> 2, x >> 2, side, axis] if ref >= 0 else 0
     return n + 1
 
 
@@ -218,10 +222,8 @@ def _collocated(ctx, col_x, col_y, side, ref_idx):
     mv_y = int(ctx.col_mv[uy, ux, from_side, 1])
     td = ctx.col_poc - int(ctx.col_ref_poc[from_side, ctx.col_ref_idx[uy, ux, from_side]])
     tb = ctx.cur_poc - int(ctx.ref_poc[side, ref_idx])
-    if td == tb or td == 0:
-        return True, mv_x, mv_y
-    factor = distance_scale(td, tb)
-    return True, scale_mv(factor, mv_x), scale_mv(factor, mv_y)
+    mv_x, mv_y = _scale_vector(td, tb, mv_x, mv_y)
+    return True, mv_x, mv_y
 
 
 @kernel
@@ -306,8 +308,7 @@ def merge_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, max_cand, o
             if side == 0 or ctx.slice_is_b:
                 found, mv_x, mv_y = temporal_candidate(ctx, x, y, w, h, side, 0)
             out_ref[n, side] = 0 if found else -1
-            out_mv[n, side, 0] = mv_x
-            out_mv[n, side, 1] = mv_y
+            out_mv[n, side, 0], out_mv[n, side, 1] = mv_x, mv_y
             found_any = found_any or found
         n += 1 if found_any else 0
     if n > 1 and n < limit and ctx.slice_is_b:
@@ -318,17 +319,14 @@ def merge_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, max_cand, o
         ref = zero_idx if zero_idx < num_ref else 0
         out_ref[n, 0] = ref
         out_ref[n, 1] = ref if ctx.slice_is_b else -1
-        for side in range(2):
-            out_mv[n, side, 0] = 0
-            out_mv[n, side, 1] = 0
+        out_mv[n, 0, 0], out_mv[n, 0, 1], out_mv[n, 1, 0], out_mv[n, 1, 1] = 0, 0, 0, 0
         zero_idx += 1
         n += 1
     if small:  # 8x4 and 4x8 blocks are never bi-predicted
         for i in range(n):
             if out_ref[i, 0] >= 0 and out_ref[i, 1] >= 0:
                 out_ref[i, 1] = -1
-                out_mv[i, 1, 0] = 0
-                out_mv[i, 1, 1] = 0
+                out_mv[i, 1, 0], out_mv[i, 1, 1] = 0, 0
     return n
 
 
@@ -355,10 +353,8 @@ def _scaled_neighbour(ctx, x, y, side, poc):
     mv_x, mv_y = int(ctx.mv[uy, ux, other, 0]), int(ctx.mv[uy, ux, other, 1])
     td = ctx.cur_poc - int(ctx.ref_poc[other, ref])
     tb = ctx.cur_poc - poc
-    if td == tb or td == 0:
-        return True, mv_x, mv_y
-    factor = distance_scale(td, tb)
-    return True, scale_mv(factor, mv_x), scale_mv(factor, mv_y)
+    mv_x, mv_y = _scale_vector(td, tb, mv_x, mv_y)
+    return True, mv_x, mv_y
 
 
 @kernel

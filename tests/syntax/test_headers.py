@@ -32,6 +32,7 @@ from codecsim.syntax.headers import (
     code_vps,
     make_vps,
     read_slice_header,
+    refuse_missing_tools,
     write_parameter_sets,
 )
 from codecsim.syntax.headers_sequence import code_rps
@@ -283,6 +284,21 @@ def flip_element(code, value, name, new):
 def test_what_is_not_supported_is_refused_by_name(code, value, name, new, message):
     with pytest.raises(BitstreamError, match=message):
         code(BitReader(flip_element(code, value, name, new)))
+
+
+@pytest.mark.parametrize(
+    "sps,pps,message",
+    [
+        (Sps(sao=True), Pps(), "sample adaptive offset"),
+        (Sps(), Pps(transform_skip=True), "transform skip"),
+        (Sps(), Pps(cu_qp_delta=True), "QP that changes"),
+        (Sps(), Pps(log2_parallel_merge_level=3), "parallel merge"),
+    ],
+)
+def test_tools_that_are_read_but_not_decoded(sps, pps, message):
+    refuse_missing_tools(Sps(), Pps())
+    with pytest.raises(BitstreamError, match=message):
+        refuse_missing_tools(sps, pps)
 
 
 def test_slices_that_are_refused():
