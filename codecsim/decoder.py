@@ -1,0 +1,215 @@
+"""The decoder's picture loop: parsing, learned filter, reconstruction, checking.  Mirror image of encoder.py."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+
+from codecsim.dpb import DecodedPictureBuffer
+from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
+from codecsim.entropy.contexts import init_contexts
+from codecsim.errors import BitstreamError, CodecError, MismatchError
+from codecsim.learned.stream import LearnedStream
+from codecsim.picture import Frame, VideoFormat
+from codecsim.picture_codec import PictureCodec
+from codecsim.picture_hash import hash_picture
+from codecsim.recon import derive_motion
+from codecsim.reports import PictureReport, bits_by_part
+from codecsim.syntax import nal as nal_units
+from codecsim.syntax.headers import ParameterSets, read_slice_header
+from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
+from codecsim.syntax.slice_data import code_slice_data
+
+DEFAULT_FPS = 25  # of a stream that does not say
+_PLANES = ("Y", "Cb", "Cr")
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodedPicture:
+    """One picture in output order."""
+
+    frame: Frame
+    video_format: VideoFormat
+    report: PictureReport
+
+
+def decode(stream: BinaryIO, check: bool = True, threads: int = 1) -> Iterator[DecodedPicture]:
+    """Decode an Annex B stream, one picture at a time.
+
+    Parameters
+    ----------
+    stream : binary file, read forward
+    check : bool, compare the hashes that the stream carries
+    threads : int, of the prediction filter; results do not depend on it
+
+    Yields
+    ------
+    DecodedPicture, in output order
+
+    Raises
+    ------
+    BitstreamError : damaged, truncated or unsupported
+    MismatchError : a picture or the learner's state is not what the encoder had
+    ModelError : initial weights that are not here
+    """
+    decoder = _Decoder(check, threads)
+    for nal in nal_units.read_nal_units(stream):
+        yield from decoder.receive(nal)
+    yield from decoder.finish()
+
+
+class _Decoder:
+    """State from one NAL unit to the next.  A picture waits for the messages behind its slice before it is checked."""
+
+    def __init__(self, check, threads):
+        self._check = check
+        self._threads = threads
+        self._sets = ParameterSets()
+        self._dpb = DecodedPictureBuffer()
+        self._codec = None
+        self._learned = None
+        self._waiting = None  # (picture, report) decoded but not yet checked
+        self._reports = {}  # by picture, until it is output
+        self._loose_bits = 0  # of units before the next slice
+        self._last_byte = 0
+
+    def receive(self, nal):
+        """Take one NAL unit; yields the pictures that it completes."""
+        self._last_byte = nal.byte
+        if nal.layer_id > 0:
+            return
+        if nal_units.is_slice(nal.type):
+            yield from self._complete()
+            self._decode_slice(nal)
+            return
+        if nal.type == nal_units.SUFFIX_SEI and self._waiting:
+            self._take_messages(nal)
+            return
+        if nal.type in (nal_units.VPS, nal_units.SPS, nal_units.PPS):
+            yield from self._complete()
+            self._sets.receive(nal)
+        elif nal.type == nal_units.EOS:
+            yield from self._complete()
+            self._dpb.end_of_sequence()
+        self._loose_bits += 8 * nal.size
+
+    def finish(self):
+        """The stream has ended."""
+        yield from self._complete()
+        self._dpb.flush()
+        yield from self._output()
+
+    def _activate(self, sps):
+        """Make the codec ready for pictures of a sequence."""
+        if self._codec is not None and self._codec.sps == sps:
+            return
+        self._learned = LearnedStream.from_sps(sps)
+        learned_filter = self._learned.make_filter(sps, self._threads) if self._learned else None
+        self._codec = PictureCodec(sps, learned_filter)
+
+    def _decode_slice(self, nal):
+        started = time.perf_counter()
+        header, data_start = read_slice_header(nal, self._sets)
+        pps = self._sets.pps[header.pps_id]
+        sps = self._sets.sps[pps.sps_id]
+        if nal_units.is_irap(nal.type):
+            self._activate(sps)
+        if self._codec is None or self._codec.sps != sps:
+            raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", nal.byte)
+        codec = self._codec
+        filter_on = bool(self._learned and self._learned.read_switches(header.extension))
+        current = self._dpb.begin(nal.type, nal.temporal_id, header, sps)
+        if current is None:
+            self._loose_bits += 8 * nal.size
+            return
+        if nal_units.is_idr(nal.type) and self._learned:
+            codec.learned_filter.reset()
+        codec.begin(current, header, pps, filter_on)
+        parts = self._parse(nal, data_start)
+        derive_motion(codec.rc, codec.motion_context)
+        codec.predict()
+        learn_report = codec.complete()
+        self._dpb.end(current.picture)
+        bits = self._loose_bits + 8 * nal.size
+        self._loose_bits = 0
+        report = PictureReport(
+            poc=current.picture.poc,
+            type="BPI"[header.slice_type],
+            qp=header.qp,
+            bits=bits,
+            parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
+        )
+        if learn_report is not None:
+            report.filtered_share = codec.filtered_share()
+            report.trained_steps = learn_report.trained_steps
+            report.reset = learn_report.reset
+            report.accumulated_loss = learn_report.accumulated_loss
+        if self._learned:
+            report.learner_hash = codec.learned_filter.digest().hex()
+        report.seconds = time.perf_counter() - started
+        self._waiting = (current.picture, report)
+        self._reports[id(current.picture)] = report
+
+    def _parse(self, nal, data_start):
+        """Slice data into the codec's store; returns the model cost of their parts."""
+        codec = self._codec
+        coder = make_coder(np.frombuffer(nal.rbsp, np.uint8))
+        start_decoder(coder, data_start, len(nal.rbsp))
+        init_contexts(coder.ctx, 2 - codec.tools.syntax.slice_type, codec.tools.qp)
+        for plane in codec.levels:
+            plane[:] = 0
+        codec.blocks.pred_mode[:] = 0
+        codec.picture.motion.ref_idx[:] = -1
+        done = code_slice_data(DECODE, coder, codec.tools.syntax, codec.blocks, codec.picture.motion, codec.levels)
+        total = ((codec.sps.height + 63) // 64) * ((codec.sps.width + 63) // 64)
+        if done != total or coder.reg[FAULT]:
+            raise BitstreamError(
+                f"the slice data break at CTU {done} of {total}",
+                "slice_segment_data",
+                nal.byte + 2 + int(coder.reg[POS]),
+                codec.picture.poc,
+            )
+        return coder.parts
+
+    def _take_messages(self, nal):
+        """Check the hashes in an SEI unit behind the waiting picture."""
+        picture, report = self._waiting
+        bits = 8 * nal.size
+        report.bits += bits
+        report.parts["hashes"] += bits
+        if not self._check:
+            return
+        for message in read_sei(nal):
+            if isinstance(message, PictureHash):
+                found = hash_picture(picture, message.method, self._codec.sps.bit_depth)
+                wrong = [
+                    name for name, a, b in zip(_PLANES, found.values, message.values, strict=True) if a != b
+                ]
+                if wrong:
+                    raise MismatchError(
+                        f"plane {wrong[0]} differs from the encoder's ({message.method})",
+                        "decoded_picture_hash",
+                        nal.byte,
+                        picture.poc,
+                    )
+            elif isinstance(message, LearnerHash) and self._learned:
+                if self._codec.learned_filter.digest() != message.digest:
+                    raise MismatchError(
+                        "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
+                    )
+
+    def _complete(self):
+        """The waiting picture, if any, has been checked: output what may be."""
+        self._waiting = None
+        yield from self._output()
+
+    def _output(self):
+        for picture in self._dpb.take_output():
+            report = self._reports.pop(id(picture))
+            sps = picture.sps
+            width, height = sps.true_size
+            fps = sps.vui.fps if sps.vui and sps.vui.fps else DEFAULT_FPS
+            video_format = VideoFormat(width, height, fps, sps.bit_depth)
+            yield DecodedPicture(picture.crop(video_format), video_format, report)

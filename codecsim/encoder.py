@@ -1,0 +1,201 @@
+"""The encoder's picture loop: search, learned filter, reconstruction, writing.  Mirror image of decoder.py."""
+
+import dataclasses
+import time
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from codecsim.config import PRESETS, EncoderConfig
+from codecsim.dpb import DecodedPictureBuffer
+from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
+from codecsim.entropy.contexts import init_contexts
+from codecsim.errors import CodecError
+from codecsim.learned.stream import LearnedStream, learn_params
+from codecsim.metrics import frame_psnr
+from codecsim.picture import Frame, VideoFormat, planes_from_frame
+from codecsim.picture_codec import PictureCodec
+from codecsim.picture_hash import hash_picture
+from codecsim.reports import PictureReport, bits_by_part
+from codecsim.search.picture import PictureSearch
+from codecsim.search.refine import choose_filter
+from codecsim.structure import coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
+from codecsim.syntax import nal as nal_units
+from codecsim.syntax.bits import BitWriter
+from codecsim.syntax.headers import (
+    PROFILE_LEARNED,
+    PROFILE_MAIN,
+    SLICE_I,
+    ParameterSets,
+    Pps,
+    SliceHeader,
+    Sps,
+    Vui,
+    choose_level,
+    code_slice_header,
+    make_vps,
+    write_parameter_sets,
+)
+from codecsim.syntax.sei import LearnerHash, write_sei
+from codecsim.syntax.slice_data import code_slice_data
+
+
+@dataclasses.dataclass(frozen=True)
+class CodedPicture:
+    """One access unit."""
+
+    data: bytes  # Annex B NAL units, parameter sets included before an IDR picture
+    recon: Frame  # what a decoder outputs
+    report: PictureReport
+
+
+def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Frame]) -> Iterator[CodedPicture]:
+    """Encode a sequence, one picture at a time.
+
+    Parameters
+    ----------
+    config : EncoderConfig
+    video_format : VideoFormat, bit depth 8
+    frames : pictures of that format in output order
+
+    Yields
+    ------
+    CodedPicture, in coding order, which is output order
+
+    Raises
+    ------
+    CodecError : an impossible setting, or weights that are missing
+    """
+    encoder = _Encoder(config, video_format)
+    for structure, frame in zip(coding_structure(config.config, intra_period=config.intra_period), frames, strict=False):
+        yield encoder.encode(structure, frame)
+
+
+def make_sps(config, video_format, learned):
+    """Sequence parameter set of an encoding; `learned`: LearnedTools or None."""
+    width, height = video_format.coded_width, video_format.coded_height
+    depth = PRESETS[config.preset].transform_depth
+    fps = video_format.fps
+    return Sps(
+        width=width,
+        height=height,
+        crop_right=width - video_format.width,
+        crop_bottom=height - video_format.height,
+        bit_depth=video_format.bit_depth,
+        profile_idc=PROFILE_MAIN if learned is None else PROFILE_LEARNED,
+        level_idc=choose_level(width, height, fps),
+        max_dec_pic_buffering=dpb_size(config.config),
+        max_transform_hierarchy_depth_inter=depth,
+        max_transform_hierarchy_depth_intra=depth,
+        amp=False,
+        rps_list=reference_picture_sets(config.config),
+        vui=Vui(num_units_in_tick=fps.denominator, time_scale=fps.numerator),
+        learned=learned,
+    )
+
+
+class _Encoder:
+    """State from one picture to the next."""
+
+    def __init__(self, config, video_format):
+        self._config = config
+        self._format = video_format
+        learned = None
+        if config.filter != "off" and config.config != "ai":
+            learned = LearnedStream(learn_params(config))
+        self._learned = learned
+        self._sps = make_sps(config, video_format, learned.announce() if learned else None)
+        self._pps = Pps(
+            init_qp=config.qp,
+            sign_data_hiding=True,
+            num_ref_idx_default=(4, 1),
+            slice_header_extension_present=learned is not None,
+        )
+        self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
+        self._dpb = DecodedPictureBuffer()
+        learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
+        self._codec = PictureCodec(self._sps, learned_filter)
+        self._search = PictureSearch(self._codec, config.preset)
+        # more than any slice can need: a coded picture is far smaller than twice its samples
+        self._coder = make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8))
+
+    def encode(self, structure, frame):
+        """Code one picture."""
+        started = time.perf_counter()
+        codec = self._codec
+        if structure.is_idr and self._learned:
+            codec.learned_filter.reset()
+        filter_on = self._learned is not None and structure.slice_type != SLICE_I
+        header = self._header(structure, filter_on)
+        current = self._dpb.begin(structure.nal_type, structure.temporal_id, header, self._sps)
+        codec.begin(current, header, self._pps, filter_on)
+        orig = planes_from_frame(frame, self._format)
+        state = self._search.run(current, orig, picture_lambda(structure, header.qp))
+        codec.predict()
+        if codec.filtered is not None:
+            choose_filter(codec, state)
+        learn_report = codec.complete()
+        payload = self._write_slice_data()
+        messages = [hash_picture(current.picture, self._config.hash, self._sps.bit_depth)]
+        if self._learned:
+            messages.append(LearnerHash(codec.learned_filter.digest()))
+        data, slice_bits, hash_bits = self._assemble(structure, header, payload, messages)
+        self._dpb.end(current.picture)
+        self._dpb.take_output()
+        recon = current.picture.crop(self._format)
+        psnr = frame_psnr(frame, recon, self._format.bit_depth)
+        report = PictureReport(
+            poc=structure.index,
+            type="BPI"[structure.slice_type],
+            qp=header.qp,
+            bits=8 * len(data),
+            psnr_y=psnr[0],
+            psnr_u=psnr[1],
+            psnr_v=psnr[2],
+            parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.parts),
+        )
+        if learn_report is not None:
+            report.filtered_share = codec.filtered_share()
+            report.trained_steps = learn_report.trained_steps
+            report.reset = learn_report.reset
+            report.accumulated_loss = learn_report.accumulated_loss
+        if self._learned:
+            report.learner_hash = codec.learned_filter.digest().hex()
+        report.seconds = time.perf_counter() - started
+        return CodedPicture(data, recon, report)
+
+    def _header(self, structure, filter_on):
+        is_inter = structure.slice_type != SLICE_I
+        return SliceHeader(
+            slice_type=structure.slice_type,
+            poc_lsb=structure.poc % (1 << self._sps.log2_max_poc_lsb),
+            rps=structure.rps,
+            temporal_mvp=is_inter,
+            num_ref_idx=structure.num_ref_idx,
+            qp=picture_qp(self._config.qp, structure),
+            extension=self._learned.picture_switches(filter_on) if self._learned else b"",
+        )
+
+    def _write_slice_data(self):
+        """Slice data of the picture in the codec's store."""
+        codec, coder = self._codec, self._coder
+        start_encoder(coder)
+        init_contexts(coder.ctx, 2 - codec.tools.syntax.slice_type, codec.tools.qp)
+        code_slice_data(ENCODE, coder, codec.tools.syntax, codec.blocks, codec.picture.motion, codec.levels)
+        size = finish_encoder(coder)
+        if coder.reg[FAULT]:
+            raise CodecError(f"picture {codec.picture.poc}: the slice data do not fit their buffer")
+        return coder.buf[:size].tobytes()
+
+    def _assemble(self, structure, header, payload, messages):
+        """Bytes of the access unit, bits of its slice data, bits of its hashes."""
+        parameter_sets = b""
+        if structure.is_idr:
+            parameter_sets = write_parameter_sets(make_vps(self._sps), self._sps, self._pps)
+        writer = BitWriter()
+        code_slice_header(writer, structure.nal_type, self._sets, header)
+        rbsp = writer.to_bytes() + payload
+        long_start = not parameter_sets
+        coded = nal_units.write_nal_unit(structure.nal_type, rbsp, structure.temporal_id, long_start)
+        sei = nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages), structure.temporal_id)
+        return parameter_sets + coded + sei, 8 * len(payload), 8 * len(sei)

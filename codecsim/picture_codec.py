@@ -1,0 +1,189 @@
+"""Normative. One picture from its decisions to a reference: what encoder and decoder do alike.
+
+`begin` binds the working memory to a picture; `predict` compensates motion and runs the learned filter; `complete`
+reconstructs, lets the filter learn, deblocks, and makes the picture fit to be referred to.  Between `begin` and `predict` the
+decoder parses and the encoder searches; between `predict` and `complete` the encoder chooses where the filter applies.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.blocks import CBF_Y, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
+from codecsim.jit import kernel
+from codecsim.picture import PAD_Y, Planes
+from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
+from codecsim.syntax.headers import SLICE_I, num_lists
+from codecsim.syntax.slice_data import SliceSyntax
+from codecsim.tables import make_zorder
+from codecsim.tools.deblock import deblock_picture
+from codecsim.tools.motion import make_motion_context
+
+
+class SliceTools(NamedTuple):
+    """What the headers say about a picture, ready for the kernels."""
+
+    syntax: SliceSyntax
+    qp: int  # SliceQpY
+    cb_qp_offset: int  # picture and slice
+    cr_qp_offset: int
+    deblocking: bool
+    beta_offset_div2: int
+    tc_offset_div2: int
+
+
+def slice_tools(header, sps, pps, filter_on):
+    """`SliceTools` of a slice; `filter_on`: the prediction filter is chosen per 32x32 in this picture."""
+    syntax = SliceSyntax(
+        slice_type=header.slice_type,
+        max_merge_cand=5 - header.five_minus_max_num_merge_cand,
+        num_ref_l0=header.num_ref_idx[0] if num_lists(header.slice_type) > 0 else 0,
+        num_ref_l1=header.num_ref_idx[1] if num_lists(header.slice_type) > 1 else 0,
+        mvd_l1_zero=int(header.mvd_l1_zero),
+        sign_hiding=int(pps.sign_data_hiding),
+        max_depth_intra=sps.max_transform_hierarchy_depth_intra,
+        max_depth_inter=sps.max_transform_hierarchy_depth_inter,
+        amp=int(sps.amp),
+        filter_on=int(filter_on),
+    )
+    return SliceTools(
+        syntax,
+        header.qp,
+        pps.cb_qp_offset + header.cb_qp_offset,
+        pps.cr_qp_offset + header.cr_qp_offset,
+        not header.deblocking_disabled,
+        header.beta_offset_div2,
+        header.tc_offset_div2,
+    )
+
+
+@kernel
+def mark_coded(blocks, coded):
+    """coded[y, x] = 1 where the inter luma residual of the unit is not zero: (H4, W4) uint8, for the learner."""
+    h4, w4 = blocks.cbf.shape
+    for j in range(h4):
+        for i in range(w4):
+            coded[j, i] = 1 if blocks.pred_mode[j, i] == MODE_INTER and blocks.cbf[j, i] & CBF_Y else 0
+
+
+@kernel
+def apply_filter_choice(blocks, filtered, pred):
+    """Replace inter luma prediction by the filtered one in the 32x32 blocks that chose it."""
+    shift = FILTER_LOG2 - 2
+    h4, w4 = blocks.pred_mode.shape
+    for j in range(h4):
+        for i in range(w4):
+            if blocks.filter_idx[j >> shift, i >> shift] and blocks.pred_mode[j, i] >= MODE_INTER:
+                for y in range(4 * j, 4 * j + 4):
+                    for x in range(4 * i, 4 * i + 4):
+                        pred[y, x] = filtered[y, x]
+
+
+class PictureCodec:
+    """Working memory for the pictures of one sequence.
+
+    Parameters
+    ----------
+    sps : Sps
+    learned_filter : learned.prediction_filter.PredictionFilter or None
+    """
+
+    def __init__(self, sps, learned_filter=None):
+        self.sps = sps
+        self.learned_filter = learned_filter
+        width, height = sps.width, sps.height
+        self.zorder = make_zorder(height // 4, width // 4)
+        self.blocks: Blocks = make_blocks(height, width)
+        self.levels = make_levels(height, width)
+        self.pred = Planes(
+            np.zeros((height, width), np.uint16),
+            np.zeros((height // 2, width // 2), np.uint16),
+            np.zeros((height // 2, width // 2), np.uint16),
+        )
+        self.filtered = None  # luma prediction after the learned filter, if it ran
+        self._scratch = make_scratch()
+        self._coded = np.zeros((height // 4, width // 4), np.uint8)
+        self._refs = None
+
+    def begin(self, current, header, pps, filter_on):
+        """Bind to a picture.
+
+        Parameters
+        ----------
+        current : dpb.CurrentPicture
+        header : SliceHeader
+        pps : Pps
+        filter_on : bool
+        """
+        self.picture = current.picture
+        self.is_inter = header.slice_type != SLICE_I
+        self.tools = slice_tools(header, self.sps, pps, filter_on)
+        self.filtered = None
+        lists = [picture for entries in current.lists for picture in entries]
+        self.rc = Recon(
+            blocks=self.blocks,
+            motion=self.picture.motion,
+            levels=self.levels,
+            pred=self.pred,
+            rec=self.picture.planes,
+            refs=self._load_references(lists),
+            zorder=self.zorder,
+            scratch=self._scratch,
+            bit_depth=self.sps.bit_depth,
+            strong_intra=int(self.sps.strong_intra_smoothing),
+            cb_qp_offset=self.tools.cb_qp_offset,
+            cr_qp_offset=self.tools.cr_qp_offset,
+        )
+        self.blocks.qp[:] = self.tools.qp
+        self.blocks.filter_idx[:] = 0
+        self.motion_context = make_motion_context(
+            self.picture, current.collocated, current.list_pocs, header, self.zorder, self.blocks.pred_mode
+        )
+
+    def _load_references(self, lists):
+        """Copies of the reference pictures' planes as one array a component, indexed by list position."""
+        count = max(len(lists), 1)
+        if self._refs is None or len(self._refs.y) < count:
+            shapes = [plane.shape for plane in self.picture.planes]
+            self._refs = Planes(*(np.zeros((max(count, 4), *shape), np.uint16) for shape in shapes))
+        for index, picture in enumerate(lists):
+            for stack, plane in zip(self._refs, picture.planes, strict=True):
+                stack[index] = plane
+        return self._refs
+
+    def predict(self):
+        """Motion compensation, then the learned filter over the whole picture if it is on."""
+        if not self.is_inter:
+            return
+        predict_inter(self.rc)
+        if self.tools.syntax.filter_on:
+            self.filtered = self.learned_filter.predict(self.pred.y, (), self.tools.qp)
+
+    def complete(self):
+        """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""
+        report = None
+        if self.filtered is not None:
+            apply_filter_choice(self.blocks, self.filtered, self.pred.y)
+        reconstruct(self.rc)
+        if self.filtered is not None:
+            mark_coded(self.blocks, self._coded)
+            luma = self.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
+            report = self.learned_filter.learn(luma, self._coded, self.tools.qp)
+        if self.tools.deblocking:
+            deblock_picture(
+                self.blocks,
+                self.picture.motion,
+                self.picture.ref_poc,
+                self.picture.planes,
+                self.sps.bit_depth,
+                self.tools.beta_offset_div2,
+                self.tools.tc_offset_div2,
+                self.tools.cb_qp_offset,
+                self.tools.cr_qp_offset,
+            )
+        self.picture.pad()
+        return report
+
+    def filtered_share(self):
+        """Share of the 32x32 blocks that use the learned filter."""
+        return float(np.count_nonzero(self.blocks.filter_idx) / self.blocks.filter_idx.size)

@@ -1,0 +1,61 @@
+"""What encoder and decoder say about each picture, and how its bits divide into parts."""
+
+import dataclasses
+
+import numpy as np
+
+from codecsim.entropy.cabac import NUM_PARTS, PART_FILTER, PART_LEARNED, PART_MODES, PART_MOTION, PART_RESIDUAL
+
+_NAMES = {
+    PART_MODES: "modes",
+    PART_MOTION: "motion",
+    PART_RESIDUAL: "residual",
+    PART_LEARNED: "learned_flags",
+    PART_FILTER: "loop_filter",
+}
+
+
+@dataclasses.dataclass
+class PictureReport:
+    """One coded picture.  PSNR is None when decoding; the fields of the learner are None where it did not run."""
+
+    poc: int
+    type: str  # I, P or B
+    qp: int
+    bits: int  # of all NAL units of the picture, parameter sets before it included
+    psnr_y: float | None = None  # dB
+    psnr_u: float | None = None
+    psnr_v: float | None = None
+    seconds: float = 0.0
+    parts: dict[str, int] = dataclasses.field(default_factory=dict)  # bits by part; they sum to `bits`
+    filtered_share: float | None = None  # of the 32x32 blocks
+    trained_steps: int | None = None
+    reset: bool | None = None
+    accumulated_loss: int | None = None
+    learner_hash: str | None = None  # 32 hex digits
+
+
+def bits_by_part(total, slice_data_bits, hash_bits, costs):
+    """Divide a picture's bits.
+
+    Parameters
+    ----------
+    total : int, bits of all its NAL units
+    slice_data_bits : int, of which slice data
+    hash_bits : int, of which hashes
+    costs : (NUM_PARTS,) int64, model cost of each part of the slice data in any unit
+
+    Returns
+    -------
+    dict of part to bits: slice data are divided in proportion to their cost, by largest remainder
+    """
+    weight = int(costs.sum())
+    shares = [slice_data_bits * int(cost) // weight if weight else 0 for cost in costs]
+    remainders = [slice_data_bits * int(cost) % weight if weight else 0 for cost in costs]
+    missing = slice_data_bits - sum(shares)
+    for index in np.argsort([-r for r in remainders], kind="stable")[:missing]:
+        shares[index] += 1
+    parts = {"headers": total - hash_bits - sum(shares)}
+    parts |= {_NAMES[k]: shares[k] for k in range(NUM_PARTS)}
+    parts["hashes"] = hash_bits
+    return parts

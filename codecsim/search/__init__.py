@@ -1,0 +1,1 @@
+"""Encoder only: which partition, modes, motion and levels to code."""

@@ -1,0 +1,233 @@
+"""Intra mode decision: a rough ranking of all luma modes by SATD, then rate-distortion cost of the best few."""
+
+from codecsim.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, PART_NxN, chroma_mode, fill_units, z_to_xy
+from codecsim.entropy.cabac import BIN_COST, COST_BITS
+from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
+from codecsim.jit import kernel
+from codecsim.picture import PAD_C, PAD_Y
+from codecsim.recon import set_motion
+from codecsim.search.residual import any_coded, or_cbf, search_chroma_tbs, search_luma_tb
+from codecsim.search.state import (
+    CU_ENTRY,
+    MODE_ENTRY,
+    SQRT_LAM,
+    TU_BEST,
+    TU_ENTRY,
+    TU_VERSION,
+    bits_to_cost,
+    copy_residual,
+    count_cu,
+    keep_contexts,
+    recall_contexts,
+    weighted_error,
+)
+from codecsim.syntax.slice_data import intra_candidates
+from codecsim.tools.distortion import satd
+from codecsim.tools.intra import filter_references, gather_references, predict_intra, predict_mode
+
+_MODES, _COSTS = 0, 1  # rows of Search.modes
+
+
+@kernel(inline=True)
+def _mode_bits(st, mode, a, b, c):
+    """Rate in 2**-15 bit of a luma mode, the most probable ones being a, b, c."""
+    if mode == a:
+        return BIN_COST[1, st.cd.ctx[PREV_INTRA]] + (1 << COST_BITS)
+    if mode == b or mode == c:
+        return BIN_COST[1, st.cd.ctx[PREV_INTRA]] + (2 << COST_BITS)
+    return BIN_COST[0, st.cd.ctx[PREV_INTRA]] + (5 << COST_BITS)
+
+
+@kernel
+def _rank_modes(st, uy, ux, log2, keep, a, b, c):
+    """Fill `st.modes` with the `keep` best luma modes by SATD and rate, and the most probable ones; returns how many.
+
+    The block is 1 << log2 (at most 32) at unit (uy, ux).
+    """
+    rc = st.rc
+    n = 1 << log2
+    y, x = 4 * uy, 4 * ux
+    refs = rc.scratch.refs
+    gather_references(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, 0, rc.bit_depth, refs)
+    filter_references(refs, log2, rc.strong_intra != 0, rc.bit_depth)
+    modes, costs = st.modes[_MODES], st.modes[_COSTS]
+    count = 0
+    for mode in range(35):
+        predict_mode(refs, log2, mode, 0, rc.bit_depth, rc.pred.y, y, x)
+        cost = satd(st.orig.y, y, x, rc.pred.y, y, x, n, n)
+        cost += st.lam[SQRT_LAM] * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
+        if count < keep or cost < costs[count - 1]:
+            k = count if count < keep else count - 1
+            while k > 0 and costs[k - 1] > cost:
+                costs[k] = costs[k - 1]
+                modes[k] = modes[k - 1]
+                k -= 1
+            costs[k] = cost
+            modes[k] = mode
+            count = min(count + 1, keep)
+    return _add_probable(modes, count, a, b, c)
+
+
+@kernel
+def _add_probable(modes, count, a, b, c):
+    """Append the most probable modes that are not yet in the list; returns its new length."""
+    for k in range(3):
+        mode = a if k == 0 else b if k == 1 else c
+        found = False
+        for i in range(count):
+            found = found or modes[i] == mode
+        if not found:
+            modes[count] = mode
+            count += 1
+    return count
+
+
+@kernel
+def _search_luma_tree(st, uy, ux, log2, depth, limit, mode):
+    """Luma of an intra transform tree with one mode, splitting down to depth `limit`; returns its cost."""
+    rc = st.rc
+    units = 1 << (log2 - 2)
+    cost = -1.0
+    split_cost = 0.0
+    if log2 <= MAX_TU_LOG2:
+        y, x = 4 * uy, 4 * ux
+        predict_intra(
+            rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, rc.strong_intra != 0, rc.bit_depth, rc.scratch.refs,
+            rc.pred.y, y, x,
+        )  # fmt: skip
+        keep_contexts(st, TU_ENTRY + depth)
+        cost, coded = search_luma_tb(st, uy, ux, log2, depth, mode)
+        fill_units(rc.blocks.tu_log2, uy, ux, units, log2)
+        fill_units(rc.blocks.cbf, uy, ux, units, coded)
+        if depth >= limit or log2 == 2 or not coded:
+            return cost
+        flag = SPLIT_TRANSFORM + 5 - log2
+        cost += bits_to_cost(st, BIN_COST[0, st.cd.ctx[flag]])
+        copy_residual(st.versions, 0, TU_VERSION + depth, uy, ux, units)
+        keep_contexts(st, TU_BEST + depth)
+        recall_contexts(st, TU_ENTRY + depth)
+        split_cost = bits_to_cost(st, BIN_COST[1, st.cd.ctx[flag]])
+    half = units >> 1
+    for k in range(4):
+        y, x = uy + half * (k >> 1), ux + half * (k & 1)
+        split_cost += _search_luma_tree(st, y, x, log2 - 1, depth + 1, limit, mode)
+        if 0 <= cost <= split_cost:
+            break
+    if 0 <= cost <= split_cost:
+        copy_residual(st.versions, TU_VERSION + depth, 0, uy, ux, units)
+        recall_contexts(st, TU_BEST + depth)
+        return cost
+    return split_cost
+
+
+@kernel
+def _search_luma_mode(st, uy, ux, log2, depth):
+    """Choose the luma mode of a part of 1 << log2 at unit (uy, ux) and code its luma; returns its cost.
+
+    `depth` is 1 for the parts of NxN.
+    """
+    blocks = st.rc.blocks
+    units = 1 << (log2 - 2)
+    a, b, c = intra_candidates(blocks, uy, ux)
+    if log2 <= MAX_TU_LOG2:
+        count = _rank_modes(st, uy, ux, log2, st.effort.intra_rd_small if log2 < 4 else st.effort.intra_rd, a, b, c)
+    else:
+        st.modes[_MODES, 0] = 0
+        st.modes[_MODES, 1] = 1
+        count = _add_probable(st.modes[_MODES], 2, a, b, c)
+    keep_contexts(st, MODE_ENTRY + depth)
+    forced = depth if log2 <= MAX_TU_LOG2 else depth + 1
+    best_mode, best_cost = -1, 0.0
+    for i in range(count):
+        mode = int(st.modes[_MODES, i])
+        recall_contexts(st, MODE_ENTRY + depth)
+        cost = bits_to_cost(st, _mode_bits(st, mode, a, b, c))
+        cost += _search_luma_tree(st, uy, ux, log2, depth, forced, mode)
+        if best_mode < 0 or cost < best_cost:
+            best_mode, best_cost = mode, cost
+    recall_contexts(st, MODE_ENTRY + depth)
+    cost = bits_to_cost(st, _mode_bits(st, best_mode, a, b, c))
+    limit = depth + st.sl.max_depth_intra if log2 <= MAX_TU_LOG2 else max(1, st.sl.max_depth_intra)
+    cost += _search_luma_tree(st, uy, ux, log2, depth, limit, best_mode)
+    fill_units(blocks.intra_luma, uy, ux, units, best_mode)
+    return cost
+
+
+@kernel
+def code_chroma(st, uy, ux, log2, syntax):
+    """Code the chroma of an intra CU whose luma tree is decided with intra_chroma_pred_mode `syntax`; returns its cost."""
+    rc = st.rc
+    blocks = rc.blocks
+    mode = chroma_mode(syntax, int(blocks.intra_luma[uy, ux]))
+    cost = bits_to_cost(st, (1 if syntax == CHROMA_DM else 3) << COST_BITS)
+    z, end = 0, 1 << (2 * (log2 - 2))
+    strong, refs = rc.strong_intra != 0, rc.scratch.refs
+    while z < end:
+        dx, dy = z_to_xy(z)
+        ty, tx = uy + dy, ux + dx
+        tu = max(int(blocks.tu_log2[ty, tx]), 3)
+        y, x = 2 * ty, 2 * tx
+        predict_intra(
+            rc.rec.u, PAD_C, rc.zorder, x, y, tu - 1, mode, 1, strong, rc.bit_depth, refs, rc.pred.u, y, x
+        )
+        predict_intra(
+            rc.rec.v, PAD_C, rc.zorder, x, y, tu - 1, mode, 2, strong, rc.bit_depth, refs, rc.pred.v, y, x
+        )
+        more, bits = search_chroma_tbs(st, ty, tx, tu, log2 - tu, mode)
+        cost += more
+        or_cbf(blocks, ty, tx, 1 << (tu - 2), bits)
+        z += 1 << (2 * (tu - 2))
+    return cost
+
+
+@kernel
+def _search_chroma_mode(st, uy, ux, log2):
+    """Choose and code the chroma mode of an intra CU whose luma is decided."""
+    blocks = st.rc.blocks
+    keep_contexts(st, MODE_ENTRY)
+    best, best_cost = -1, 0.0
+    for syntax in range(CHROMA_DM, -1, -1):
+        recall_contexts(st, MODE_ENTRY)
+        cost = code_chroma(st, uy, ux, log2, syntax)
+        if best < 0 or cost < best_cost:
+            best, best_cost = syntax, cost
+    if best != 0:
+        recall_contexts(st, MODE_ENTRY)
+        code_chroma(st, uy, ux, log2, best)
+    fill_units(blocks.intra_chroma, uy, ux, 1 << (log2 - 2), best)
+
+
+@kernel
+def begin_intra_cu(st, uy, ux, log2, part):
+    """Declare the CU of version 0 intra with partition `part`."""
+    blocks = st.rc.blocks
+    units = 1 << (log2 - 2)
+    fill_units(blocks.cu_log2, uy, ux, units, log2)
+    fill_units(blocks.pred_mode, uy, ux, units, MODE_INTRA)
+    fill_units(blocks.part_mode, uy, ux, units, part)
+    fill_units(blocks.merge, uy, ux, units, 0)
+    set_motion(st.rc.motion, uy, ux, units, units, 0, 0, -1)
+
+
+@kernel
+def intra_cu_cost(st, uy, ux, log2):
+    """Exact cost of the intra CU in version 0; contexts as at the CU's start on entry, adapted after."""
+    rate = count_cu(st, uy, ux, log2)
+    return weighted_error(st, st.rc.rec, PAD_Y, PAD_C, uy, ux, 1 << (log2 - 2)) + bits_to_cost(st, rate)
+
+
+@kernel
+def search_intra_cu(st, uy, ux, log2, part):
+    """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost."""
+    depth = 6 - log2
+    begin_intra_cu(st, uy, ux, log2, part)
+    recall_contexts(st, CU_ENTRY + depth)
+    if part == PART_2Nx2N:
+        _search_luma_mode(st, uy, ux, log2, 0)
+    else:
+        half = 1 << (log2 - 3)
+        for k in range(4):
+            _search_luma_mode(st, uy + half * (k >> 1), ux + half * (k & 1), log2 - 1, 1)
+    _search_chroma_mode(st, uy, ux, log2)
+    recall_contexts(st, CU_ENTRY + depth)
+    return intra_cu_cost(st, uy, ux, log2)

@@ -1,0 +1,99 @@
+"""The coding quadtree by rate-distortion cost: one call searches a whole picture."""
+
+from codecsim.blocks import MIN_CU_LOG2, MODE_SKIP, PART_2Nx2N, PART_2NxN, PART_Nx2N, PART_NxN
+from codecsim.entropy.cabac import COST, COUNT
+from codecsim.entropy.contexts import init_contexts
+from codecsim.jit import kernel
+from codecsim.search.inter import keep_if_better, search_inter_cu, search_merge
+from codecsim.search.intra import search_intra_cu
+from codecsim.search.state import (
+    CU_BEST,
+    CU_ENTRY,
+    CU_VERSION,
+    SPLIT_ENTRY,
+    bits_to_cost,
+    copy_cu,
+    keep_contexts,
+    recall_contexts,
+)
+from codecsim.syntax.slice_data import code_split_flag
+
+
+@kernel
+def _search_unsplit(st, uy, ux, log2):
+    """Try all modes of a CU; the best is left in its version and context slot.  Returns its cost."""
+    depth = 6 - log2
+    best = -1.0
+    inter = st.sl.slice_type != 2
+    skipped = False
+    if inter:
+        best = search_merge(st, uy, ux, log2)
+        best = search_inter_cu(st, uy, ux, log2, PART_2Nx2N, best)
+        skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
+        if st.effort.rectangles and not skipped:
+            best = search_inter_cu(st, uy, ux, log2, PART_2NxN, best)
+            best = search_inter_cu(st, uy, ux, log2, PART_Nx2N, best)
+            skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
+    if not skipped:
+        best = keep_if_better(st, uy, ux, log2, search_intra_cu(st, uy, ux, log2, PART_2Nx2N), best)
+        if log2 == MIN_CU_LOG2:
+            best = keep_if_better(st, uy, ux, log2, search_intra_cu(st, uy, ux, log2, PART_NxN), best)
+    return best
+
+
+@kernel
+def _count_split_flag(st, uy, ux, log2, split):
+    """Cost of split_cu_flag where it is coded; contexts adapt."""
+    if log2 == MIN_CU_LOG2:
+        return 0.0
+    st.cd.reg[COST] = 0
+    code_split_flag(COUNT, st.cd, st.rc.blocks, uy, ux, log2, split)
+    return bits_to_cost(st, st.cd.reg[COST])
+
+
+@kernel
+def search_cu(st, uy, ux, log2):
+    """Best way to code the square of 1 << log2 at unit (uy, ux), whole or split; leaves it in version 0.
+
+    Contexts start as they stand and end adapted to the choice.  Returns its cost.
+    """
+    h4, w4 = st.rc.zorder.shape
+    units = 1 << (log2 - 2)
+    depth = 6 - log2
+    fits = uy + units <= h4 and ux + units <= w4
+    best = -1.0
+    split_cost = 0.0
+    if fits:
+        keep_contexts(st, SPLIT_ENTRY + depth)
+        flag_cost = _count_split_flag(st, uy, ux, log2, 0)
+        keep_contexts(st, CU_ENTRY + depth)
+        best = _search_unsplit(st, uy, ux, log2) + flag_cost
+        skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
+        if log2 == MIN_CU_LOG2 or (skipped and not st.effort.split_after_skip):
+            copy_cu(st.versions, CU_VERSION + depth, 0, uy, ux, units)
+            recall_contexts(st, CU_BEST + depth)
+            return best
+        recall_contexts(st, SPLIT_ENTRY + depth)
+        split_cost = _count_split_flag(st, uy, ux, log2, 1)
+    half = units >> 1
+    for k in range(4):
+        y, x = uy + half * (k >> 1), ux + half * (k & 1)
+        if y < h4 and x < w4:
+            split_cost += search_cu(st, y, x, log2 - 1)
+            if 0 <= best <= split_cost:
+                break
+    if 0 <= best <= split_cost:
+        copy_cu(st.versions, CU_VERSION + depth, 0, uy, ux, units)
+        recall_contexts(st, CU_BEST + depth)
+        return best
+    return split_cost
+
+
+@kernel
+def search_picture(st, slice_qp):
+    """Decide the whole picture in version 0."""
+    h4, w4 = st.rc.zorder.shape
+    init_contexts(st.cd.ctx, 2 - st.sl.slice_type, slice_qp)
+    for uy in range(0, h4, 16):
+        for ux in range(0, w4, 16):
+            search_cu(st, uy, ux, 6)

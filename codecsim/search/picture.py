@@ -1,0 +1,103 @@
+"""The search of one picture as the encoder calls it."""
+
+import numpy as np
+
+from codecsim.config import PRESETS
+from codecsim.picture import PAD_Y
+from codecsim.search.motion import interpolate_picture
+from codecsim.search.partition import search_picture
+from codecsim.search.refine import copy_decisions
+from codecsim.search.state import Effort, Search, make_counter, make_search_memory, make_versions, version_views
+from codecsim.structure import chroma_weight
+
+
+class PictureSearch:
+    """Memory of the search for pictures of one size; fills a PictureCodec's store with decisions.
+
+    Parameters
+    ----------
+    codec : PictureCodec
+    preset : str, a key of config.PRESETS
+    """
+
+    def __init__(self, codec, preset):
+        self._codec = codec
+        chosen = PRESETS[preset]
+        self._effort = Effort(
+            chosen.merge_rd,
+            chosen.intra_rd,
+            chosen.intra_rd_small,
+            int(chosen.split_after_skip),
+            int(chosen.rectangles),
+            chosen.range,
+        )
+        width, height = codec.sps.width, codec.sps.height
+        self._versions = make_versions(height, width)
+        self._counter = make_counter()
+        self._memory = make_search_memory()
+        self._padded = (height + 2 * PAD_Y, width + 2 * PAD_Y)
+        self._rows = np.zeros(self._padded, np.int16)
+        self._slots = []  # the picture whose interpolated planes stand at each place
+        self._subpel = np.zeros((0, 16, *self._padded), np.uint16)
+        self._vectors = np.zeros(((height + 15) // 16, (width + 15) // 16, 16, 2), np.int32)
+
+    def run(self, current, orig, lam):
+        """Decide the picture that the codec is bound to.
+
+        Parameters
+        ----------
+        current : dpb.CurrentPicture
+        orig : Planes, unpadded source at coded size
+        lam : float, squared error per bit
+        """
+        codec = self._codec
+        blocks, motion, levels, rec = version_views(self._versions, 0)
+        blocks.qp[:] = codec.tools.qp
+        blocks.pred_mode[:] = 0
+        rc = codec.rc._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
+        context = codec.motion_context._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
+        snaps, coef, work, modes = self._memory
+        weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
+        self._vectors[:] = 0
+        slot_of = self._interpolate(current.lists[0])
+        state = Search(
+            rc=rc,
+            sl=codec.tools.syntax._replace(filter_on=0),
+            mctx=context,
+            orig=orig,
+            cd=self._counter,
+            versions=self._versions,
+            snaps=snaps,
+            subpel=self._subpel,
+            slot_of=slot_of,
+            coef=coef,
+            work=work,
+            modes=modes,
+            vectors=self._vectors,
+            lam=np.array([lam, lam**0.5, *weights]),
+            effort=self._effort,
+        )
+        search_picture(state, codec.tools.qp)
+        copy_decisions(rc, codec)
+        return state
+
+    def _interpolate(self, references):
+        """Make sure that each reference picture's interpolated planes exist; returns their place by list position."""
+        self._slots = [picture if any(picture is r for r in references) else None for picture in self._slots]
+        slot_of = np.zeros(16, np.int64)
+        for index, picture in enumerate(references):
+            held = [k for k, other in enumerate(self._slots) if other is picture]
+            if not held:
+                if None not in self._slots:
+                    self._grow(len(references))
+                held = [self._slots.index(None)]
+                self._slots[held[0]] = picture
+                interpolate_picture(picture.planes.y, self._subpel[held[0]], self._rows, self._codec.sps.bit_depth)
+            slot_of[index] = held[0]
+        return slot_of
+
+    def _grow(self, count):
+        """Room for `count` interpolated pictures, forgetting those there are."""
+        if self._subpel.shape[0] < count:
+            self._subpel = np.zeros((count, 16, *self._padded), np.uint16)
+            self._slots = [None] * count

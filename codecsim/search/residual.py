@@ -1,0 +1,197 @@
+"""The residual of a block: levels by rate-distortion, and the transform tree of an inter coding unit."""
+
+from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, fill_units
+from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
+from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
+from codecsim.jit import kernel
+from codecsim.picture import PAD_C, PAD_Y
+from codecsim.recon import component_qp, copy_block
+from codecsim.search.quantise import quantise
+from codecsim.search.state import (
+    LAM,
+    TB_ENTRY,
+    TU_BEST,
+    TU_ENTRY,
+    TU_VERSION,
+    bits_to_cost,
+    copy_residual,
+    count_cu,
+    keep_contexts,
+    recall_contexts,
+    weighted_error,
+)
+from codecsim.syntax.residual import code_residual
+from codecsim.tables import choose_scan_idx
+from codecsim.tools.distortion import sse
+from codecsim.tools.transform import add_residual, dequant_inverse, fwd_transform
+
+
+@kernel
+def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode):
+    """Choose the levels of one transform block whose prediction stands in `pred`, and reconstruct it.
+
+    Returns
+    -------
+    cost : float, weighted squared error plus rate (levels and cbf)
+    coded : 1 if any level is nonzero
+    """
+    rc, cd, sc = st.rc, st.cd, st.rc.scratch
+    n = 1 << log2
+    pad = PAD_Y if c_idx == 0 else PAD_C
+    shift = 2 if c_idx == 0 else 1
+    weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
+    qp = component_qp(rc, y >> shift, x >> shift, c_idx)
+    is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
+    flag = CBF_LUMA + (1 if depth == 0 else 0) if c_idx == 0 else CBF_CHROMA + depth
+    energy = 0
+    for j in range(n):
+        for i in range(n):
+            d = int(orig[y + j, x + i]) - int(pred[y + j, x + i])
+            sc.res[j * n + i] = d
+            energy += d * d
+    cost = weight * energy + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
+    coded = 0
+    keep_contexts(st, TB_ENTRY)
+    fwd_transform(sc.res, log2, is_dst, rc.bit_depth, st.coef, sc.tmp)
+    scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
+    lam = st.lam[LAM] / weight
+    if quantise(
+        st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
+    ):
+        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
+        add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
+        cd.reg[COST] = BIN_COST[1, cd.ctx[flag]]
+        code_residual(COUNT, cd, levels, y, x, log2, c_idx, scan, st.sl.sign_hiding)
+        coded_cost = weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg[COST])
+        if coded_cost < cost:
+            cost = coded_cost
+            coded = 1
+    if not coded:
+        recall_contexts(st, TB_ENTRY)
+        copy_block(pred, y, x, rec, y + pad, x + pad, n, n)
+    cd.ctx[flag] = NEXT_CONTEXT[coded, cd.ctx[flag]]
+    return cost, coded
+
+
+@kernel
+def search_luma_tb(st, uy, ux, log2, depth, intra_mode):
+    """`search_tb` of the luma block at unit (uy, ux)."""
+    rc = st.rc
+    return search_tb(
+        st, rc.pred.y, rc.rec.y, st.orig.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, depth, intra_mode
+    )
+
+
+@kernel
+def search_chroma_tbs(st, uy, ux, log2, depth, intra_mode):
+    """`search_tb` of both chroma blocks of the luma square of 1 << log2 at unit (uy, ux): cost and cbf bits."""
+    rc = st.rc
+    y, x = 2 * uy, 2 * ux
+    cost, cb = search_tb(st, rc.pred.u, rc.rec.u, st.orig.u, rc.levels.u, 1, y, x, log2 - 1, depth, intra_mode)
+    more, cr = search_tb(st, rc.pred.v, rc.rec.v, st.orig.v, rc.levels.v, 2, y, x, log2 - 1, depth, intra_mode)
+    return cost + more, cb * CBF_CB | cr * CBF_CR
+
+
+@kernel
+def or_cbf(blocks, uy, ux, units, bits):
+    """Add chroma cbf bits to a square of units that already has its luma cbf."""
+    for j in range(uy, uy + units):
+        for i in range(ux, ux + units):
+            blocks.cbf[j, i] = blocks.cbf[j, i] & CBF_Y | bits
+
+
+@kernel
+def search_transform_tree(st, uy, ux, log2, depth):
+    """Transform tree of an inter coding unit from unit (uy, ux) down; returns its cost."""
+    blocks = st.rc.blocks
+    units = 1 << (log2 - 2)
+    may_split = log2 > MAX_TU_LOG2 or (log2 > 2 and depth < st.sl.max_depth_inter)
+    cost = -1.0
+    if log2 <= MAX_TU_LOG2:
+        keep_contexts(st, TU_ENTRY + depth)
+        cost, cbf = search_luma_tb(st, uy, ux, log2, depth, -1)
+        if log2 > 2:
+            more, chroma = search_chroma_tbs(st, uy, ux, log2, depth, -1)
+            cost += more
+            cbf |= chroma
+        fill_units(blocks.tu_log2, uy, ux, units, log2)
+        fill_units(blocks.cbf, uy, ux, units, cbf)
+        if not may_split or cbf == 0:
+            return cost
+        flag = SPLIT_TRANSFORM + 5 - log2
+        cost += bits_to_cost(st, BIN_COST[0, st.cd.ctx[flag]])
+        copy_residual(st.versions, 0, TU_VERSION + depth, uy, ux, units)
+        keep_contexts(st, TU_BEST + depth)
+        recall_contexts(st, TU_ENTRY + depth)
+        split_cost = bits_to_cost(st, BIN_COST[1, st.cd.ctx[flag]])
+    else:
+        split_cost = 0.0
+    half = units >> 1
+    for k in range(4):
+        split_cost += search_transform_tree(st, uy + half * (k >> 1), ux + half * (k & 1), log2 - 1, depth + 1)
+        if 0 <= cost <= split_cost:
+            break
+    if log2 == 3 and not 0 <= cost <= split_cost:
+        more, chroma = search_chroma_tbs(st, uy, ux, log2, depth, -1)
+        split_cost += more
+        or_cbf(blocks, uy, ux, units, chroma)
+    if 0 <= cost <= split_cost:
+        copy_residual(st.versions, TU_VERSION + depth, 0, uy, ux, units)
+        recall_contexts(st, TU_BEST + depth)
+        return cost
+    return split_cost
+
+
+@kernel
+def clear_residual(st, uy, ux, log2):
+    """Make the coding unit's reconstruction its prediction."""
+    rc = st.rc
+    units = 1 << (log2 - 2)
+    fill_units(rc.blocks.tu_log2, uy, ux, units, min(log2, MAX_TU_LOG2))
+    fill_units(rc.blocks.cbf, uy, ux, units, 0)
+    y, x, n = 4 * uy, 4 * ux, 4 * units
+    copy_block(rc.pred.y, y, x, rc.rec.y, y + PAD_Y, x + PAD_Y, n, n)
+    y, x, n = y >> 1, x >> 1, n >> 1
+    copy_block(rc.pred.u, y, x, rc.rec.u, y + PAD_C, x + PAD_C, n, n)
+    copy_block(rc.pred.v, y, x, rc.rec.v, y + PAD_C, x + PAD_C, n, n)
+
+
+@kernel
+def any_coded(blocks, uy, ux, units):
+    """1 if any unit of the square has a coded component."""
+    for j in range(uy, uy + units):
+        for i in range(ux, ux + units):
+            if blocks.cbf[j, i]:
+                return 1
+    return 0
+
+
+@kernel
+def empty_cost(st, uy, ux, log2, entry):
+    """Cost of the inter coding unit of version 0 without residual, as skipped if it is merged; contexts adapt.
+
+    `entry`: context snapshot to start from.
+    """
+    rc = st.rc
+    units = 1 << (log2 - 2)
+    recall_contexts(st, entry)
+    merged = rc.blocks.merge[uy, ux] != 0 and rc.blocks.part_mode[uy, ux] == 0
+    fill_units(rc.blocks.pred_mode, uy, ux, units, MODE_SKIP if merged else MODE_INTER)
+    clear_residual(st, uy, ux, log2)
+    rate = count_cu(st, uy, ux, log2)
+    return weighted_error(st, rc.pred, 0, 0, uy, ux, units) + bits_to_cost(st, rate)
+
+
+@kernel
+def coded_cost(st, uy, ux, log2, entry):
+    """Cost of the inter coding unit of version 0 with the best residual found, or -1 if that is empty."""
+    rc = st.rc
+    units = 1 << (log2 - 2)
+    recall_contexts(st, entry)
+    fill_units(rc.blocks.pred_mode, uy, ux, units, MODE_INTER)
+    search_transform_tree(st, uy, ux, log2, 0)
+    if not any_coded(rc.blocks, uy, ux, units):
+        return -1.0
+    recall_contexts(st, entry)
+    rate = count_cu(st, uy, ux, log2)
+    return weighted_error(st, rc.rec, PAD_Y, PAD_C, uy, ux, units) + bits_to_cost(st, rate)

@@ -1,0 +1,198 @@
+"""What the search works on: the picture being coded, several versions of its decisions, costs and contexts.
+
+A version is a full set of decisions, levels and reconstruction.  Version 0 is the one being tried; the others keep the best
+alternative found so far at each depth.  Only the area of the block under decision is ever copied.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.blocks import Blocks, Levels
+from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
+from codecsim.entropy.contexts import NUM_CONTEXTS
+from codecsim.jit import kernel
+from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
+from codecsim.recon import Recon
+from codecsim.search.quantise import WORK_SHAPE
+from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
+from codecsim.tools.distortion import sse
+from codecsim.tools.motion import MotionContext
+
+# versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
+# region of the filter's choice: coded without it, and as it was before
+NUM_VERSIONS = 12
+CU_VERSION, TU_VERSION, REGION_VERSION = 1, 5, 10
+# context snapshots: on entry to a CU of depth d, after its best alternative, and the same for transform nodes
+CU_ENTRY, CU_BEST, TU_ENTRY, TU_BEST, TB_ENTRY, MODE_ENTRY, SPLIT_ENTRY = 0, 4, 8, 13, 18, 19, 21
+REGION_ENTRY, REGION_BEST = 25, 26
+NUM_SNAPSHOTS = 27
+# entries of Search.lam
+LAM, SQRT_LAM, WEIGHT_CB, WEIGHT_CR = range(4)
+
+
+class Versions(NamedTuple):
+    """All versions; every array has a leading axis of NUM_VERSIONS."""
+
+    blocks: Blocks
+    motion: Motion
+    levels: Levels
+    rec: Planes
+
+
+class Effort(NamedTuple):
+    """How hard the search tries; ints."""
+
+    merge_rd: int  # merge candidates tried with full rate-distortion cost
+    intra_rd: int  # intra luma modes tried so, in addition to the most probable ones
+    intra_rd_small: int  # the same for blocks of 4x4 and 8x8
+    split_after_skip: int  # 1: try smaller CUs where the best is skipped without residual
+    rectangles: int  # 1: try 2NxN and Nx2N
+    range: int  # motion search range in samples, a power of two
+
+
+class Search(NamedTuple):
+    """State of the search of one picture."""
+
+    rc: Recon  # over version 0
+    sl: SliceSyntax
+    mctx: MotionContext
+    orig: Planes  # unpadded, coded size
+    cd: Coder  # counts
+    versions: Versions
+    snaps: np.ndarray  # (NUM_SNAPSHOTS, NUM_CONTEXTS) uint8
+    subpel: np.ndarray  # (pictures, 16, padded height, padded width) uint16, phase 4 * y + x
+    slot_of: np.ndarray  # (16,) int64: place of each list 0 entry in `subpel`
+    coef: np.ndarray  # (1024,) int32
+    work: np.ndarray  # WORK_SHAPE float64
+    modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
+    vectors: np.ndarray  # (H16, W16, references, 2) int32: best full-sample vector found around here
+    lam: np.ndarray  # (4,) float64
+    effort: Effort
+
+
+def make_versions(height, width):
+    """Memory for all versions of a picture of coded size `height` x `width`."""
+    h4, w4 = height // 4, width // 4
+    n = NUM_VERSIONS
+    blocks = Blocks(
+        *(np.zeros((n, h4, w4), np.uint8) for _ in range(8)),
+        mvp_idx=np.zeros((n, h4, w4, 2), np.uint8),
+        mvd=np.zeros((n, h4, w4, 2, 2), np.int16),
+        qp=np.zeros((n, h4, w4), np.int8),
+        filter_idx=np.zeros((n, (height + 31) // 32, (width + 31) // 32), np.uint8),
+    )
+    motion = Motion(np.zeros((n, h4, w4, 2, 2), np.int16), np.full((n, h4, w4, 2), -1, np.int8))
+    half = (n, height // 2, width // 2)
+    levels = Levels(np.zeros((n, height, width), np.int16), np.zeros(half, np.int16), np.zeros(half, np.int16))
+    chroma = (n, height // 2 + 2 * PAD_C, width // 2 + 2 * PAD_C)
+    rec = Planes(
+        np.zeros((n, height + 2 * PAD_Y, width + 2 * PAD_Y), np.uint16),
+        np.zeros(chroma, np.uint16),
+        np.zeros(chroma, np.uint16),
+    )
+    return Versions(blocks, motion, levels, rec)
+
+
+def version_views(versions, index):
+    """Version `index` as (Blocks, Motion, Levels, Planes) of contiguous views."""
+    return tuple(type(group)(*(array[index] for array in group)) for group in versions)
+
+
+def make_counter():
+    """A coder that only counts."""
+    return make_coder(np.zeros(1, np.uint8))
+
+
+def make_search_memory():
+    """Scratch arrays of `Search`: snaps, coef, work, modes."""
+    return (
+        np.zeros((NUM_SNAPSHOTS, NUM_CONTEXTS), np.uint8),
+        np.zeros(1024, np.int32),
+        np.zeros(WORK_SHAPE, np.float64),
+        np.zeros((3, 64), np.float64),
+    )
+
+
+@kernel
+def keep_contexts(st, slot):
+    """Remember the contexts in snapshot `slot`."""
+    for i in range(NUM_CONTEXTS):
+        st.snaps[slot, i] = st.cd.ctx[i]
+
+
+@kernel
+def recall_contexts(st, slot):
+    """Return to the contexts of snapshot `slot`."""
+    for i in range(NUM_CONTEXTS):
+        st.cd.ctx[i] = st.snaps[slot, i]
+
+
+@kernel(inline=True)
+def bits_to_cost(st, cost):
+    """Rate-distortion cost of `cost` units of 2**-15 bit."""
+    return st.lam[LAM] * cost / (1 << COST_BITS)
+
+
+@kernel
+def copy_residual(versions, src, dst, uy, ux, units):
+    """Copy transform sizes, cbf, levels and reconstruction of a square of units between versions."""
+    blocks, levels, rec = versions.blocks, versions.levels, versions.rec
+    for j in range(uy, uy + units):
+        for i in range(ux, ux + units):
+            blocks.tu_log2[dst, j, i] = blocks.tu_log2[src, j, i]
+            blocks.cbf[dst, j, i] = blocks.cbf[src, j, i]
+    for j in range(4 * uy, 4 * (uy + units)):
+        for i in range(4 * ux, 4 * (ux + units)):
+            levels.y[dst, j, i] = levels.y[src, j, i]
+        for i in range(4 * ux + PAD_Y, 4 * (ux + units) + PAD_Y):
+            rec.y[dst, j + PAD_Y, i] = rec.y[src, j + PAD_Y, i]
+    if units == 1:
+        return
+    for j in range(2 * uy, 2 * (uy + units)):
+        for i in range(2 * ux, 2 * (ux + units)):
+            levels.u[dst, j, i] = levels.u[src, j, i]
+            levels.v[dst, j, i] = levels.v[src, j, i]
+        for i in range(2 * ux + PAD_C, 2 * (ux + units) + PAD_C):
+            rec.u[dst, j + PAD_C, i] = rec.u[src, j + PAD_C, i]
+            rec.v[dst, j + PAD_C, i] = rec.v[src, j + PAD_C, i]
+
+
+@kernel
+def copy_cu(versions, src, dst, uy, ux, units):
+    """Copy everything about a square of units between versions."""
+    copy_residual(versions, src, dst, uy, ux, units)
+    blocks, motion = versions.blocks, versions.motion
+    for j in range(uy, uy + units):
+        for i in range(ux, ux + units):
+            blocks.cu_log2[dst, j, i] = blocks.cu_log2[src, j, i]
+            blocks.pred_mode[dst, j, i] = blocks.pred_mode[src, j, i]
+            blocks.part_mode[dst, j, i] = blocks.part_mode[src, j, i]
+            blocks.intra_luma[dst, j, i] = blocks.intra_luma[src, j, i]
+            blocks.intra_chroma[dst, j, i] = blocks.intra_chroma[src, j, i]
+            blocks.merge[dst, j, i] = blocks.merge[src, j, i]
+            for k in range(2):
+                blocks.mvp_idx[dst, j, i, k] = blocks.mvp_idx[src, j, i, k]
+                motion.ref_idx[dst, j, i, k] = motion.ref_idx[src, j, i, k]
+                for c in range(2):
+                    blocks.mvd[dst, j, i, k, c] = blocks.mvd[src, j, i, k, c]
+                    motion.mv[dst, j, i, k, c] = motion.mv[src, j, i, k, c]
+
+
+@kernel
+def count_cu(st, uy, ux, log2):
+    """Rate in 2**-15 bit of the coding unit in version 0, contexts adapting."""
+    rc = st.rc
+    st.cd.reg[COST] = 0
+    code_coding_unit(COUNT, st.cd, st.sl, rc.blocks, rc.motion, rc.levels, uy, ux, log2)
+    return st.cd.reg[COST]
+
+
+@kernel
+def weighted_error(st, planes, pad_y, pad_c, uy, ux, units):
+    """Squared error of a square of units against the source, chroma weighted; `planes` have the given borders."""
+    y, x, n = 4 * uy, 4 * ux, 4 * units
+    error = float(sse(st.orig.y, y, x, planes.y, y + pad_y, x + pad_y, n, n))
+    y, x, n = 2 * uy, 2 * ux, 2 * units
+    error += st.lam[WEIGHT_CB] * sse(st.orig.u, y, x, planes.u, y + pad_c, x + pad_c, n, n)
+    return error + st.lam[WEIGHT_CR] * sse(st.orig.v, y, x, planes.v, y + pad_c, x + pad_c, n, n)
