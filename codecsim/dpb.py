@@ -84,8 +84,10 @@ class DecodedPictureBuffer:
         poc = self._order_count(nal_type, temporal_id, header, sps)
         if self._is_skipped(nal_type, poc):
             return None
-        if nal_units.is_idr(nal_type) or (nal_units.is_irap(nal_type) and self._after_break):
-            self._skip_leading = not nal_units.is_idr(nal_type)
+        restarts = self._restarts(nal_type)
+        if nal_units.is_irap(nal_type):
+            self._skip_leading = restarts and not nal_units.is_idr(nal_type)
+        if restarts:
             self._restart(header.no_output_of_prior_pics)
             before, after = (), ()
         else:
@@ -127,12 +129,16 @@ class DecodedPictureBuffer:
         """Move all that is left to the output; the buffer is empty afterwards."""
         self._restart(discard=False)
 
+    def _restarts(self, nal_type):
+        """Whether nothing before this picture is referred to from here on (NoRaslOutputFlag)."""
+        if nal_type == nal_units.CRA:
+            return self._after_break
+        return nal_units.is_irap(nal_type)
+
     def _order_count(self, nal_type, temporal_id, header, sps):
         """POC of the picture (8.3.1)."""
-        if nal_units.is_idr(nal_type):
-            poc = 0
-        elif nal_units.is_irap(nal_type) and self._after_break:
-            poc = header.poc_lsb
+        if self._restarts(nal_type):
+            poc = header.poc_lsb  # 0 in an IDR picture
         else:
             modulus = 1 << sps.log2_max_poc_lsb
             difference = header.poc_lsb - self._previous_poc % modulus

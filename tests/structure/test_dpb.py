@@ -124,7 +124,14 @@ def test_random_access_skips_leading_pictures():
     leading = SliceHeader(SLICE_P, rps=ReferencePictureSet(((-3, True),)), poc_lsb=7, num_ref_idx=(1, 0))
     assert dpb.begin(RASL_R, 0, leading, SPS) is None
     following = SliceHeader(SLICE_P, rps=ReferencePictureSet(((-2, True),)), poc_lsb=10, num_ref_idx=(1, 0))
-    assert dpb.begin(TRAIL_R, 0, following, SPS).list_pocs == ((8,), ())
+    current = dpb.begin(TRAIL_R, 0, following, SPS)
+    assert current.list_pocs == ((8,), ())
+    dpb.end(current.picture)
+    # The leading pictures of a later random access point have their references.
+    rps = ReferencePictureSet(((-3, True),))
+    dpb.end(dpb.begin(nal_units.CRA, 0, intra(13, rps=rps), SPS).picture)
+    leading = SliceHeader(SLICE_B, rps=ReferencePictureSet(((-2, True),), ((1, True),)), poc_lsb=12, num_ref_idx=(1, 1))
+    assert dpb.begin(RASL_R, 0, leading, SPS).list_pocs == ((10,), (13,))
 
 
 def test_pictures_before_an_idr_are_output_first_or_discarded():
