@@ -59,6 +59,9 @@ def run(arguments: list[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted", INTERRUPTED)
+    except OSError as error:
+        # Neither input nor output, which name themselves: the folder of compiled kernels, temporary files.
+        return _fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
     except MemoryError:
         return _fail("not enough memory for pictures of this size", 1)
 

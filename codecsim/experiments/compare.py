@@ -48,8 +48,8 @@ def read_result(path: str | pathlib.Path) -> dict:
 def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison]:
     """Compare two sets of results, clip by clip.
 
-    Results of one clip (same input, size and number of pictures) form a curve. A result of the decoder is matched to
-    the encoder's by size, pictures and bits. Clips that only one side has are left out with a warning.
+    Results of one clip (same file name, size and number of pictures) form a curve. A result of the decoder is matched
+    to the encoder's by size, pictures and bits. Clips that only one side has are left out with a warning.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison
     curves = [_curves(results) for results in (anchor, test)]
     shared = [clip for clip in curves[0] if clip in curves[1]]
     if not shared:
-        raise FormatError("anchor and test have no clip in common (same input, size and number of pictures)")
+        raise FormatError("anchor and test have no clip in common (same file name, size and number of pictures)")
     rows = [_compare_clip(clip, curves[0][clip], curves[1][clip]) for clip in shared]
     alone = sorted({clip[0] for curve in curves for clip in curve if clip not in shared})
     if alone:
@@ -77,7 +77,8 @@ def _curves(results: Iterable[dict]) -> dict[tuple, list[dict]]:
     curves = {}
     for result in results:
         if "decoder" not in result:
-            key = (str(result.get("input", "clip")), result["width"], result["height"], result["frames"])
+            name = pathlib.PurePath(str(result.get("input", "clip"))).name
+            key = (name, result["width"], result["height"], result["frames"])
             point = result | {"decoder_seconds": decoder_seconds.get(_stream_key(result))}
             curves.setdefault(key, []).append(point)
     return {key: sorted(curve, key=lambda point: point["bits"]) for key, curve in curves.items()}

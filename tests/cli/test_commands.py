@@ -9,26 +9,12 @@ import numpy as np
 import pytest
 
 from codecsim.cli import run
-from codecsim.formats.video import create_video
-from codecsim.picture import Frame, VideoFormat
+from tests.cli.clips import FRAMES, HEIGHT, WIDTH
 
-FRAMES, WIDTH, HEIGHT = 3, 34, 18
 ENCODER_FIELDS = {"frames", "width", "height", "fps", "bit_depth", "config", "qp", "bits", "kbps", "psnr_y", "psnr_u",
                   "psnr_v", "seconds", "encoder", "pictures"}  # fmt: skip
 PICTURE_FIELDS = {"poc", "type", "qp", "bits", "psnr_y", "psnr_u", "psnr_v", "seconds"}
 LEARNED_FIELDS = {"filtered_share", "trained_steps", "reset", "accumulated_loss", "learner_hash"}
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """A y4m file of smooth pictures that move."""
-    path = tmp_path_factory.mktemp("clip") / "clip.y4m"
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    with create_video(path, VideoFormat(WIDTH, HEIGHT, 25)) as write:
-        for i in range(FRAMES):
-            luma = (128 + 60 * np.sin((x + 2 * i) / 5) + 40 * np.cos(y / 4)).astype(np.uint8)
-            write(Frame(luma, luma[::2, ::2] // 2 + 60, luma[1::2, 1::2] // 3 + 80))
-    return path
 
 
 def run_json(arguments, capsys):

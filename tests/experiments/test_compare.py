@@ -6,7 +6,7 @@ from codecsim.errors import FormatError
 from codecsim.experiments.compare import compare, read_result
 
 
-def points(clip="a.y4m", rate=1.0, seconds=2.0, count=4):
+def points(clip="there/a.y4m", rate=1.0, seconds=2.0, count=4):
     return [
         {"input": clip, "width": 352, "height": 288, "frames": 10, "seconds": seconds, "encoder": {}}
         | {"bits": int(rate * 1000 * 2**i), "psnr_y": 30.0 + 2 * i, "psnr_u": 36.0 + i, "psnr_v": 37.0 + i}
@@ -20,7 +20,7 @@ def decoded(results, seconds):
 
 
 def test_one_clip():
-    (row,) = compare(points(), points(rate=0.9, seconds=3.0))
+    (row,) = compare(points(), points("here/a.y4m", rate=0.9, seconds=3.0))
     assert row.bd_rate == pytest.approx({"y": -10, "u": -10, "v": -10})
     assert (row.encoder_time, row.decoder_time, row.warnings) == (pytest.approx(1.5), None, ())
 
