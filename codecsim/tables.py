@@ -125,9 +125,9 @@ INTRA_FILTER_THRESHOLD = np.array([0, 0, 35, 7, 1, 0], np.int32)
 
 
 def _make_chroma_qp():
-    table = np.arange(-12, 58, dtype=np.int32)
-    table[30 + 12 : 43 + 12] = 29, 30, 31, 32, 33, 33, 34, 34, 35, 35, 36, 36, 37
-    table[43 + 12 :] -= 6
+    table = np.arange(-36, 64, dtype=np.int32)
+    table[30 + 36 : 43 + 36] = 29, 30, 31, 32, 33, 33, 34, 34, 35, 35, 36, 36, 37
+    table[43 + 36 :] -= 6
     return table
 
 
@@ -136,8 +136,11 @@ _CHROMA_QP = _make_chroma_qp()
 
 @kernel(inline=True)
 def chroma_qp(index):
-    """QpC of qPi = luma QP + offset, -12..57 (clip it first), for 4:2:0.  Source: H.265 8.6.1 (QpC)."""
-    return _CHROMA_QP[index + 12]
+    """QpC of qPi = luma QP + offset, for 4:2:0.
+
+    Reconstruction clips qPi to -QpBdOffset..57 first; deblocking does not: -36..63.  Source: H.265 8.6.1, 8.7.2.5.5.
+    """
+    return _CHROMA_QP[index + 36]
 
 
 LUMA_TAPS = np.array(
