@@ -1,0 +1,56 @@
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from codecsim.errors import ConfigError
+from codecsim.learned.params import FIELDS, Control, LearnParams, LossKind, Method, Reset
+
+
+def test_pack_and_unpack_are_inverse():
+    params = LearnParams(
+        channels=32, hidden_layers=1, high_pass=False, n_aux=2, qp_plane=False, loss=LossKind.L2, method=Method.SGD,
+        learning_rate=0.0123, control=Control.THRESHOLD, threshold_q8=(1, 2, 3, 2**24 - 1), reset=Reset.AUTO,
+    )  # fmt: skip
+    packed = params.pack()
+    assert all(isinstance(value, int) and value < 2**field.bits for field, value in zip(FIELDS, packed, strict=True))
+    assert LearnParams.unpack(packed) == params
+    assert LearnParams.unpack(LearnParams().pack()) == LearnParams()
+    assert np.float32(params.learning_rate) == params.rates[0]
+
+
+def test_every_field_is_packed():
+    names = {field.name.partition(":")[0].partition("[")[0] for field in FIELDS}
+    assert names == {field.name for field in dataclasses.fields(LearnParams)}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"channels": 24}, "channels is 24"),
+        ({"hidden_layers": 5}, "hidden_layers is 5; expected 1..4"),
+        ({"n_aux": 6}, "n_aux is 6; expected 0..5"),
+        ({"tile_log2": 3}, "tile_log2 is 3"),
+        ({"learning_rate": -1.0}, "learning_rate is -1.0"),
+        ({"learning_rate": 1.5}, "learning_rate up to 1"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"beta1": 1.0}, "beta1 and beta2 below 1"),
+        ({"epsilon": 0.0}, "epsilon above 0"),
+        ({"control": 3}, "control is 3"),
+        ({"threshold_q8": (1, 2)}, "needs 4 values"),
+        ({"threshold_q8": (1, 2, 3, 2**24)}, r"threshold_q8\[3\]"),
+        ({"replay": 0}, "replay is 0; expected 1..8"),
+    ],
+)
+def test_values_out_of_range(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        LearnParams(**wrong)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=len(FIELDS) - 1, max_size=len(FIELDS)))
+def test_unpack_of_anything_ends_in_parameters_or_a_clear_error(values):
+    with contextlib.suppress(ConfigError):
+        assert LearnParams.unpack(values).pack() == values

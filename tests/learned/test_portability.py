@@ -1,0 +1,51 @@
+"""More than 600 training steps give one digest on all instruction sets, optimisation levels, threads and engines."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).parent
+HOST = {}
+GENERIC = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+
+
+def digest(threads=1, **environment):
+    """Output of training_digest.py in a process of its own."""
+    root = HERE.parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(root), **environment}
+    command = [sys.executable, str(HERE / "training_digest.py"), str(threads)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return digest()
+
+
+def test_generic_processor_and_two_threads(expected):
+    assert digest(threads=2, **GENERIC) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3"])
+def test_instruction_sets(expected, cpu):
+    assert digest(NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES="") == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", [HOST, GENERIC], ids=["host", "generic"])
+def test_plain_engine(expected, setting):
+    assert digest(CODECSIM_ENGINE="plain", **setting) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["vector", "plain"])
+def test_low_optimisation(expected, tmp_path, engine):
+    """Numba's cache does not know the optimisation level, hence a cache of its own."""
+    setting = {"NUMBA_OPT": "1", "CODECSIM_CACHE_DIR": str(tmp_path), "CODECSIM_ENGINE": engine}
+    assert digest(threads=2, **setting) == expected

@@ -1,0 +1,49 @@
+"""Print the digest of a long run of predict and learn; test_portability.py starts it in many settings."""
+
+import sys
+
+import numpy as np
+
+from codecsim.learned.params import Control, LearnParams, Method, Reset
+from codecsim.learned.prediction_filter import PredictionFilter
+
+
+def pictures(count, height, width):
+    """Pairs of prediction and reconstruction, made with integers only."""
+    y, x = np.mgrid[:height, :width]
+    z = np.arange(height * width, dtype=np.uint64).reshape(height, width)
+    for k in range(count):
+        noise = ((z + np.uint64(k * 977)) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(59)).astype(np.int64)
+        recon = 90 + ((x * x // 37 + y * 3 + 5 * k) % 61) + ((x // 8 + y // 8 + k) % 3) * 20
+        pred = (recon + np.roll(recon, 1, 1) * 2 + np.roll(recon, 1, 0)) // 4 + noise // 4 - 4
+        yield pred.clip(0, 255).astype(np.uint16), recon.clip(0, 255).astype(np.uint16)
+
+
+def run(params, threads, count, height=128, width=192):
+    """Digest of the outputs and the states, and the number of training steps."""
+    learner = PredictionFilter(params, width, height, threads=threads)
+    coded = ((np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5 < 3).astype(np.uint8)
+    outputs, steps = 0, 0
+    for pred, recon in pictures(count, height, width):
+        filtered = learner.predict(pred, (), 30)
+        outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
+        steps += learner.learn(recon, coded, 30).trained_steps
+    return f"{learner.digest().hex()} {outputs:x}", steps
+
+
+def main(threads):
+    """Three long runs: Adam in the default shape, SGD in a narrow and deep one, thresholds and replay in a wide one."""
+    total = 0
+    for params, count in (
+        (LearnParams(epochs_q2=40), 6),
+        (LearnParams(channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4),
+        (LearnParams(channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3),
+    ):
+        digest, steps = run(params, threads, count)
+        total += steps
+        print(digest)
+    assert total >= 600, total
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
