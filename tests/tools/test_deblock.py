@@ -69,7 +69,7 @@ def fill(rng, picture, kind, bit_depth):
     for plane in picture.inner():
         ramp = np.add.outer(np.arange(plane.shape[0]), np.arange(plane.shape[1])) * (top / sum(plane.shape))
         spread = {"smooth": 3, "steps": 12, "random": top}[kind]
-        steps = np.kron(rng.integers(-spread, spread + 1, (64, 64)), np.ones((4, 4)))
+        steps = np.kron(rng.integers(-spread, spread + 1, (96, 96)), np.ones((4, 4)))
         steps = steps[: plane.shape[0], : plane.shape[1]]
         noise = rng.integers(-2, 3, plane.shape) if kind != "random" else rng.integers(-top, top + 1, plane.shape)
         plane[:] = np.clip(ramp + steps + noise, 0, top)
