@@ -1,0 +1,185 @@
+# ruff: noqa: E402  (the environment is cleared before numpy loads)
+"""Speed of the learning engine, against matrix products and against torch on the same machine in the same run.
+
+    python benchmarks/engine.py [--json] [--no-torch]
+
+One thread throughout; CPU time of the thread, best of many runs.  Rates count the multiply-accumulates of the 64x64
+samples that are produced, and none of the context around them.
+"""
+
+import json
+import os
+import time
+
+# OpenBLAS built for another processor, as some containers ask for, would make the yardstick short.
+for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
+    os.environ.pop(_name, None)
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from codecsim.learned.complexity import forward_macs, inference_kmac, step_macs, training_kmac
+from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.params import LearnParams
+from codecsim.learned.prediction_filter import PredictionFilter
+from codecsim.learned.spec import NetSpec
+from codecsim.learned.state import LearnerState
+from codecsim.learned.weights import builtin_weights
+
+SIZE = 64
+CIF = (352, 288)
+RATES = np.array([2e-3, 0.9, 0.999, 1e-8], np.float32)
+
+
+def best(function, runs=40):
+    """Least CPU seconds of one call."""
+    function()
+    least = float("inf")
+    for _ in range(runs):
+        start = time.thread_time()
+        function()
+        least = min(least, time.thread_time() - start)
+    return least
+
+
+def matrix_rate():
+    """GMAC/s of numpy's float32 matrix product."""
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(768, 768)).astype(np.float32) for _ in range(2))
+    return 768**3 / best(lambda: a @ b) / 1e9
+
+
+def noise(spec):
+    """Random inputs for one tile, and errors."""
+    rng = np.random.default_rng(1)
+    edge = SIZE + 2 * spec.margin
+    planes = rng.integers(-1000, 1000, (spec.n_inputs, edge, edge)).astype(np.int16)
+    return planes, rng.integers(-20, 21, (SIZE, SIZE)).astype(np.int16)
+
+
+def engine_times(spec):
+    """CPU seconds of a forward pass and of a training step, on a 64x64 tile."""
+    planes, error = noise(spec)
+    state, packed = LearnerState(builtin_weights(spec)), PackedWeights(spec)
+    inference, training = TileNet(spec, SIZE, SIZE), TileNet(spec, SIZE, SIZE, train=True)
+    loss, optimiser = Loss(11, 2048), Optimiser(0, RATES)
+    packed.update(state.master)
+
+    def forward():
+        inference.load(planes, 0, 0)
+        inference.forward(packed)
+
+    def step():
+        training.load(planes, 0, 0)
+        training.step(state, packed, error, 0, 0, loss, optimiser)
+
+    return best(forward), best(step)
+
+
+def torch_times(spec):
+    """The same work in torch float32: convolutions, autograd, Adam."""
+    import torch
+
+    torch.set_num_threads(1)
+    functional = torch.nn.functional
+    planes, error = noise(spec)
+    x, target = torch.from_numpy(planes / np.float32(1024))[None], torch.from_numpy(error / np.float32(8))[None, None]
+    widths = [spec.n_inputs] + [spec.channels] * spec.hidden_layers + [1]
+    body = [torch.nn.Conv2d(a, b, 3) for a, b in zip(widths, widths[1:], strict=False)]
+    skip = torch.nn.Conv2d(spec.n_inputs, 1, 5, bias=False)
+    weights = [p for layer in (*body, skip) for p in layer.parameters()]
+    adam = torch.optim.Adam(weights, lr=2e-3)
+    inner = spec.margin - 2
+
+    def network():
+        hidden = x
+        for layer in body[:-1]:
+            hidden = functional.leaky_relu(layer(hidden), 0.125)
+        return body[-1](hidden) + skip(functional.pad(x, [-inner] * 4))
+
+    def step():
+        adam.zero_grad()
+        functional.huber_loss(network(), target, delta=0.125).backward()
+        adam.step()
+
+    def forward():
+        with torch.no_grad():
+            network()
+
+    return best(forward), best(step, 20)
+
+
+def picture_times(params):
+    """Milliseconds of predict and learn for a whole picture with all of it coded, and the steps of learn."""
+    width, height = CIF
+    rng = np.random.default_rng(2)
+    pred = rng.integers(60, 180, (height, width)).astype(np.uint16)
+    aux = tuple(pred.copy() for _ in range(params.n_aux))
+    recon = (pred + rng.integers(-3, 4, pred.shape)).astype(np.uint16)
+    coded = np.ones((height // 4, width // 4), np.uint8)
+    learner, steps = PredictionFilter(params, width, height), 0
+
+    def learn():
+        nonlocal steps
+        learner.predict(pred, aux, 32)
+        steps = learner.learn(recon, coded, 32).trained_steps
+
+    predict = best(lambda: learner.predict(pred, aux, 32), 15)
+    return 1000 * predict, 1000 * (best(learn, 5) - predict), steps
+
+
+def measure(with_torch):
+    """All figures, as a dict that is ready for JSON."""
+    found = {"matrix_product_gmac_s": matrix_rate(), "block": [], "cif": []}
+    for channels in (8, 16, 32):
+        spec = NetSpec(2, channels, 3)
+        macs = np.array([forward_macs(spec), step_macs(spec)]) * SIZE * SIZE / 1e9
+        ours = np.array(engine_times(spec))
+        row = {"channels": channels, "forward_us": ours[0] * 1e6, "step_us": ours[1] * 1e6}
+        row["forward_gmac_s"], row["step_gmac_s"] = macs / ours
+        row["forward_per_matrix"], row["step_per_matrix"] = macs / ours / found["matrix_product_gmac_s"]
+        if with_torch:
+            row["forward_per_torch"], row["step_per_torch"] = np.array(torch_times(spec)) / ours
+        found["block"].append(row)
+    for params in (LearnParams(channels=8), LearnParams(), LearnParams(hidden_layers=3), LearnParams(channels=32)):
+        predict, learn, steps = picture_times(params)
+        row = {"channels": params.channels, "hidden_layers": params.hidden_layers, "inputs": params.n_planes}
+        row |= {"predict_ms": predict, "learn_ms": learn, "steps": steps, "inference_kmac": inference_kmac(params)}
+        row["training_kmac"] = training_kmac(params, steps, CIF[0] * CIF[1])
+        found["cif"].append(row)
+    return json.loads(json.dumps(found, default=float))
+
+
+def show(title, rows):
+    """Print a list of equal dicts as a table."""
+    table = Table(title=title)
+    for name in rows[0]:
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console().print(table)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--torch/--no-torch", "with_torch", default=True, help="Compare with torch, which must be installed.")
+def main(as_json, with_torch):
+    """Measure the learning engine on this machine.
+
+    Example: python benchmarks/engine.py --json > engine.json
+    """
+    with threadpool_limits(1):
+        found = measure(with_torch)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    click.echo(f"float32 matrix product, one thread: {found['matrix_product_gmac_s']:.1f} GMAC/s")
+    show("network 2-C-C-C-1 with 5x5 path, one 64x64 block, one thread", found["block"])
+    show("CIF picture, everything coded, two epochs, one thread", found["cif"])
+
+
+if __name__ == "__main__":
+    main()
