@@ -81,9 +81,31 @@ FIELDS = (
 THRESHOLD_QP = (22, 27, 32, 37)
 
 
+def _integer(value):
+    number = int(value)
+    if number != value and not isinstance(value, str):
+        raise ValueError(value)
+    return number
+
+
+def _convert(field, value):
+    """`value` as the type of a dataclass field; strings, as a command line gives them, are read."""
+    if issubclass(field.type, IntEnum):
+        by_name = isinstance(value, str) and not value.isdigit()
+        return field.type[value.upper()] if by_name else field.type(_integer(value))
+    if field.type is float:
+        with np.errstate(over="ignore"):
+            return float(np.float32(value))
+    if field.type is tuple:
+        return tuple(_integer(item) for item in (value.split(",") if isinstance(value, str) else value))
+    return field.type(_integer(value))
+
+
 @dataclass(frozen=True)
 class LearnParams:
     """Signalled parameters of a learner: encoder and decoder must hold the same.
+
+    Values may be given as strings ("huber", "2e-3", "128,256,512,1024").
 
     Raises
     ------
@@ -114,20 +136,22 @@ class LearnParams:
     reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
 
     def __post_init__(self):
-        for name, kind in (("loss", LossKind), ("method", Method), ("control", Control), ("reset", Reset)):
-            value = getattr(self, name)
-            if value not in list(kind):
-                raise ConfigError(f"learned tools: {name} is {value!r}; expected one of {[int(k) for k in kind]}")
-            object.__setattr__(self, name, kind(value))
-        for name in ("high_pass", "qp_plane"):
-            object.__setattr__(self, name, bool(getattr(self, name)))
-        for name in ("learning_rate", "beta1", "beta2", "epsilon"):
-            object.__setattr__(self, name, float(np.float32(getattr(self, name))))
-        object.__setattr__(self, "threshold_q8", tuple(int(v) for v in self.threshold_q8))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            try:
+                converted = _convert(field, value)
+            except (TypeError, ValueError, OverflowError, KeyError):
+                kind = field.type.__name__.lower()
+                if issubclass(field.type, IntEnum):
+                    kind = " or ".join(choice.name.lower() for choice in field.type)
+                raise ConfigError(f"learned tools: {field.name} is {value!r}; expected {kind}") from None
+            object.__setattr__(self, field.name, converted)
+        self._check()
+
+    def _check(self):
         if len(self.threshold_q8) != len(THRESHOLD_QP):
-            raise ConfigError(
-                f"learned tools: threshold_q8 needs {len(THRESHOLD_QP)} values, has {len(self.threshold_q8)}"
-            )
+            found = len(self.threshold_q8)
+            raise ConfigError(f"learned tools: threshold_q8 needs {len(THRESHOLD_QP)} values, has {found}")
         for field, value in zip(FIELDS, self.pack(), strict=True):
             if not field.low <= value <= field.high:
                 name, _, kind = field.name.partition(":")

@@ -22,6 +22,16 @@ def test_pack_and_unpack_are_inverse():
     assert np.float32(params.learning_rate) == params.rates[0]
 
 
+def test_values_may_be_strings():
+    params = LearnParams(
+        channels="8", loss="l2", control="Threshold", threshold_q8="1,2,3,4", learning_rate="1e-3", qp_plane="0"
+    )
+    assert params == LearnParams(
+        channels=8, loss=LossKind.L2, control=Control.THRESHOLD, threshold_q8=(1, 2, 3, 4), learning_rate=1e-3,
+        qp_plane=False,
+    )  # fmt: skip
+
+
 def test_every_field_is_packed():
     names = {field.name.partition(":")[0].partition("[")[0] for field in FIELDS}
     assert names == {field.name for field in dataclasses.fields(LearnParams)}
@@ -39,7 +49,13 @@ def test_every_field_is_packed():
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"beta1": 1.0}, "beta1 and beta2 below 1"),
         ({"epsilon": 0.0}, "epsilon above 0"),
-        ({"control": 3}, "control is 3"),
+        ({"control": 3}, "control is 3; expected always or threshold or never"),
+        ({"loss": "l3"}, "loss is 'l3'; expected huber or l2"),
+        ({"channels": "many"}, "channels is 'many'; expected int"),
+        ({"hidden_layers": 2.5}, "hidden_layers is 2.5; expected int"),
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; expected float"),
+        ({"learning_rate": 1e300}, "learning_rate is inf"),
+        ({"threshold_q8": 3}, "threshold_q8 is 3; expected tuple"),
         ({"threshold_q8": (1, 2)}, "needs 4 values"),
         ({"threshold_q8": (1, 2, 3, 2**24)}, r"threshold_q8\[3\]"),
         ({"replay": 0}, "replay is 0; expected 1..8"),
