@@ -107,11 +107,12 @@ def _motion_differs(mv, ref_idx, ref_poc, qy, qx, py, px):
         return _far(mv, qy, qx, q_list, py, px, p_list)
     q_first, q_second = ref_poc[0, q0], ref_poc[1, q1]
     p_first, p_second = ref_poc[0, p0], ref_poc[1, p1]
+    one, two = np.int64(0), np.int64(1)  # the lists; not literals, for which Numba would compile `_far` anew
     straight = q_first == p_first and q_second == p_second
     crossed = q_first == p_second and q_second == p_first
-    if straight and not (_far(mv, qy, qx, 0, py, px, 0) or _far(mv, qy, qx, 1, py, px, 1)):
+    if straight and not (_far(mv, qy, qx, one, py, px, one) or _far(mv, qy, qx, two, py, px, two)):
         return False
-    return not crossed or _far(mv, qy, qx, 0, py, px, 1) or _far(mv, qy, qx, 1, py, px, 0)
+    return not crossed or _far(mv, qy, qx, one, py, px, two) or _far(mv, qy, qx, two, py, px, one)
 
 
 @kernel
@@ -137,30 +138,33 @@ def _filter_luma(plane, y, x, down, qp, strength, params):
         strong = strong and flat and abs(p0 - q0) < (5 * tc + 1) >> 1
     if total >= beta:
         return
+    nothing = np.int64(0)  # not a literal, for which Numba would compile `_near` anew
     side = (beta + (beta >> 1)) >> 3
     limit = (1 << params.bit_depth) - 1
     for line in range(4):
         p3, p2, p1, p0, q0, q1, q2, q3 = _load_line(plane, y, x, line, down)
         if strong:
-            _store(plane, y, x, line, down, 1, _near((2 * p3 + 3 * p2 + p1 + p0 + q0 + 4) >> 3, p2, 2 * tc))
-            _store(plane, y, x, line, down, 2, _near((p2 + p1 + p0 + q0 + 2) >> 2, p1, 2 * tc))
-            _store(plane, y, x, line, down, 3, _near((p2 + 2 * p1 + 2 * p0 + 2 * q0 + q1 + 4) >> 3, p0, 2 * tc))
-            _store(plane, y, x, line, down, 4, _near((p1 + 2 * p0 + 2 * q0 + 2 * q1 + q2 + 4) >> 3, q0, 2 * tc))
-            _store(plane, y, x, line, down, 5, _near((p0 + q0 + q1 + q2 + 2) >> 2, q1, 2 * tc))
-            _store(plane, y, x, line, down, 6, _near((p0 + q0 + q1 + 3 * q2 + 2 * q3 + 4) >> 3, q2, 2 * tc))
+            r2 = _near((2 * p3 + 3 * p2 + p1 + p0 + q0 + 4) >> 3, p2, 2 * tc)
+            r1 = _near((p2 + p1 + p0 + q0 + 2) >> 2, p1, 2 * tc)
+            r0 = _near((p2 + 2 * p1 + 2 * p0 + 2 * q0 + q1 + 4) >> 3, p0, 2 * tc)
+            s0 = _near((p1 + 2 * p0 + 2 * q0 + 2 * q1 + q2 + 4) >> 3, q0, 2 * tc)
+            s1 = _near((p0 + q0 + q1 + q2 + 2) >> 2, q1, 2 * tc)
+            s2 = _near((p0 + q0 + q1 + 3 * q2 + 2 * q3 + 4) >> 3, q2, 2 * tc)
+            _store_line(plane, y, x, line, down, (r2, r1, r0, s0, s1, s2))
             continue
         delta = (9 * (q0 - p0) - 3 * (q1 - p1) + 8) >> 4
         if abs(delta) >= 10 * tc:
             continue
-        delta = _near(delta, 0, tc)
-        _store(plane, y, x, line, down, 3, min(max(p0 + delta, 0), limit))
-        _store(plane, y, x, line, down, 4, min(max(q0 - delta, 0), limit))
+        delta = _near(delta, nothing, tc)
+        r1, s1 = p1, q1
         if second_p < side:
-            change = _near((((p2 + p0 + 1) >> 1) - p1 + delta) >> 1, 0, tc >> 1)
-            _store(plane, y, x, line, down, 2, min(max(p1 + change, 0), limit))
+            change = _near((((p2 + p0 + 1) >> 1) - p1 + delta) >> 1, nothing, tc >> 1)
+            r1 = min(max(p1 + change, 0), limit)
         if second_q < side:
-            change = _near((((q2 + q0 + 1) >> 1) - q1 - delta) >> 1, 0, tc >> 1)
-            _store(plane, y, x, line, down, 5, min(max(q1 + change, 0), limit))
+            change = _near((((q2 + q0 + 1) >> 1) - q1 - delta) >> 1, nothing, tc >> 1)
+            s1 = min(max(q1 + change, 0), limit)
+        r0, s0 = min(max(p0 + delta, 0), limit), min(max(q0 - delta, 0), limit)
+        _store_line(plane, y, x, line, down, (p2, r1, r0, s0, s1, q2))
 
 
 @kernel
@@ -170,10 +174,10 @@ def _filter_chroma(plane, y, x, down, qp_index, params):
     y, x = natural(y - 4 * down), natural(x - 4 + 4 * down)
     limit = (1 << params.bit_depth) - 1
     for line in range(2):
-        _, _, p1, p0, q0, q1, _, _ = _load_line(plane, y, x, line, down)
-        delta = _near((((q0 - p0) << 2) + p1 - q1 + 4) >> 3, 0, tc)
-        _store(plane, y, x, line, down, 3, min(max(p0 + delta, 0), limit))
-        _store(plane, y, x, line, down, 4, min(max(q0 - delta, 0), limit))
+        _, p2, p1, p0, q0, q1, q2, _ = _load_line(plane, y, x, line, down)
+        delta = _near((((q0 - p0) << 2) + p1 - q1 + 4) >> 3, np.int64(0), tc)
+        r0, s0 = min(max(p0 + delta, 0), limit), min(max(q0 - delta, 0), limit)
+        _store_line(plane, y, x, line, down, (p2, p1, r0, s0, q1, q2))
 
 
 @kernel(inline=True)
@@ -199,9 +203,13 @@ def _load_line(plane, y, x, line, down):
 
 
 @kernel(inline=True)
-def _store(plane, y, x, line, down, index, value):
-    """Set the index-th of the samples that `_load_line` returns."""
-    if down:
-        plane[y + index, x + line] = value
-    else:
-        plane[y + line, x + index] = value
+def _store_line(plane, y, x, line, down, samples):
+    """Put back the samples p2..p0, q0..q2 of a line that `_load_line` reads."""
+    y, x = (y, x + line) if down else (y + line, x)
+    across, step = 1 - down, down
+    plane[y + step, x + across] = samples[0]
+    plane[y + 2 * step, x + 2 * across] = samples[1]
+    plane[y + 3 * step, x + 3 * across] = samples[2]
+    plane[y + 4 * step, x + 4 * across] = samples[3]
+    plane[y + 5 * step, x + 5 * across] = samples[4]
+    plane[y + 6 * step, x + 6 * across] = samples[5]

@@ -91,13 +91,15 @@ def _hadamard_columns_8(tmp, base, w):
 def _satd_strip_8(first, y, x, second, sy, sx, w, tmp):
     """Eight rows.  Columns are transformed side by side, each block is transposed, then its rows are transformed."""
     w = natural(w)
-    _load_difference(first, y, x, second, sy, sx, w, 8, tmp)
-    _hadamard_columns_8(tmp, 0, w)
+    # Constants would be literals, for each of which Numba would compile the callee anew.
+    eight, start, turned = np.int64(8), np.int64(0), np.int64(_TURNED)
+    _load_difference(first, y, x, second, sy, sx, w, eight, tmp)
+    _hadamard_columns_8(tmp, start, w)
     for c in range(0, w, 8):
         for j in range(8):
             for i in range(8):
                 tmp[_TURNED + 64 * i + c + j] = tmp[64 * j + c + i]
-    _hadamard_columns_8(tmp, _TURNED, w)
+    _hadamard_columns_8(tmp, turned, w)
     for i in range(w):
         total = np.int32(0)
         for k in range(_TURNED, 1024, 64):
@@ -116,7 +118,7 @@ def _satd_strip_8(first, y, x, second, sy, sx, w, tmp):
 def _satd_strip_4(first, y, x, second, sy, sx, w, tmp):
     """Four rows of 4x4 blocks."""
     w = natural(w)
-    _load_difference(first, y, x, second, sy, sx, w, 4, tmp)
+    _load_difference(first, y, x, second, sy, sx, w, np.int64(4), tmp)
     for i in range(w):
         a0, a1, a2, a3 = tmp[i], tmp[i + 64], tmp[i + 128], tmp[i + 192]
         b0, b1, b2, b3 = a0 + a2, a1 + a3, a0 - a2, a1 - a3

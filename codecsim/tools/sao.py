@@ -61,13 +61,13 @@ def sao_picture(planes, scratch, sao, bit_depth):
         Three arrays of the same shapes and dtype, overwritten: the deblocked samples.
     sao : SaoParams
     """
-    _sao_plane(planes.y, scratch.y, PAD_Y, 6, sao, 0, bit_depth)
-    _sao_plane(planes.u, scratch.u, PAD_C, 5, sao, 1, bit_depth)
-    _sao_plane(planes.v, scratch.v, PAD_C, 5, sao, 2, bit_depth)
+    for c_idx in range(3):  # not three calls with constants: Numba would compile each
+        _sao_plane(planes[c_idx], scratch[c_idx], sao, c_idx, bit_depth)
 
 
 @kernel
-def _sao_plane(plane, deblocked, pad, ctb_log2, sao, c_idx, bit_depth):
+def _sao_plane(plane, deblocked, sao, c_idx, bit_depth):
+    pad, ctb_log2 = (PAD_Y, 6) if c_idx == 0 else (PAD_C, 5)
     _, ctus_high, ctus_wide = sao.type_idx.shape
     used = False
     for cy in range(ctus_high):
@@ -158,13 +158,13 @@ def measure_sao(original, planes, statistics, bit_depth):
     statistics : SaoStatistics
         All entries are set.  The mean error of a category, edge_sum / edge_count, is its best offset.
     """
-    _measure_plane(original.y, planes.y, PAD_Y, 6, statistics, 0, bit_depth)
-    _measure_plane(original.u, planes.u, PAD_C, 5, statistics, 1, bit_depth)
-    _measure_plane(original.v, planes.v, PAD_C, 5, statistics, 2, bit_depth)
+    for c_idx in range(3):
+        _measure_plane(original[c_idx], planes[c_idx], statistics, c_idx, bit_depth)
 
 
 @kernel
-def _measure_plane(original, plane, pad, ctb_log2, statistics, c_idx, bit_depth):
+def _measure_plane(original, plane, statistics, c_idx, bit_depth):
+    pad, ctb_log2 = (PAD_Y, 6) if c_idx == 0 else (PAD_C, 5)
     _, ctus_high, ctus_wide, _ = statistics.band_count.shape
     for cy in range(ctus_high):
         for cx in range(ctus_wide):
