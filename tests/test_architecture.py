@@ -12,7 +12,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 # A module imports only from its own line and the lines above it.
 LAYERS = (
     ("errors", "resources", "jit"),
-    ("compilation", "config"),
+    ("compilation", "config", "binding"),
     ("tables", "picture", "blocks"),
     ("metrics", "formats", "entropy"),
     ("tools", "reports"),
