@@ -123,7 +123,7 @@ class LearnParams:
     hot_share_q8: int = 1  # train on tiles with at least this share of coded samples, in 1/256
     jitter: int = 8  # tiles move by up to this many samples, 0..31
     loss: LossKind = LossKind.HUBER
-    huber_bound_q4: int = 16  # in 1/16 of an 8-bit sample, 1..1023
+    huber_bound_q4: int = 32  # in 1/16 of an 8-bit sample, 1..1023
     method: Method = Method.ADAM
     learning_rate: float = 2e-3  # float32, 0..1
     beta1: float = 0.9  # Adam's first beta or SGD's momentum, float32 below 1

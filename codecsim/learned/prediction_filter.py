@@ -24,8 +24,8 @@ from codecsim.learned.state import LearnerState, Sample
 from codecsim.learned.update import MASKED
 from codecsim.learned.weights import builtin_weights
 
-UNIT_LOG2 = 3  # an output of 1.0 is 2**3 8-bit samples
-L2_BOUND = (1 << 17) - 1  # 64 8-bit samples of Q14 output
+UNIT_LOG2 = 4  # an output of 1.0 is 2**4 8-bit samples; measured: 3 and 5 learn no faster
+L2_BOUND = (1 << 16) - 1  # 64 8-bit samples of Q14 output
 _PREDICT_TILE = 128  # not normative: chosen for second-level cache
 
 
@@ -90,7 +90,10 @@ class PredictionFilter:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._train_net = TileNet(self.spec, size, size, train=True)
         self._packed, self._train_packed = PackedWeights(self.spec), PackedWeights(self.spec)
-        self._loss = Loss(self._sample_shift, L2_BOUND if params.loss == LossKind.L2 else params.huber_bound_q4 << 7)
+        self._loss = Loss(
+            self._sample_shift,
+            L2_BOUND if params.loss == LossKind.L2 else params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4),
+        )
         self._optimiser = Optimiser(int(params.method), params.rates)
         self._blur_rows = np.zeros((height, width), np.int32)
         self._sums = np.zeros(2, np.int64)

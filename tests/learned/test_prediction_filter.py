@@ -123,7 +123,7 @@ def naive_filter(master, params, pred, aux, qp):
     x = np.pad(np.stack(planes), ((0, 0), (margin, margin), (margin, margin)), mode="edge")
     layers = naive_engine.quantise(naive_engine.split(master, 4, params.channels, params.hidden_layers))
     _, y = naive_engine.forward(layers, x)
-    return np.clip(p + ((y + 1024) >> 11), 0, 255)
+    return np.clip(p + ((y + 512) >> 10), 0, 255)
 
 
 def test_samples_without_residual_teach_nothing():
@@ -195,15 +195,15 @@ def test_automatic_reset_when_the_scene_turns_against_the_net():
 def test_initial_weights_other_than_the_identity():
     spec = SMALL.spec
     master = builtin_weights(spec).master.copy()
-    master[spec.layers[-1].bias] = 1.0  # adds 8 samples everywhere
+    master[spec.layers[-1].bias] = 1.0  # adds 16 samples everywhere
     initial = InitialWeights(spec, master)
     assert not initial.is_identity
     assert initial.digest() != builtin_weights(spec).digest()
     learner = PredictionFilter(dataclasses.replace(SMALL, control=Control.NEVER), 64, 64, initial=initial)
     pred = np.full((64, 64), 100, np.uint16)
-    np.testing.assert_array_equal(learner.predict(pred, (), 30), pred + 8)
+    np.testing.assert_array_equal(learner.predict(pred, (), 30), pred + 16)
     learner.learn(pred, everywhere(64, 64), 30)
-    assert learner.state.initial_loss == learner.state.online_loss == 8 * 64 * 64
+    assert learner.state.initial_loss == learner.state.online_loss == 16 * 64 * 64
     with pytest.raises(ConfigError, match="initial weights"):
         PredictionFilter(LearnParams(channels=32), 64, 64, initial=initial)
 
