@@ -18,7 +18,7 @@ from codecsim.learned.inputs import (
     measure_error,
 )
 from codecsim.learned.params import LossKind, Reset
-from codecsim.learned.self_check import check_engine
+from codecsim.learned.self_check import check_engine, require_subnormals
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.learned.state import LearnerState, Sample
 from codecsim.learned.update import MASKED
@@ -139,6 +139,11 @@ class PredictionFilter:
         Returns
         -------
         LearnReport
+
+        Raises
+        ------
+        ConfigError : without a predict() before it
+        ModelError : where this thread flushes subnormal numbers to zero
         """
         if self._pending is None:
             raise ConfigError("learned tools: learn() needs the inputs of a predict() before it")
@@ -158,6 +163,7 @@ class PredictionFilter:
         state.pictures += 1
         accumulated, steps = state.waiting_loss, []
         if should_train(params, state, qp, self.width * self.height, self.bit_depth):
+            require_subnormals()
             state.waiting_loss = 0
             steps = plan_training(params, state, self._grid)
             for step in steps:

@@ -11,7 +11,7 @@ from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.spec import NetSpec
 from codecsim.learned.state import LearnerState
 from codecsim.learned.update import ADAM, SGD, subnormal_product
-from codecsim.learned.weights import _split_mix, builtin_weights
+from codecsim.learned.weights import builtin_weights, split_mix
 
 GOLDEN = "a554e975687b0d468590d01e9bf6ba47"
 _STEPS = 16
@@ -21,13 +21,14 @@ def keeps_subnormals():
     """Whether the calling thread computes with subnormal numbers."""
     value = np.array([2.0**-100, 2.0**-40, 0.0], np.float32)
     subnormal_product(value)
-    return value[2] == np.float32(2.0**-140)
+    # as bits: where subnormal operands count as zero, a comparison of floats would hold for zero too
+    return int(value.view(np.uint32)[2]) == 1 << 9
 
 
 def golden_digest(ops=None):
     """Hex digest of some dozens of training steps on noise, through forward, backward and both optimisers."""
     digest = hashlib.blake2b(digest_size=16)
-    noise = (_split_mix(2 * 64 * 64) >> np.uint64(48)).astype(np.int64)
+    noise = (split_mix(2 * 64 * 64) >> np.uint64(48)).astype(np.int64)
     planes = (noise.reshape(2, 64, 64) % 2049 - 1024).astype(np.int16)
     error = (planes[0] - planes[1] // 2 >> 5).astype(np.int16)
     for channels, method, rate, loss in ((8, ADAM, 2e-3, Loss(11, 2048)), (16, SGD, 2e-2, Loss(11, (1 << 17) - 1))):
@@ -42,6 +43,20 @@ def golden_digest(ops=None):
     return digest.hexdigest()
 
 
+def require_subnormals():
+    """Check the calling thread, whose floating-point mode any library may have changed since the start.
+
+    Raises
+    ------
+    ModelError : if subnormal numbers are flushed to zero
+    """
+    if not keeps_subnormals():
+        raise ModelError(
+            "learned tools need subnormal numbers, which this process flushes to zero; "
+            "another library has set the processor so: do not load it, or switch learned tools off"
+        )
+
+
 @functools.cache
 def check_engine():
     """Run the checks, once a process.
@@ -50,12 +65,9 @@ def check_engine():
     ------
     ModelError : if subnormal numbers are flushed to zero, or training does not give the format's bits
     """
+    require_subnormals()
     with ThreadPoolExecutor(1) as pool:
-        if not (keeps_subnormals() and pool.submit(keeps_subnormals).result()):
-            raise ModelError(
-                "learned tools need subnormal numbers, which this process flushes to zero; "
-                "another library has set the processor so: do not load it, or switch learned tools off"
-            )
+        pool.submit(require_subnormals).result()
     found = golden_digest()
     if found != GOLDEN:
         raise ModelError(

@@ -12,7 +12,7 @@ from codecsim.learned.spec import WEIGHT_BITS, NetSpec
 _SEED = 0x636F6465_6373696D
 
 
-def _split_mix(count):
+def split_mix(count):
     """The first `count` outputs of SplitMix64 from a fixed seed, (count,) uint64.
 
     Source: Steele, Lea, Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
@@ -56,7 +56,7 @@ def builtin_weights(spec):
     machine.
     """
     master = np.zeros(spec.n_weights, np.float32)
-    random = (_split_mix(spec.n_weights) >> np.uint64(40)).astype(np.int64)
+    random = (split_mix(spec.n_weights) >> np.uint64(40)).astype(np.int64)
     for layer in spec.layers[:-1]:
         bound = math.isqrt((6 << (2 * WEIGHT_BITS)) // (9 * layer.n_in))
         drawn = (random[layer.weights : layer.bias] * (2 * bound + 1) >> 24) - bound

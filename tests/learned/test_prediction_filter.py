@@ -232,6 +232,20 @@ def test_self_check_notices_other_arithmetic(monkeypatch):
     self_check.check_engine.cache_clear()
 
 
+def test_flushing_subnormals_is_noticed_later_too():
+    torch = pytest.importorskip("torch")
+    learner = PredictionFilter(SMALL, 64, 64)
+    pred, recon = picture(0, 64, 64)
+    learner.predict(pred, (), 30)
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot flush")
+    try:
+        with pytest.raises(ModelError, match="subnormal"):
+            learner.learn(recon, everywhere(64, 64), 30)
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def test_complexity_counts_what_the_layers_do():
     params = LearnParams()
     forward = 4 * 16 * 9 + 16 * 16 * 9 + 16 * 9 + 4 * 25
