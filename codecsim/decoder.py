@@ -7,10 +7,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from codecsim.binding import bind
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
-from codecsim.entropy.contexts import init_contexts
-from codecsim.errors import BitstreamError, CodecError, MismatchError
+from codecsim.errors import BitstreamError, MismatchError
 from codecsim.learned.stream import LearnedStream
 from codecsim.picture import Frame, VideoFormat
 from codecsim.picture_codec import PictureCodec
@@ -18,9 +18,8 @@ from codecsim.picture_hash import hash_picture
 from codecsim.recon import derive_motion
 from codecsim.reports import PictureReport, bits_by_part
 from codecsim.syntax import nal as nal_units
-from codecsim.syntax.headers import ParameterSets, read_slice_header
+from codecsim.syntax.headers import SLICE_B, ParameterSets, read_slice_header, refuse_missing_tools
 from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
-from codecsim.syntax.slice_data import code_slice_data
 
 DEFAULT_FPS = 25  # of a stream that does not say
 _PLANES = ("Y", "Cb", "Cr")
@@ -100,6 +99,8 @@ class _Decoder:
         yield from self._complete()
         self._dpb.flush()
         yield from self._output()
+        if self._codec is None:
+            raise BitstreamError("the stream holds no picture", byte=self._last_byte)
 
     def _activate(self, sps):
         """Make the codec ready for pictures of a sequence."""
@@ -114,6 +115,9 @@ class _Decoder:
         header, data_start = read_slice_header(nal, self._sets)
         pps = self._sets.pps[header.pps_id]
         sps = self._sets.sps[pps.sps_id]
+        refuse_missing_tools(sps, pps)
+        if header.slice_type == SLICE_B:
+            raise BitstreamError("B slices are not supported yet", "slice_type", nal.byte)
         if nal_units.is_irap(nal.type):
             self._activate(sps)
         if self._codec is None or self._codec.sps != sps:
@@ -155,23 +159,22 @@ class _Decoder:
     def _parse(self, nal, data_start):
         """Slice data into the codec's store; returns the model cost of their parts."""
         codec = self._codec
-        coder = make_coder(np.frombuffer(nal.rbsp, np.uint8))
+        coder = bind(make_coder(np.frombuffer(nal.rbsp, np.uint8).copy()))
         start_decoder(coder, data_start, len(nal.rbsp))
-        init_contexts(coder.ctx, 2 - codec.tools.syntax.slice_type, codec.tools.qp)
         for plane in codec.levels:
             plane[:] = 0
         codec.blocks.pred_mode[:] = 0
         codec.picture.motion.ref_idx[:] = -1
-        done = code_slice_data(DECODE, coder, codec.tools.syntax, codec.blocks, codec.picture.motion, codec.levels)
+        done = codec.code_slice_data(DECODE, coder)
         total = ((codec.sps.height + 63) // 64) * ((codec.sps.width + 63) // 64)
-        if done != total or coder.reg[FAULT]:
+        if done != total or coder.value.reg[FAULT]:
             raise BitstreamError(
                 f"the slice data break at CTU {done} of {total}",
                 "slice_segment_data",
-                nal.byte + 2 + int(coder.reg[POS]),
+                nal.byte + 2 + int(coder.value.reg[POS]),
                 codec.picture.poc,
             )
-        return coder.parts
+        return coder.value.parts
 
     def _take_messages(self, nal):
         """Check the hashes in an SEI unit behind the waiting picture."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from codecsim.binding import bind
 from codecsim.config import PRESETS, EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
-from codecsim.entropy.contexts import init_contexts
 from codecsim.errors import CodecError
 from codecsim.learned.stream import LearnedStream, learn_params
 from codecsim.metrics import frame_psnr
@@ -37,7 +37,6 @@ from codecsim.syntax.headers import (
     write_parameter_sets,
 )
 from codecsim.syntax.sei import LearnerHash, write_sei
-from codecsim.syntax.slice_data import code_slice_data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +116,7 @@ class _Encoder:
         self._codec = PictureCodec(self._sps, learned_filter)
         self._search = PictureSearch(self._codec, config.preset)
         # more than any slice can need: a coded picture is far smaller than twice its samples
-        self._coder = make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8))
+        self._coder = bind(make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)))
 
     def encode(self, structure, frame):
         """Code one picture."""
@@ -152,7 +151,7 @@ class _Encoder:
             psnr_y=psnr[0],
             psnr_u=psnr[1],
             psnr_v=psnr[2],
-            parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.parts),
+            parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
         )
         if learn_report is not None:
             report.filtered_share = codec.filtered_share()
@@ -180,12 +179,11 @@ class _Encoder:
         """Slice data of the picture in the codec's store."""
         codec, coder = self._codec, self._coder
         start_encoder(coder)
-        init_contexts(coder.ctx, 2 - codec.tools.syntax.slice_type, codec.tools.qp)
-        code_slice_data(ENCODE, coder, codec.tools.syntax, codec.blocks, codec.picture.motion, codec.levels)
+        codec.code_slice_data(ENCODE, coder)
         size = finish_encoder(coder)
-        if coder.reg[FAULT]:
+        if coder.value.reg[FAULT]:
             raise CodecError(f"picture {codec.picture.poc}: the slice data do not fit their buffer")
-        return coder.buf[:size].tobytes()
+        return coder.value.buf[:size].tobytes()
 
     def _assemble(self, structure, header, payload, messages):
         """Bytes of the access unit, bits of its slice data, bits of its hashes."""

@@ -18,6 +18,8 @@ import sys
 import numba
 import numba.core.config
 
+from codecsim.linking import Unit, track
+
 _PACKAGE = pathlib.Path(__file__).parent
 _BOUNDSCHECK = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 CACHE_ROOT = pathlib.Path(
@@ -63,13 +65,15 @@ def source_digest(module):
     return digest.hexdigest()[:16]
 
 
-def kernel(function=None, *, inline=False):
+def kernel(function=None, *, inline=False, unit=False):
     """Compile `function` in no-Python mode, cached on disk, without allocation, reference counts or fused arithmetic.
 
     Parameters
     ----------
     inline : bool
         Ask LLVM to inline every call.  For leaves of a few lines; it multiplies compile time elsewhere.
+    unit : bool
+        Compile on its own and call by address (see linking): for kernels that do much work a call.
 
     Notes
     -----
@@ -77,13 +81,13 @@ def kernel(function=None, *, inline=False):
     wraps integers modulo their width.
     """
     if function is None:
-        return functools.partial(kernel, inline=inline)
+        return functools.partial(kernel, inline=inline, unit=unit)
     module = function.__module__
     owner = module if module.startswith("codecsim") and _source_path(module) else None
     previous = numba.core.config.CACHE_DIR
     numba.core.config.CACHE_DIR = str(CACHE_ROOT / f"{owner}-{source_digest(owner)}") if owner else previous
     try:
-        return numba.njit(
+        dispatcher = numba.njit(
             cache=owner is not None,
             boundscheck=_BOUNDSCHECK,
             nogil=True,
@@ -94,3 +98,5 @@ def kernel(function=None, *, inline=False):
         )(function)
     finally:
         numba.core.config.CACHE_DIR = previous
+    track(dispatcher)
+    return Unit(dispatcher) if unit else dispatcher

@@ -9,14 +9,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.binding import bind
 from codecsim.blocks import CBF_Y, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
+from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
 from codecsim.syntax.headers import SLICE_I, num_lists
-from codecsim.syntax.slice_data import SliceSyntax
+from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
-from codecsim.tools.deblock import deblock_picture
+from codecsim.tools.deblock import DeblockParams, deblock_picture
 from codecsim.tools.motion import make_motion_context
 
 
@@ -95,6 +97,7 @@ class PictureCodec:
         self.zorder = make_zorder(height // 4, width // 4)
         self.blocks: Blocks = make_blocks(height, width)
         self.levels = make_levels(height, width)
+        self._bound_blocks, self._bound_levels = bind(self.blocks), bind(self.levels)
         self.pred = Planes(
             np.zeros((height, width), np.uint16),
             np.zeros((height // 2, width // 2), np.uint16),
@@ -117,10 +120,13 @@ class PictureCodec:
         """
         self.picture = current.picture
         self.is_inter = header.slice_type != SLICE_I
+        self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
         self.tools = slice_tools(header, self.sps, pps, filter_on)
         self.filtered = None
         lists = [picture for entries in current.lists for picture in entries]
-        self.rc = Recon(
+        self._bound_motion = bind(self.picture.motion)
+        self._bound_syntax = bind(self.tools.syntax)
+        recon = Recon(
             blocks=self.blocks,
             motion=self.picture.motion,
             levels=self.levels,
@@ -134,10 +140,20 @@ class PictureCodec:
             cb_qp_offset=self.tools.cb_qp_offset,
             cr_qp_offset=self.tools.cr_qp_offset,
         )
+        self.rc = bind(recon)
         self.blocks.qp[:] = self.tools.qp
         self.blocks.filter_idx[:] = 0
-        self.motion_context = make_motion_context(
-            self.picture, current.collocated, current.list_pocs, header, self.zorder, self.blocks.pred_mode
+        self.motion_context = bind(
+            make_motion_context(
+                self.picture, current.collocated, current.list_pocs, header, self.zorder, self.blocks.pred_mode
+            )
+        )
+
+    def code_slice_data(self, mode, coder):
+        """Write or read the slice data between the picture's store and a bound Coder; returns the CTUs done."""
+        init_contexts(coder.value.ctx, 2 - self.tools.syntax.slice_type, self.tools.qp)
+        return code_slice_data(
+            mode, coder, self._bound_syntax, self._bound_blocks, self._bound_motion, self._bound_levels
         )
 
     def _load_references(self, lists):
@@ -163,24 +179,22 @@ class PictureCodec:
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""
         report = None
         if self.filtered is not None:
-            apply_filter_choice(self.blocks, self.filtered, self.pred.y)
+            apply_filter_choice(self._bound_blocks, self.filtered, self.pred.y)
         reconstruct(self.rc)
         if self.filtered is not None:
-            mark_coded(self.blocks, self._coded)
+            mark_coded(self._bound_blocks, self._coded)
             luma = self.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
             report = self.learned_filter.learn(luma, self._coded, self.tools.qp)
         if self.tools.deblocking:
-            deblock_picture(
-                self.blocks,
-                self.picture.motion,
-                self.picture.ref_poc,
-                self.picture.planes,
-                self.sps.bit_depth,
-                self.tools.beta_offset_div2,
-                self.tools.tc_offset_div2,
-                self.tools.cb_qp_offset,
-                self.tools.cr_qp_offset,
+            params = DeblockParams(
+                beta_offset=2 * self.tools.beta_offset_div2,
+                tc_offset=2 * self.tools.tc_offset_div2,
+                cb_qp_offset=self.pps_qp_offsets[0],
+                cr_qp_offset=self.pps_qp_offsets[1],
+                bit_depth=self.sps.bit_depth,
             )
+            planes = bind(self.picture.planes)
+            deblock_picture(self._bound_blocks, self._bound_motion, self.picture.ref_poc, planes, bind(params))
         self.picture.pad()
         return report
 

@@ -159,7 +159,7 @@ def _derive_unit_motion(rc, ctx, x, y, w, h, cu_ux, cu_uy, cu_log2, part_idx):
                 motion.ref_idx[j, i, lx] = ref
 
 
-@kernel
+@kernel(unit=True)
 def predict_inter_block(rc, x, y, w, h):
     """Motion compensation of a luma block with uniform list 0 motion and of its chroma, into `rc.pred`."""
     uy, ux = y >> 2, x >> 2
@@ -199,7 +199,7 @@ def copy_block(src, sy, sx, dst, dy, dx, h, w):
             dst[dy + j, dx + i] = src[sy + j, sx + i]
 
 
-@kernel
+@kernel(unit=True)
 def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, coded):
     """One transform block of one component: intra prediction if `intra_mode` >= 0, residual if `coded`.
 

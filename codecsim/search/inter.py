@@ -5,9 +5,8 @@ from codecsim.jit import kernel
 from codecsim.recon import predict_inter_block, set_motion
 from codecsim.search.motion import component_bits, search_unit
 from codecsim.search.residual import coded_cost, empty_cost
-from codecsim.search.state import CU_BEST, CU_ENTRY, CU_VERSION, SQRT_LAM, copy_cu, keep_contexts
+from codecsim.search.state import CU_BEST, CU_ENTRY, CU_VERSION, SQRT_LAM, copy_cu, keep_contexts, luma_satd
 from codecsim.syntax.slice_data import part_geometry
-from codecsim.tools.distortion import satd
 from codecsim.tools.motion import amvp_candidates, merge_candidates
 
 _COSTS, _ORDER = 1, 2  # rows of Search.modes
@@ -46,7 +45,7 @@ def _try_residual(st, uy, ux, log2, best):
     return best
 
 
-@kernel
+@kernel(unit=True)
 def search_merge(st, uy, ux, log2):
     """Try the most promising merge candidates as 2Nx2N, skipped and coded; returns the best cost."""
     x, y, n = 4 * ux, 4 * uy, 1 << log2
@@ -67,7 +66,7 @@ def search_merge(st, uy, ux, log2):
             continue
         set_motion(rc.motion, uy, ux, units, units, mv_x, mv_y, ref)
         predict_inter_block(rc, x, y, n, n)
-        cost = satd(st.orig.y, y, x, rc.pred.y, y, x, n, n) + st.lam[SQRT_LAM] * (k + 1)
+        cost = luma_satd(st, y, x, rc.pred.y, y, x, n, n) + st.lam[SQRT_LAM] * (k + 1)
         i = listed
         while i > 0 and costs[i - 1] > cost:
             costs[i] = costs[i - 1]
@@ -119,7 +118,7 @@ def _merge_unit(st, x, y, w, h, cu_x, cu_y, cu_size, part_idx, bound):
         mv_x, mv_y, ref = int(sc.cand_mv[k, 0, 0]), int(sc.cand_mv[k, 0, 1]), int(sc.cand_ref[k, 0])
         set_motion(rc.motion, uy, ux, h >> 2, w >> 2, mv_x, mv_y, ref)
         predict_inter_block(rc, x, y, w, h)
-        cost = satd(st.orig.y, y, x, rc.pred.y, y, x, w, h) + st.lam[SQRT_LAM] * (k + 1)
+        cost = luma_satd(st, y, x, rc.pred.y, y, x, w, h) + st.lam[SQRT_LAM] * (k + 1)
         if cost < bound:
             best, bound = k, cost
     if best < 0:
@@ -134,7 +133,7 @@ def _merge_unit(st, x, y, w, h, cu_x, cu_y, cu_size, part_idx, bound):
     return 1
 
 
-@kernel
+@kernel(unit=True)
 def search_inter_cu(st, uy, ux, log2, part, best):
     """Search motion for each unit of partition `part` and try the CU; returns the best cost so far."""
     cu_x, cu_y, size = 4 * ux, 4 * uy, 1 << log2

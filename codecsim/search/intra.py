@@ -18,11 +18,11 @@ from codecsim.search.state import (
     copy_residual,
     count_cu,
     keep_contexts,
+    luma_satd,
     recall_contexts,
     weighted_error,
 )
 from codecsim.syntax.slice_data import intra_candidates
-from codecsim.tools.distortion import satd
 from codecsim.tools.intra import filter_references, gather_references, predict_intra, predict_mode
 
 _MODES, _COSTS = 0, 1  # rows of Search.modes
@@ -38,7 +38,7 @@ def _mode_bits(st, mode, a, b, c):
     return BIN_COST[0, st.cd.ctx[PREV_INTRA]] + (5 << COST_BITS)
 
 
-@kernel
+@kernel(unit=True)
 def _rank_modes(st, uy, ux, log2, keep, a, b, c):
     """Fill `st.modes` with the `keep` best luma modes by SATD and rate, and the most probable ones; returns how many.
 
@@ -54,7 +54,7 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
     count = 0
     for mode in range(35):
         predict_mode(refs, log2, mode, 0, rc.bit_depth, rc.pred.y, y, x)
-        cost = satd(st.orig.y, y, x, rc.pred.y, y, x, n, n)
+        cost = luma_satd(st, y, x, rc.pred.y, y, x, n, n)
         cost += st.lam[SQRT_LAM] * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
         if count < keep or cost < costs[count - 1]:
             k = count if count < keep else count - 1
@@ -153,7 +153,7 @@ def _search_luma_mode(st, uy, ux, log2, depth):
     return cost
 
 
-@kernel
+@kernel(unit=True)
 def code_chroma(st, uy, ux, log2, syntax):
     """Code the chroma of an intra CU whose luma tree is decided with intra_chroma_pred_mode `syntax`; returns its cost."""
     rc = st.rc
@@ -216,7 +216,7 @@ def intra_cu_cost(st, uy, ux, log2):
     return weighted_error(st, st.rc.rec, PAD_Y, PAD_C, uy, ux, 1 << (log2 - 2)) + bits_to_cost(st, rate)
 
 
-@kernel
+@kernel(unit=True)
 def search_intra_cu(st, uy, ux, log2, part):
     """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost."""
     depth = 6 - log2

@@ -4,9 +4,9 @@ import numpy as np
 
 from codecsim.jit import kernel
 from codecsim.picture import PAD_Y
-from codecsim.search.state import SQRT_LAM
+from codecsim.search.state import SQRT_LAM, luma_satd
 from codecsim.tables import LUMA_TAPS
-from codecsim.tools.distortion import sad, satd
+from codecsim.tools.distortion import sad
 from codecsim.tools.motion import amvp_candidates
 
 # eight directions, so that a step of s visits (s * x, s * y)
@@ -89,7 +89,7 @@ def _fine_cost(st, ref, x, y, w, h, mvp, mv_x, mv_y):
     """SATD and rate of a quarter-sample vector."""
     phase = ((mv_y & 3) << 2) | (mv_x & 3)
     ry, rx = y + (mv_y >> 2) + PAD_Y, x + (mv_x >> 2) + PAD_Y
-    error = satd(st.orig.y, y, x, st.subpel[st.slot_of[ref], phase], ry, rx, w, h)
+    error = luma_satd(st, y, x, st.subpel[st.slot_of[ref], phase], ry, rx, w, h)
     return error + st.lam[SQRT_LAM] * vector_bits(mvp, mv_x, mv_y)
 
 
@@ -146,7 +146,7 @@ def search_full(st, ref, x, y, w, h, mvp, limits):
     return best_x, best_y
 
 
-@kernel
+@kernel(unit=True)
 def search_unit(st, ref, x, y, w, h, cu_x, cu_y, cu_size, part_idx):
     """Best list 0 vector of a prediction unit in reference `ref`.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from codecsim.binding import bind
 from codecsim.config import PRESETS
 from codecsim.picture import PAD_Y
 from codecsim.search.motion import interpolate_picture
@@ -54,13 +55,13 @@ class PictureSearch:
         blocks, motion, levels, rec = version_views(self._versions, 0)
         blocks.qp[:] = codec.tools.qp
         blocks.pred_mode[:] = 0
-        rc = codec.rc._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
-        context = codec.motion_context._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
-        snaps, coef, work, modes = self._memory
+        rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
+        context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
+        snaps, coef, work, hadamard, modes = self._memory
         weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
         self._vectors[:] = 0
         slot_of = self._interpolate(current.lists[0])
-        state = Search(
+        search = Search(
             rc=rc,
             sl=codec.tools.syntax._replace(filter_on=0),
             mctx=context,
@@ -72,11 +73,13 @@ class PictureSearch:
             slot_of=slot_of,
             coef=coef,
             work=work,
+            hadamard=hadamard,
             modes=modes,
             vectors=self._vectors,
             lam=np.array([lam, lam**0.5, *weights]),
             effort=self._effort,
         )
+        state = bind(search)
         search_picture(state, codec.tools.qp)
         copy_decisions(rc, codec)
         return state

@@ -72,7 +72,7 @@ def _last_prefix_cost(ctx, first, log2, c_idx, position):
     return cost
 
 
-@kernel
+@kernel(unit=True)
 def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx, hide, work):
     """Choose the levels of a block by rate and distortion.
 

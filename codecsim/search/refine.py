@@ -203,13 +203,13 @@ def choose_filter(codec, state):
     """
     plain = np.ascontiguousarray(codec.pred.y).copy()
     refine_picture(state, plain, codec.filtered, codec.tools.qp)
-    copy_decisions(state.rc, codec)
+    copy_decisions(state.value.rc, codec)
     np.copyto(codec.pred.y, plain)
 
 
 def copy_decisions(rc, codec):
     """Copy decisions, motion and levels of a search's version 0 to the codec's store."""
     for source, target in zip(
-        (*rc.blocks, *rc.motion, *rc.levels), (*codec.blocks, *codec.rc.motion, *codec.levels), strict=True
+        (*rc.blocks, *rc.motion, *rc.levels), (*codec.blocks, *codec.rc.value.motion, *codec.levels), strict=True
     ):
         target[:] = source

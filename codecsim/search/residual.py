@@ -26,7 +26,7 @@ from codecsim.tools.distortion import sse
 from codecsim.tools.transform import add_residual, dequant_inverse, fwd_transform
 
 
-@kernel
+@kernel(unit=True)
 def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode):
     """Choose the levels of one transform block whose prediction stands in `pred`, and reconstruct it.
 
@@ -166,7 +166,7 @@ def any_coded(blocks, uy, ux, units):
     return 0
 
 
-@kernel
+@kernel(unit=True)
 def empty_cost(st, uy, ux, log2, entry):
     """Cost of the inter coding unit of version 0 without residual, as skipped if it is merged; contexts adapt.
 
@@ -182,7 +182,7 @@ def empty_cost(st, uy, ux, log2, entry):
     return weighted_error(st, rc.pred, 0, 0, uy, ux, units) + bits_to_cost(st, rate)
 
 
-@kernel
+@kernel(unit=True)
 def coded_cost(st, uy, ux, log2, entry):
     """Cost of the inter coding unit of version 0 with the best residual found, or -1 if that is empty."""
     rc = st.rc

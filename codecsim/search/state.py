@@ -16,7 +16,7 @@ from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.recon import Recon
 from codecsim.search.quantise import WORK_SHAPE
 from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
-from codecsim.tools.distortion import sse
+from codecsim.tools.distortion import SATD_TMP_SIZE, satd, sse
 from codecsim.tools.motion import MotionContext
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
@@ -65,6 +65,7 @@ class Search(NamedTuple):
     slot_of: np.ndarray  # (16,) int64: place of each list 0 entry in `subpel`
     coef: np.ndarray  # (1024,) int32
     work: np.ndarray  # WORK_SHAPE float64
+    hadamard: np.ndarray  # (SATD_TMP_SIZE,) int32
     modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
     vectors: np.ndarray  # (H16, W16, references, 2) int32: best full-sample vector found around here
     lam: np.ndarray  # (4,) float64
@@ -105,11 +106,12 @@ def make_counter():
 
 
 def make_search_memory():
-    """Scratch arrays of `Search`: snaps, coef, work, modes."""
+    """Scratch arrays of `Search`: snaps, coef, work, hadamard, modes."""
     return (
         np.zeros((NUM_SNAPSHOTS, NUM_CONTEXTS), np.uint8),
         np.zeros(1024, np.int32),
         np.zeros(WORK_SHAPE, np.float64),
+        np.zeros(SATD_TMP_SIZE, np.int32),
         np.zeros((3, 64), np.float64),
     )
 
@@ -134,7 +136,7 @@ def bits_to_cost(st, cost):
     return st.lam[LAM] * cost / (1 << COST_BITS)
 
 
-@kernel
+@kernel(unit=True)
 def copy_residual(versions, src, dst, uy, ux, units):
     """Copy transform sizes, cbf, levels and reconstruction of a square of units between versions."""
     blocks, levels, rec = versions.blocks, versions.levels, versions.rec
@@ -158,7 +160,7 @@ def copy_residual(versions, src, dst, uy, ux, units):
             rec.v[dst, j + PAD_C, i] = rec.v[src, j + PAD_C, i]
 
 
-@kernel
+@kernel(unit=True)
 def copy_cu(versions, src, dst, uy, ux, units):
     """Copy everything about a square of units between versions."""
     copy_residual(versions, src, dst, uy, ux, units)
@@ -188,7 +190,7 @@ def count_cu(st, uy, ux, log2):
     return st.cd.reg[COST]
 
 
-@kernel
+@kernel(unit=True)
 def weighted_error(st, planes, pad_y, pad_c, uy, ux, units):
     """Squared error of a square of units against the source, chroma weighted; `planes` have the given borders."""
     y, x, n = 4 * uy, 4 * ux, 4 * units
@@ -196,3 +198,9 @@ def weighted_error(st, planes, pad_y, pad_c, uy, ux, units):
     y, x, n = 2 * uy, 2 * ux, 2 * units
     error += st.lam[WEIGHT_CB] * sse(st.orig.u, y, x, planes.u, y + pad_c, x + pad_c, n, n)
     return error + st.lam[WEIGHT_CR] * sse(st.orig.v, y, x, planes.v, y + pad_c, x + pad_c, n, n)
+
+
+@kernel
+def luma_satd(st, y, x, plane, py, px, w, h):
+    """SATD of the source's luma block at (y, x) against the block of `plane` at (py, px)."""
+    return satd(st.orig.y, y, x, plane, py, px, w, h, st.hadamard)

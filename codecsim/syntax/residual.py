@@ -153,7 +153,7 @@ def _code_levels(mode, cd, count, hidden, c_idx, context_set):
     return state
 
 
-@kernel
+@kernel(unit=True)
 def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
     """The levels of the block at (x0, y0) of the int16 plane `levels`; at least one is nonzero.
 

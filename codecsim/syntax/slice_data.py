@@ -374,7 +374,7 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
     code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner)
 
 
-@kernel
+@kernel(unit=True)
 def code_coding_unit(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     """coding_unit() at unit (uy, ux)."""
     units = 1 << (log2 - 2)

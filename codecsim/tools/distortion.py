@@ -39,7 +39,7 @@ def sse(first, y, x, second, sy, sx, w, h):
     return total
 
 
-@kernel
+@kernel(unit=True)
 def satd(first, y, x, second, sy, sx, w, h, tmp):
     """Sum of absolute transformed differences with HM's normalisation.
 

@@ -24,7 +24,7 @@ _TILE = 3
 _ORIGIN = 32  # entry of row 2 that holds the corner, so that up to 32 projected samples fit before it
 
 
-@kernel
+@kernel(unit=True)
 def gather_references(plane, pad, zorder, x, y, log2, c_idx, bit_depth, refs):
     """Collect the neighbouring samples of a block into row 0 of `refs`, replacing those not yet decoded.
 
@@ -132,7 +132,7 @@ def uses_filtered_references(mode, log2, c_idx):
     return min(abs(mode - VERTICAL), abs(mode - HORIZONTAL)) > INTRA_FILTER_THRESHOLD[log2]
 
 
-@kernel
+@kernel(unit=True)
 def predict_mode(refs, log2, mode, c_idx, bit_depth, dst, dy, dx):
     """Predict a block from gathered (and, if the mode asks for it, filtered) references.
 

@@ -278,7 +278,7 @@ def _combine_candidates(ctx, n, limit, out_mv, out_ref):
     return n
 
 
-@kernel
+@kernel(unit=True)
 def merge_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, max_cand, out_mv, out_ref):
     """Merge candidate list of a prediction block (8.5.3.2.2 to 8.5.3.2.5).
 
@@ -357,7 +357,7 @@ def _scaled_neighbour(ctx, x, y, side, poc):
     return True, mv_x, mv_y
 
 
-@kernel
+@kernel(unit=True)
 def amvp_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, side, ref_idx, out):
     """The two motion vector predictors of a prediction block for an entry of a list (8.5.3.2.6, 8.5.3.2.7).
 

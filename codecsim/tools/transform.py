@@ -163,7 +163,7 @@ def inv_4x4(is_dst, bit_depth, res, tmp):
             res[4 * j + i] = np.int32(total + rounding) >> shift
 
 
-@kernel
+@kernel(unit=True)
 def dequant_inverse(levels, y, x, log2, qp, is_dst, bit_depth, res, tmp):
     """Residual of a transform block from its levels.
 
@@ -223,7 +223,7 @@ def add_residual(pred, py, px, res, n, rec, ry, rx, bit_depth):
             rec[ry + j, rx + i] = min(max(sample, np.int32(0)), limit)
 
 
-@kernel
+@kernel(unit=True)
 def fwd_transform(res, log2, is_dst, bit_depth, out, tmp):
     """Forward DCT or DST, rows first, with the integer shifts of the HM encoder.
 
