@@ -65,7 +65,7 @@ def source_digest(module):
     return digest.hexdigest()[:16]
 
 
-def kernel(function=None, *, inline=False, unit=False):
+def kernel(function=None, *, inline=False, unit=False, recursive=None):
     """Compile `function` in no-Python mode, cached on disk, without allocation, reference counts or fused arithmetic.
 
     Parameters
@@ -74,6 +74,8 @@ def kernel(function=None, *, inline=False, unit=False):
         Ask LLVM to inline every call.  For leaves of a few lines; it multiplies compile time elsewhere.
     unit : bool
         Compile on its own and call by address (see linking): for kernels that do much work a call.
+    recursive : Numba type
+        Return type of a kernel that calls itself, which is then a unit.
 
     Notes
     -----
@@ -81,7 +83,7 @@ def kernel(function=None, *, inline=False, unit=False):
     wraps integers modulo their width.
     """
     if function is None:
-        return functools.partial(kernel, inline=inline, unit=unit)
+        return functools.partial(kernel, inline=inline, unit=unit, recursive=recursive)
     module = function.__module__
     owner = module if module.startswith("codecsim") and _source_path(module) else None
     previous = numba.core.config.CACHE_DIR
@@ -99,4 +101,4 @@ def kernel(function=None, *, inline=False, unit=False):
     finally:
         numba.core.config.CACHE_DIR = previous
     track(dispatcher)
-    return Unit(dispatcher) if unit else dispatcher
+    return Unit(dispatcher, recursive) if unit or recursive is not None else dispatcher

@@ -17,6 +17,7 @@ import tempfile
 from llvmlite import binding as llvm
 from llvmlite import ir
 from numba import types
+from numba.core import typing
 from numba.core import cgutils, sigutils
 from numba.core.errors import TypingError
 from numba.core.datamodel.models import OpaqueModel
@@ -24,6 +25,7 @@ from numba.core.imputils import lower_constant
 from numba.extending import register_model, typeof_impl
 
 _units = {}  # by name
+_in_progress = set()  # (name, argument types) of the kernels now being compiled
 _callers = []  # for each kernel now being compiled: the (unit name, argument types) it needs
 _POINTER = ir.IntType(8).as_pointer()
 
@@ -48,10 +50,17 @@ class UnitType(types.Callable, types.Opaque):
 
 
 class Unit:
-    """A compiled kernel that kernels call by address and Python calls as usual."""
+    """A compiled kernel that kernels call by address and Python calls as usual.
 
-    def __init__(self, dispatcher):
+    Parameters
+    ----------
+    dispatcher : Numba's dispatcher
+    returns : Numba type, only of a kernel that calls itself.  (Numba's own recursion is lost in its disk cache.)
+    """
+
+    def __init__(self, dispatcher, returns=None):
         function = dispatcher.py_func
+        self.returns = returns
         self.dispatcher = dispatcher
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.kind = UnitType(self.name)
@@ -68,20 +77,36 @@ class Unit:
 
     def signature(self, args):
         """Compile for argument types and make the address known; returns the signature."""
-        self.dispatcher.compile(args)
+        if (self.name, args) in _in_progress:
+            if self.returns is None:
+                raise TypingError(f"{self.name} calls itself: its return type must be declared")
+            self._cell(args)
+            return typing.signature(self.returns, *args)
+        result = self.provide(args)
         need(self.name, args)
-        return self.provide(args)
+        return result
 
     def provide(self, args):
         """Have the address for argument types in its cell."""
         self.dispatcher.compile(args)
         cres = self.dispatcher.overloads[args]
+        if self.returns not in (None, cres.signature.return_type):
+            raise TypingError(f"{self.name} returns {cres.signature.return_type}, {self.returns} was declared")
+        self._cell(args).value = cres.library.get_pointer_to_function(cres.fndesc.llvm_func_name)
+        return cres.signature
+
+    def expect(self, args):
+        """The code that is about to be loaded may call itself."""
+        if self.returns is not None:
+            self._cell(args)
+
+    def _cell(self, args):
+        """The memory that holds the address for argument types, known to LLVM from the first call on."""
         cell = self._cells.get(args)
         if cell is None:
             cell = self._cells[args] = ctypes.c_void_p()
             llvm.add_symbol(self.symbol(args), ctypes.addressof(cell))
-        cell.value = cres.library.get_pointer_to_function(cres.fndesc.llvm_func_name)
-        return cres.signature
+        return cell
 
     def symbol(self, args):
         """Name by which LLVM knows the cell."""
@@ -145,13 +170,17 @@ def track(dispatcher):
         if arguments in needs_of:
             result = compile_exact(arguments)
         else:
-            needs_of[arguments] = _load(dispatcher, arguments)
-            if needs_of[arguments] is None:
-                needs_of[arguments], result = _compile(dispatcher, compile_exact, arguments)
+            needs = _load(dispatcher, arguments)
+            if needs is None:
+                needs, result = _compile(dispatcher, compile_exact, arguments)
             else:
-                for name, args in needs_of[arguments]:
+                unit = _units.get(_name(dispatcher))
+                if unit is not None:
+                    unit.expect(arguments)
+                for name, args in needs:
                     _units[name].provide(args)
                 result = compile_exact(arguments)
+            needs_of[arguments] = needs
         if _name(dispatcher) not in _units:
             for name, args in needs_of[arguments] or ():
                 need(name, args)
@@ -166,9 +195,11 @@ def _compile(dispatcher, compile_exact, arguments):
     cache = dispatcher._cache
     cache.load_overload = lambda signature, context: None
     _callers.append(set())
+    _in_progress.add((_name(dispatcher), arguments))
     try:
         result = compile_exact(arguments)
     finally:
+        _in_progress.discard((_name(dispatcher), arguments))
         needs = tuple(sorted(_callers.pop(), key=str))
         del cache.load_overload
     _save(dispatcher, arguments, needs)

@@ -175,7 +175,10 @@ def predict_inter_block(rc, x, y, w, h):
 
 @kernel
 def predict_inter(rc):
-    """Motion compensation of all inter coding units of the picture."""
+    """Motion compensation of all inter coding units of the picture; intra ones get the first reference, unmoved.
+
+    What stands in intra units is replaced when they are reconstructed, but the learned filter sees it around its blocks.
+    """
     blocks = rc.blocks
     h4, w4 = blocks.cu_log2.shape
     for uy in range(0, h4, 2):
@@ -183,7 +186,16 @@ def predict_inter(rc):
         while ux < w4:
             log2 = np.int64(blocks.cu_log2[uy, ux])
             units = 1 << (log2 - 2)
-            if uy % units == 0 and blocks.pred_mode[uy, ux] >= MODE_INTER:
+            if uy % units:
+                ux += units
+                continue
+            if blocks.pred_mode[uy, ux] == MODE_INTRA:
+                y, x, n = 4 * uy, 4 * ux, 4 * units
+                copy_block(rc.refs.y[0], y + PAD_Y, x + PAD_Y, rc.pred.y, y, x, n, n)
+                y, x, n = y >> 1, x >> 1, n >> 1
+                copy_block(rc.refs.u[0], y + PAD_C, x + PAD_C, rc.pred.u, y, x, n, n)
+                copy_block(rc.refs.v[0], y + PAD_C, x + PAD_C, rc.pred.v, y, x, n, n)
+            else:
                 part = np.int64(blocks.part_mode[uy, ux])
                 for k in range(1 if part == PART_2Nx2N else 2):
                     x, y, w, h = part_geometry(part, 4 * units, k)

@@ -1,5 +1,7 @@
 """Intra mode decision: a rough ranking of all luma modes by SATD, then rate-distortion cost of the best few."""
 
+from numba import types
+
 from codecsim.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, PART_NxN, chroma_mode, fill_units, z_to_xy
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
@@ -82,7 +84,7 @@ def _add_probable(modes, count, a, b, c):
     return count
 
 
-@kernel
+@kernel(recursive=types.float64)
 def _search_luma_tree(st, uy, ux, log2, depth, limit, mode):
     """Luma of an intra transform tree with one mode, splitting down to depth `limit`; returns its cost."""
     rc = st.rc

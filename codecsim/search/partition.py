@@ -1,5 +1,7 @@
 """The coding quadtree by rate-distortion cost: one call searches a whole picture."""
 
+from numba import types
+
 from codecsim.blocks import MIN_CU_LOG2, MODE_SKIP, PART_2Nx2N, PART_2NxN, PART_Nx2N, PART_NxN
 from codecsim.entropy.cabac import COST, COUNT
 from codecsim.entropy.contexts import init_contexts
@@ -51,7 +53,7 @@ def _count_split_flag(st, uy, ux, log2, split):
     return bits_to_cost(st, st.cd.reg[COST])
 
 
-@kernel
+@kernel(recursive=types.float64)
 def search_cu(st, uy, ux, log2):
     """Best way to code the square of 1 << log2 at unit (uy, ux), whole or split; leaves it in version 0.
 

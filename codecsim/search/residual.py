@@ -1,5 +1,7 @@
 """The residual of a block: levels by rate-distortion, and the transform tree of an inter coding unit."""
 
+from numba import types
+
 from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, fill_units
 from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
@@ -100,7 +102,7 @@ def or_cbf(blocks, uy, ux, units, bits):
             blocks.cbf[j, i] = blocks.cbf[j, i] & CBF_Y | bits
 
 
-@kernel
+@kernel(recursive=types.float64)
 def search_transform_tree(st, uy, ux, log2, depth):
     """Transform tree of an inter coding unit from unit (uy, ux) down; returns its cost."""
     blocks = st.rc.blocks

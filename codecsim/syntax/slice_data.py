@@ -7,6 +7,7 @@ values come from the block store; when reading, they go there.  Samples and moti
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
 
 from codecsim.blocks import (
     CBF_CB,
@@ -338,7 +339,7 @@ def code_chroma_cbf(mode, cd, depth, parent, cbf):
     return out
 
 
-@kernel
+@kernel(recursive=types.none)
 def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, parent, corner):
     """transform_tree() at unit (uy, ux); `parent`: chroma cbf bits of the node above; `corner`: blkIdx."""
     units = 1 << (log2 - 2)
@@ -427,7 +428,7 @@ def code_coding_unit(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
         fill_units(blocks.cbf, uy, ux, units, 0)
 
 
-@kernel
+@kernel(recursive=types.none)
 def code_quadtree(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     """coding_quadtree() at unit (uy, ux)."""
     h4, w4 = blocks.cu_log2.shape
