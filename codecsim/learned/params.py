@@ -69,6 +69,7 @@ FIELDS = (
     Field("beta1:float", 32, 0, 0x7F7FFFFF),
     Field("beta2:float", 32, 0, 0x7F7FFFFF),
     Field("epsilon:float", 32, 0, 0x7F7FFFFF),
+    Field("average_q8", 8, 0, 255),
     Field("control", 2, 0, 2),
     Field("threshold_q8[0]", 24, 0, 2**24 - 1),
     Field("threshold_q8[1]", 24, 0, 2**24 - 1),
@@ -129,6 +130,7 @@ class LearnParams:
     beta1: float = 0.9  # Adam's first beta or SGD's momentum, float32 below 1
     beta2: float = 0.999  # float32 below 1
     epsilon: float = 1e-8  # float32, above 0
+    average_q8: int = 0  # filter with a running mean of the weights, this rate a step in 1/256; 0 = with the newest
     control: Control = Control.ALWAYS
     threshold_q8: tuple = (128, 256, 512, 1024)  # at QP 22, 27, 32, 37: sum of mean errors, 1/256 of an 8-bit sample
     reset: Reset = Reset.IDR

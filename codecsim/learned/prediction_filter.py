@@ -21,7 +21,7 @@ from codecsim.learned.params import LossKind, Reset
 from codecsim.learned.self_check import check_engine, require_subnormals
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.learned.state import LearnerState, Sample
-from codecsim.learned.update import MASKED
+from codecsim.learned.update import MASKED, update_average
 from codecsim.learned.weights import builtin_weights
 
 UNIT_LOG2 = 4  # an output of 1.0 is 2**4 8-bit samples; measured: 3 and 5 learn no faster
@@ -75,7 +75,7 @@ class PredictionFilter:
         initial = initial or builtin_weights(self.spec)
         if initial.spec != self.spec:
             raise ConfigError(f"learned tools: the initial weights are for {initial.spec}, not for {self.spec}")
-        self.state = LearnerState(initial)
+        self.state = LearnerState(initial, params.average_q8 > 0)
         self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
         size = 1 << params.tile_log2
         self._grid = (-(-height // size) * size, -(-width // size) * size)
@@ -123,7 +123,7 @@ class PredictionFilter:
             raise ConfigError(f"learned tools: expected {self.params.n_aux} auxiliary planes, got {len(aux)}")
         pred = np.ascontiguousarray(pred_y).copy()
         planes = self._inputs(pred, [np.ascontiguousarray(plane) for plane in aux], qp)
-        filtered = self._run(self.state.master, pred, planes)
+        filtered = self._run(self.state.weights, pred, planes)
         self._pending = _Pending(pred, filtered, planes)
         return filtered.copy()
 
@@ -167,13 +167,17 @@ class PredictionFilter:
             state.waiting_loss = 0
             steps = plan_training(params, state, self._grid)
             for step in steps:
-                sample = state.replay[step.picture]
-                self._train_net.load(sample.planes, step.y0, step.x0)
-                self._train_net.step(
-                    state, self._train_packed, sample.error, step.y0, step.x0, self._loss, self._optimiser
-                )
-            state.steps += len(steps)
+                self._train(step)
         return LearnReport(len(steps), accumulated, reset)
+
+    def _train(self, step):
+        """One training step, on the tile of a TrainingStep."""
+        state, sample = self.state, self.state.replay[step.picture]
+        self._train_net.load(sample.planes, step.y0, step.x0)
+        self._train_net.step(state, self._train_packed, sample.error, step.y0, step.x0, self._loss, self._optimiser)
+        if state.average is not None:
+            update_average(state.average, state.master, np.float32(self.params.average_q8 / 256))
+        state.steps += 1
 
     def reset(self):
         """At an IDR: return to the initial weights; with Reset.NEVER only forget the pictures before it."""

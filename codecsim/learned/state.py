@@ -21,11 +21,13 @@ class LearnerState:
     Parameters
     ----------
     initial : InitialWeights
+    averaging : bool, whether to keep a running mean of the weights
 
     Attributes
     ----------
     master, moment, square : (n,) float32
     powers : (2,) float32, running powers of the optimiser's betas
+    average : (n,) float32 running mean of master, or None
     steps : int, training steps since the last reset
     pictures : int, pictures learnt from since the last reset
     order : int, 64-bit state of the generator of tile order
@@ -34,8 +36,8 @@ class LearnerState:
     replay : tuple of Sample, newest first
     """
 
-    def __init__(self, initial):
-        self.initial = initial
+    def __init__(self, initial, averaging=False):
+        self.initial, self._averaging = initial, averaging
         self.reset()
 
     def reset(self):
@@ -44,6 +46,7 @@ class LearnerState:
         self.moment = np.zeros_like(self.master)
         self.square = np.zeros_like(self.master)
         self.powers = np.ones(2, np.float32)
+        self.average = self.master.copy() if self._averaging else None
         self.steps = self.pictures = self.order = 0
         self.waiting_loss = self.online_loss = self.initial_loss = 0
         self.replay = ()
@@ -53,7 +56,14 @@ class LearnerState:
         twin = copy.copy(self)
         for name in ("master", "moment", "square", "powers"):
             setattr(twin, name, getattr(self, name).copy())
+        if self.average is not None:
+            twin.average = self.average.copy()
         return twin
+
+    @property
+    def weights(self):
+        """(n,) float32 weights to filter with."""
+        return self.master if self.average is None else self.average
 
     def draw(self, n):
         """Next pseudo-random integer in 0..n-1.
@@ -66,8 +76,9 @@ class LearnerState:
     def digest(self):
         """16 bytes; equal where all later behaviour is equal, given the same replay pictures."""
         digest = hashlib.blake2b(digest_size=16)
-        for array in (self.master, self.moment, self.square, self.powers):
-            digest.update(array.astype("<f4").tobytes())
+        for array in (self.master, self.moment, self.square, self.powers, self.average):
+            if array is not None:
+                digest.update(array.astype("<f4").tobytes())
         numbers = (self.steps, self.pictures, self.order, self.waiting_loss, self.online_loss, self.initial_loss)
         for number in (*numbers, len(self.replay)):
             digest.update(number.to_bytes(8, "little"))

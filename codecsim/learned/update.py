@@ -160,6 +160,13 @@ def optimise(method, master, moment, square, powers, gradient, layers, scales, r
 
 
 @kernel
+def update_average(average, master, rate):
+    """average += rate * (master - average), all float32."""
+    for i in range(average.size):
+        average[i] = average[i] + rate * (master[i] - average[i])
+
+
+@kernel
 def subnormal_product(value):
     """value[0] * value[1] into value[2]: zero on a processor set to flush subnormals."""
     value[2] = value[0] * value[1]

@@ -16,7 +16,7 @@ from codecsim.learned.state import LearnerState
 from codecsim.learned.weights import builtin_weights
 
 FUSED = re.compile(r"^\s+(vfn?m(add|sub)\w*|fn?m(add|sub)|fml[as])\b", re.MULTILINE)
-FLOAT_KERNELS = ["pack_weights", "optimise", "subnormal_product"]
+FLOAT_KERNELS = ["pack_weights", "optimise", "update_average", "subnormal_product"]
 INTEGER_KERNELS = ["gather_tile", "loss_gradient", "bias_gradients"]
 VECTOR_KERNELS = ["hidden", "backward", "output", "gradients_hidden", "gradients_output", "gradients_skip"]
 FLOAT_TYPE = re.compile(r"\b(float|double)\b")
@@ -37,6 +37,7 @@ def compiled():
     optimiser = Optimiser(0, np.zeros(4, np.float32))
     net.step(LearnerState(builtin_weights(spec)), packed, np.zeros((16, 16), np.int16), 0, 0, Loss(11, 1), optimiser)
     assert keeps_subnormals()
+    update.update_average(np.zeros(4, np.float32), np.zeros(4, np.float32), np.float32(0.5))
     kernels = {}
     for name in FLOAT_KERNELS + INTEGER_KERNELS + VECTOR_KERNELS:
         found = getattr(update, name, None) or getattr(ops_vector, name)

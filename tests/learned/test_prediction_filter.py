@@ -57,6 +57,7 @@ def test_starts_as_identity(size, bit_depth):
         {"channels": 32, "hidden_layers": 1},
         {"high_pass": False, "qp_plane": False},
         {"replay": 2},
+        {"average_q8": 20, "learning_rate": 4e-3},
     ],
     ids=str,
 )
@@ -124,6 +125,32 @@ def naive_filter(master, params, pred, aux, qp):
     layers = naive_engine.quantise(naive_engine.split(master, 4, params.channels, params.hidden_layers))
     _, y = naive_engine.forward(layers, x)
     return np.clip(p + ((y + 512) >> 10), 0, 255)
+
+
+def test_average_of_weights():
+    learner = PredictionFilter(dataclasses.replace(SMALL, average_q8=64), 32, 32)
+    state = learner.state
+    average, seen = state.master.copy(), []
+    train = learner._train
+
+    def watch(step):
+        nonlocal average
+        train(step)
+        average = average + np.float32(0.25) * (state.master - average)
+        seen.append(step)
+
+    learner._train = watch
+    pred, recon = picture(0, 32, 32)
+    learner.predict(pred, (), 30)
+    learner.learn(recon, everywhere(32, 32), 30)
+    assert len(seen) == 4
+    np.testing.assert_array_equal(state.average, average)
+    assert state.weights is state.average
+    twin = state.copy()
+    twin.average[0] += 1
+    assert twin.digest() != state.digest()
+    state.reset()
+    np.testing.assert_array_equal(state.average, state.initial.master)
 
 
 def test_samples_without_residual_teach_nothing():
