@@ -40,7 +40,7 @@ class UnitType(types.Callable, types.Opaque):
     def get_call_type(self, context, args, kws):
         if kws:
             raise TypingError(f"{self.unit_name} takes no keyword arguments in kernels")
-        return _units[self.unit_name].signature(tuple(types.unliteral(a) for a in args))
+        return _units[self.unit_name].signature(tuple(_widen(a) for a in args))
 
     def get_call_signatures(self):
         return tuple(cres.signature for cres in _units[self.unit_name].dispatcher.overloads.values()), False
@@ -137,6 +137,12 @@ class Unit:
         return value
 
 
+def _widen(kind):
+    """Argument type of a unit: every integer is an int64, so that callers share one version."""
+    kind = types.unliteral(kind)
+    return types.int64 if isinstance(kind, (types.Integer, types.Boolean)) else kind
+
+
 @typeof_impl.register(Unit)
 def _typeof_unit(value, context):
     return value.kind
@@ -166,7 +172,8 @@ def track(dispatcher):
     def compile(signature):
         arguments, _ = sigutils.normalize_signature(signature)
         # Numba would compile anew for every literal that some caller passes.
-        arguments = tuple(types.unliteral(argument) for argument in arguments)
+        widen = _widen if _name(dispatcher) in _units else types.unliteral
+        arguments = tuple(widen(argument) for argument in arguments)
         if arguments in needs_of:
             result = compile_exact(arguments)
         else:
