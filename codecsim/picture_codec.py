@@ -26,6 +26,7 @@ class SliceTools(NamedTuple):
     """What the headers say about a picture, ready for the kernels."""
 
     syntax: SliceSyntax
+    cabac_init_type: int  # initType: 0 in I slices; 1 in P and 2 in B slices, or the other way round
     qp: int  # SliceQpY
     cb_qp_offset: int  # picture and slice
     cr_qp_offset: int
@@ -48,8 +49,10 @@ def slice_tools(header, sps, pps, filter_on):
         amp=int(sps.amp),
         filter_on=int(filter_on),
     )
+    init_type = 2 - header.slice_type
     return SliceTools(
         syntax,
+        3 - init_type if header.cabac_init_flag else init_type,
         header.qp,
         pps.cb_qp_offset + header.cb_qp_offset,
         pps.cr_qp_offset + header.cr_qp_offset,
@@ -151,7 +154,7 @@ class PictureCodec:
 
     def code_slice_data(self, mode, coder):
         """Write or read the slice data between the picture's store and a bound Coder; returns the CTUs done."""
-        init_contexts(coder.value.ctx, 2 - self.tools.syntax.slice_type, self.tools.qp)
+        init_contexts(coder.value.ctx, self.tools.cabac_init_type, self.tools.qp)
         return code_slice_data(
             mode, coder, self._bound_syntax, self._bound_blocks, self._bound_motion, self._bound_levels
         )

@@ -28,9 +28,15 @@ class LearnedStream:
     Parameters
     ----------
     params : LearnParams
+
+    Raises
+    ------
+    ConfigError : auxiliary predictions, which the codec does not make yet
     """
 
     def __init__(self, params):
+        if params.n_aux:
+            raise ConfigError(f"learned tools: n_aux is {params.n_aux}; expected 0, no auxiliary predictions exist yet")
         self.params = params
         self._initial = builtin_weights(params.spec)
 
