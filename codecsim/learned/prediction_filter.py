@@ -97,7 +97,7 @@ class PredictionFilter:
         self._optimiser = Optimiser(int(params.method), params.rates)
         self._blur_rows = np.zeros((height, width), np.int32)
         self._sums = np.zeros(2, np.int64)
-        self._pending = None
+        self._pending, self._compiled = None, False
 
     def predict(self, pred_y, aux, qp):
         """Filter a picture's prediction, and keep the inputs for `learn`.
@@ -213,8 +213,9 @@ class PredictionFilter:
         filtered = np.empty_like(pred)
         self._packed.update(master)
         tiles = [(i, j) for i in range(self._rows) for j in range(self._columns)]
-        if self._pool is None:
+        if self._pool is None or not self._compiled:  # the first picture compiles kernels: in one thread only
             self._run_tiles(self._nets[0], tiles, pred, planes, filtered)
+            self._compiled = True
         else:
             jobs = [
                 self._pool.submit(self._run_tiles, net, tiles[k :: len(self._nets)], pred, planes, filtered)
