@@ -23,6 +23,7 @@ from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
 
 DEFAULT_FPS = 25  # of a stream that does not say
 _PLANES = ("Y", "Cb", "Cr")
+_LEARNED_HASHES = (PictureHash, LearnerHash)  # what streams with learned tools carry for every picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,8 @@ class _Decoder:
         self._codec = None
         self._learned = None
         self._waiting = None  # (picture, report) decoded but not yet checked
+        self._expected_hashes = set()  # kinds of hashes that pictures have carried
+        self._missing_hashes = set()  # those of the waiting picture that have not come yet
         self._reports = {}  # by picture, until it is output
         self._loose_bits = 0  # of units before the next slice
         self._last_byte = 0
@@ -96,7 +99,7 @@ class _Decoder:
 
     def finish(self):
         """The stream has ended."""
-        yield from self._complete()
+        yield from self._complete(ended=True)
         self._dpb.flush()
         yield from self._output()
         if self._codec is None:
@@ -154,6 +157,7 @@ class _Decoder:
             report.learner_hash = codec.learned_filter.digest().hex()
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
+        self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)
         self._reports[id(current.picture)] = report
 
     def _parse(self, nal, data_start):
@@ -185,6 +189,8 @@ class _Decoder:
         if not self._check:
             return
         for message in read_sei(nal):
+            self._expected_hashes.add(type(message))
+            self._missing_hashes.discard(type(message))
             if isinstance(message, PictureHash):
                 found = hash_picture(picture, message.method, self._codec.sps.bit_depth)
                 wrong = [
@@ -203,8 +209,12 @@ class _Decoder:
                         "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
                     )
 
-    def _complete(self):
+    def _complete(self, ended=False):
         """The waiting picture, if any, has been checked: output what may be."""
+        if self._check and self._waiting and self._missing_hashes and (ended or self._learned):
+            raise BitstreamError(
+                "the picture's hash is missing: the stream has been cut", byte=self._last_byte, poc=self._waiting[0].poc
+            )
         self._waiting = None
         yield from self._output()
 

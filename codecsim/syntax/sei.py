@@ -5,6 +5,7 @@ Source: H.265 clauses 7.3.5, D.2.7 (user data unregistered), D.2.19 (decoded pic
 
 import dataclasses
 
+from codecsim.errors import BitstreamError
 from codecsim.syntax.bits import BitReader, BitWriter
 
 USER_DATA_UNREGISTERED = 5
@@ -88,6 +89,8 @@ def read_sei(nal):
     """
     messages = []
     end = len(nal.rbsp.rstrip(b"\x00")) - 1  # the trailing bits are a byte of their own
+    if end < 0 or nal.rbsp[end] != 0x80:
+        raise BitstreamError("the messages do not end in trailing bits: cut or damaged", "rbsp_trailing_bits", nal.byte)
     start = 0
     while start < end:
         coder = BitReader(nal.rbsp[start:end], nal.byte + 2 + start)
