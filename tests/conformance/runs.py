@@ -1,0 +1,77 @@
+"""Encode, decode with this decoder and with others, compare."""
+
+import io
+import subprocess
+from typing import NamedTuple
+
+import av
+import numpy as np
+
+from codecsim.decoder import decode
+from codecsim.encoder import encode
+from codecsim.picture import Frame
+
+
+class Run(NamedTuple):
+    """An encoding."""
+
+    data: bytes
+    recon: list  # of Frame
+    reports: list  # of PictureReport
+
+
+def run_encoder(config, clip):
+    """`Run` of an EncoderConfig over what `clips.make_clip` returns."""
+    pictures = list(encode(config, *clip))
+    return Run(b"".join(p.data for p in pictures), [p.recon for p in pictures], [p.report for p in pictures])
+
+
+def assert_same_pictures(frames, expected):
+    """Equal planes in equal number."""
+    assert len(frames) == len(expected)
+    for k, pair in enumerate(zip(frames, expected, strict=True)):
+        for name, found, wanted in zip(("Y", "Cb", "Cr"), *pair, strict=True):
+            np.testing.assert_array_equal(found, wanted, err_msg=f"picture {k}, plane {name}")
+
+
+def check_own_decoder(run, threads=1):
+    """This decoder gives the encoder's pictures, bits and learner."""
+    decoded = list(decode(io.BytesIO(run.data), threads=threads))
+    assert_same_pictures([p.frame for p in decoded], run.recon)
+    for found, wanted in zip((p.report for p in decoded), run.reports, strict=True):
+        for name in ("poc", "type", "qp", "bits", "filtered_share", "trained_steps", "reset", "accumulated_loss"):
+            if name != "poc":
+                assert getattr(found, name) == getattr(wanted, name), name
+        assert found.learner_hash == wanted.learner_hash
+
+
+def check_ffmpeg(run):
+    """FFmpeg gives the encoder's pictures."""
+    frames = []
+    with av.open(io.BytesIO(run.data), format="hevc") as container:
+        for picture in container.decode(video=0):
+            assert picture.format.name == "yuv420p"
+            frames.append(_split(picture.to_ndarray().ravel(), picture.width, picture.height))
+    assert_same_pictures(frames, run.recon)
+
+
+def check_libde265(binary, run, folder):
+    """libde265 gives the encoder's pictures and finds their hashes right."""
+    stream, output = folder / "stream.hevc", folder / "decoded.yuv"
+    stream.write_bytes(run.data)
+    output.unlink(missing_ok=True)
+    command = [binary, "-q", "-c", "-t", "0", "-o", str(output), str(stream)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 and "mismatch" not in said.lower() and "error" not in said.lower(), said
+    height, width = run.recon[0].y.shape
+    samples = np.fromfile(output, np.uint8).reshape(-1, width * height * 3 // 2)
+    assert_same_pictures([_split(picture, width, height) for picture in samples], run.recon)
+
+
+def _split(samples, width, height):
+    """Frame of the samples of three planes, one after the other."""
+    luma = width * height
+    y, u, v = np.split(samples, [luma, luma + luma // 4])
+    chroma = (height // 2, width // 2)
+    return Frame(y.reshape(height, width), u.reshape(chroma), v.reshape(chroma))

@@ -1,0 +1,84 @@
+"""With learned tools off, decoders of other people decode our streams to our reconstruction."""
+
+import itertools
+import shutil
+
+import pytest
+
+from codecsim.config import EncoderConfig
+from tests.conformance.clips import make_clip
+from tests.conformance.runs import check_ffmpeg, check_libde265, check_own_decoder, run_encoder
+
+CLIPS = (
+    ("noise", 8, 8, 14),
+    ("edges", 34, 18, 14),
+    ("texture", 130, 66, 14),
+    ("cut", 264, 130, 6),
+    ("fade", 16, 200, 14),
+    ("film", 176, 112, 14),
+    ("flat", 72, 136, 5),
+)
+QPS = (17, 27, 37, 45)
+PRESETS, HASHES, PERIODS = ("medium", "fast", "slow"), ("md5", "crc", "checksum"), (0, 5, 0, 3, 0)
+DECODER = shutil.which("libde265-dec265") or shutil.which("dec265")
+
+
+def _matrix():
+    """Every configuration, QP and clip; presets, hashes and periods take turns."""
+    found = []
+    for k, (config, qp, clip) in enumerate(itertools.product(("ai", "ldp"), QPS, CLIPS)):
+        options = {"preset": PRESETS[k % 3], "hash": HASHES[k // 2 % 3], "intra_period": PERIODS[k % 5]}
+        found.append(pytest.param(clip, EncoderConfig(config, qp, filter="off", **options), id=_name(clip, config, qp)))
+    return found
+
+
+def _name(clip, config, qp):
+    return f"{config}-{qp}-{clip[0]}-{clip[1]}x{clip[2]}"
+
+
+def _short(clip):
+    return (*clip[:3], min(clip[3], 3))
+
+
+FEW = [
+    pytest.param(
+        _short(clip), EncoderConfig(config, qp, filter="off", preset=preset, hash=kind), id=_name(clip, config, qp)
+    )
+    for clip, config, qp, preset, kind in (
+        (CLIPS[0], "ldp", 17, "fast", "md5"),
+        (CLIPS[1], "ldp", 22, "medium", "crc"),
+        (CLIPS[2], "ldp", 37, "slow", "checksum"),
+        (CLIPS[3], "ai", 45, "fast", "md5"),
+        (CLIPS[4], "ldp", 27, "medium", "crc"),
+        (CLIPS[5], "ldp", 32, "fast", "md5"),
+        (CLIPS[6], "ai", 0, "medium", "checksum"),
+        (CLIPS[0], "ai", 51, "slow", "md5"),
+    )
+]
+
+
+@pytest.mark.parametrize("clip, config", FEW)
+def test_some_streams(clip, config):
+    run = run_encoder(config, make_clip(*clip))
+    check_own_decoder(run)
+    check_ffmpeg(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clip, config", _matrix())
+def test_matrix(clip, config, tmp_path):
+    run = run_encoder(config, make_clip(*clip))
+    check_own_decoder(run)
+    check_ffmpeg(run)
+    if DECODER:
+        check_libde265(DECODER, run, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(DECODER is None, reason="no libde265")
+def test_libde265_notices_a_wrong_hash(tmp_path):
+    """So that its silence in the matrix means something."""
+    run = run_encoder(EncoderConfig("ai", 32, filter="off"), make_clip("texture", 64, 64, 1))
+    damaged = run._replace(data=run.data[:-4] + bytes([run.data[-4] ^ 1]) + run.data[-3:])
+    with pytest.raises(AssertionError):
+        check_libde265(DECODER, damaged, tmp_path)

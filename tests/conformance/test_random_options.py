@@ -1,0 +1,77 @@
+"""Whatever the options: the decoder gives the encoder's pictures, bits and learner."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from codecsim.config import PRESETS, EncoderConfig
+from tests.conformance.clips import CONTENTS, make_clip
+from tests.conformance.runs import check_ffmpeg, check_own_decoder, run_encoder
+
+
+def draw_learning(rng):
+    """Options of the learner."""
+    options = {
+        "channels": rng.choice([8, 16, 32]),
+        "hidden_layers": rng.integers(1, 5),
+        "high_pass": rng.integers(2),
+        "qp_plane": rng.integers(2),
+        "tile_log2": rng.integers(4, 7),
+        "epochs_q2": rng.integers(0, 13),
+        "replay": rng.integers(1, 5),
+        "hot_share_q8": rng.choice([0, 1, 32, 256]),
+        "jitter": rng.choice([0, 8, 31]),
+        "loss": rng.choice(["huber", "l2"]),
+        "method": rng.choice(["adam", "sgd"]),
+        "learning_rate": rng.choice([2e-3, 2e-2]),
+        "average_q8": rng.choice([0, 20, 255]),
+        "control": rng.choice(["always", "threshold", "never"]),
+        "threshold_q8": (16, 32, 64, 128),
+        "reset": rng.choice(["never", "idr", "auto"]),
+        "reset_margin_q8": rng.choice([0, 8]),
+    }
+    kept = rng.random(len(options)) < 0.5
+    return {name: value for (name, value), keep in zip(options.items(), kept, strict=True) if keep}
+
+
+def draw(seed):
+    """(EncoderConfig, clip) of a seed."""
+    rng = np.random.default_rng(seed)
+    width, height = 2 * rng.integers(4, 60, 2)
+    content = str(rng.choice(list(CONTENTS)))
+    count = int(rng.integers(1, 8 if width * height < 4000 else 4))
+    config = EncoderConfig(
+        config=str(rng.choice(["ai", "ldp", "ldp", "ldp"])),
+        qp=int(rng.integers(0, 52)),
+        preset=str(rng.choice(list(PRESETS))),
+        intra_period=int(rng.choice([0, 0, 1, 3])),
+        filter=str(rng.choice(["off", "online", "online", "frozen"])),
+        hash=str(rng.choice(["md5", "crc", "checksum"])),
+        threads=int(rng.integers(1, 3)),
+        learn=draw_learning(rng),
+    )
+    return config, make_clip(content, int(width), int(height), count, seed)
+
+
+def check(seed):
+    config, clip = draw(seed)
+    run = run_encoder(config, clip)
+    check_own_decoder(run, threads=3 - config.threads)
+    if config.filter == "off" or config.config == "ai":
+        check_ffmpeg(run)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_few(seed):
+    check(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_many(seed):
+    check(seed)
+
+
+def test_draws_differ():
+    assert len({dataclasses.astuple(draw(seed)[0])[:3] for seed in range(6)}) > 3

@@ -1,0 +1,94 @@
+"""What the encoder promises about its bytes, its reports, its search and its memory."""
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import codecsim.encoder
+import codecsim.picture_codec
+from codecsim.config import EncoderConfig
+from codecsim.decoder import decode
+from codecsim.encoder import encode
+from codecsim.search.picture import PictureSearch
+from tests.conformance.clips import make_clip
+from tests.conformance.runs import run_encoder
+
+CONFIGS = [
+    EncoderConfig("ai", 27, filter="off", preset="medium"),
+    EncoderConfig("ldp", 32, filter="off", preset="slow", intra_period=3),
+    EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_same_bytes_twice(config):
+    clip = make_clip("texture", 72, 56, 5)
+    first, second = (run_encoder(config, clip) for _ in range(2))
+    assert first.data == second.data
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_bits_add_up(config):
+    run = run_encoder(config, make_clip("cut", 72, 56, 5))
+    assert sum(report.bits for report in run.reports) == 8 * len(run.data)
+    decoded = [picture.report for picture in decode(io.BytesIO(run.data))]
+    for report in [*run.reports, *decoded]:
+        assert sum(report.parts.values()) == report.bits
+        assert min(report.parts.values()) >= 0
+    for coded, found in zip(run.reports, decoded, strict=True):
+        assert found.parts == coded.parts
+
+
+@pytest.mark.parametrize("config", CONFIGS[:2])
+def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
+    """Before the in-loop filters, without the learned one."""
+    searches, compared = [], []
+    reconstruct = codecsim.picture_codec.reconstruct
+
+    class Watched(PictureSearch):
+        def __init__(self, *args):
+            super().__init__(*args)
+            searches.append(self)
+
+        def run(self, *args):
+            self.state = super().run(*args)
+            return self.state
+
+    def compare(rc):
+        reconstruct(rc)
+        for ours, theirs in zip(rc.value.rec, searches[0].state.value.rc.rec, strict=True):
+            pad = 80 if ours is rc.value.rec.y else 40
+            inner = (slice(pad, -pad), slice(pad, -pad))
+            np.testing.assert_array_equal(ours[inner], theirs[inner])
+            compared.append(ours.shape)
+
+    monkeypatch.setattr(codecsim.encoder, "PictureSearch", Watched)
+    monkeypatch.setattr(codecsim.picture_codec, "reconstruct", compare)
+    run_encoder(config, make_clip("edges", 72, 56, 4))
+    assert len(compared) == 12
+
+
+def traced_sizes(pictures):
+    """Bytes held by Python and NumPy after each of the pictures, which are not kept; and the coded data."""
+    sizes, data = [], []
+    tracemalloc.start()
+    try:
+        for picture in pictures:
+            data.append(getattr(picture, "data", b""))
+            del picture
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    return np.array(sizes), b"".join(data)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_memory_does_not_grow(config):
+    video_format, frames = make_clip("texture", 72, 56, 6)
+    sizes, data = traced_sizes(encode(config, video_format, (frames[k % 6] for k in range(60))))
+    decoded, _ = traced_sizes(decode(io.BytesIO(data)))
+    for found in (sizes, decoded):
+        # by the 24th picture all references exist and all buffers are full
+        assert max(found[-8:]) < max(found[16:24]) + len(data) + 100_000
