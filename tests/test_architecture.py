@@ -11,7 +11,8 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from its own line and the lines above it.
 LAYERS = (
-    ("errors", "resources", "jit"),
+    ("errors", "resources", "linking"),
+    ("jit",),
     ("compilation", "config", "binding"),
     ("tables", "picture", "blocks"),
     ("metrics", "formats", "entropy"),
