@@ -15,6 +15,7 @@ from codecsim.resources import bundled_clip
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3, help="later runs; the best counts")
+    measuring.output_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         cache = {"CODECSIM_CACHE_DIR": str(pathlib.Path(folder) / "kernels")}
@@ -23,14 +24,14 @@ def main():
         decode = ["decode", stream, "-o", pathlib.Path(folder) / "d.y4m"]
         cold = [measuring.codecsim(*run, *extra, environment=cache)[1] for run, extra in
                 ((encode, ["--frames", 3]), (decode, []))]  # fmt: skip
-        print(f"first run: encode {cold[0]:.0f} s, decode after it {cold[1]:.0f} s, "
-              f"together {sum(cold):.0f} s (to reach: 150 s)")  # fmt: skip
+        out = measuring.Report(arguments, "First and later starts")
+        first = f"{cold[0]:.0f} + {cold[1]:.0f} = {sum(cold):.0f}"
+        rows = [("first run, all kernels compile: encode + decode of 3 pictures", first, 150)]
         measuring.codecsim(*encode, "--frames", 1, "--quiet", environment=cache)
         for what, run in (("encode", [*encode, "--frames", 1]), ("decode", decode)):
-            seconds = [
-                measuring.codecsim(*run, "--quiet", environment=cache)[1] for _ in range(arguments.repeat)
-            ]  # fmt: skip
-            print(f"later start to the end of a first picture, {what}: {min(seconds):.2f} s (to reach: 2.5 s)")
+            runs = [measuring.codecsim(*run, "--quiet", environment=cache)[1] for _ in range(arguments.repeat)]
+            rows.append((f"later run of one picture: {what}", f"{min(runs):.2f}", 2.5))
+        out.table("Seconds, whole process", ("", "seconds", "to reach"), rows)
 
 
 if __name__ == "__main__":

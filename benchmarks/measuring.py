@@ -1,9 +1,11 @@
 """What the benchmarks share: clips, runs in fresh processes, tables, kept results."""
 
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import time
@@ -17,6 +19,50 @@ from codecsim.resources import bundled_clip
 
 CIF = (352, 288)
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+
+
+class Report:
+    """Prints Markdown and keeps it in a file: what was run, where, and the tables.
+
+    Parameters
+    ----------
+    arguments : with `output`, path of the file or None
+    title : str
+    """
+
+    def __init__(self, arguments, title):
+        self._path = arguments.output and pathlib.Path(arguments.output)
+        self._lines = []
+        given = " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])
+        self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}, {processor()}", "")
+
+    def say(self, *lines):
+        """Add lines of text."""
+        print(*lines, sep="\n", flush=True)
+        self._lines += lines
+        if self._path:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text("\n".join(self._lines) + "\n")
+
+    def table(self, title, columns, rows):
+        """Add a table; numbers as they should be read, None as a dash."""
+        cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+        lines = ["| " + " | ".join(row) + " |" for row in [list(columns), ["---"] * len(columns), *cells]]
+        self.say("", title, "", *lines)
+
+
+def processor():
+    """Name and count of the machine's processors."""
+    name = platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{os.cpu_count()} x {name}"
+
+
+def output_option(parser):
+    """Option that says where the figures are kept."""
+    parser.add_argument("--output", metavar="FILE.md", help="keep what is printed, such as in benchmarks/results")
 
 
 def find_clip(folder, name):

@@ -17,6 +17,7 @@ TARGET_MB = 600
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measuring.clip_options(parser)
+    measuring.output_option(parser)
     parser.add_argument("--short", type=int, default=20, help="pictures; enough for all buffers to fill")
     parser.add_argument("--long", type=int, default=300)
     parser.add_argument("--qp", type=int, default=37)
@@ -25,7 +26,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         stream = pathlib.Path(folder) / "s.bin"
         warm = measuring.cif_clip(measuring.default_clip(arguments), folder, 3)
-        print(f"{'filter':8}{'':8}{'peak MB':>10}{'growth MB':>12}  ({arguments.short} to {arguments.long} pictures)")
+        out, rows = measuring.Report(arguments, "Memory at CIF"), []
         for mode in ("off", "online"):
             options = ["--filter", mode, "--qp", arguments.qp, "--preset", arguments.preset, "--quiet"]
             measuring.codecsim("encode", warm, "-o", stream, *options)  # compiles kernels
@@ -36,8 +37,10 @@ def main():
                 measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")
                 peaks["decode"].append(measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")[2] / 1e6)
             for what, (short, long) in peaks.items():
-                print(f"{mode:8}{what:8}{long:10.0f}{long - short:+12.1f}")
-    print(f"to reach: at most {TARGET_MB} MB, no growth")
+                rows.append((mode, what, f"{long:.0f}", f"{long - short:+.1f}"))
+        growth = f"growth, {arguments.short} to {arguments.long} pictures, MB"
+        title = f"Maximum resident set; to reach: at most {TARGET_MB} MB, no growth"
+        out.table(title, ("filter", "", "peak MB", growth), rows)
 
 
 if __name__ == "__main__":

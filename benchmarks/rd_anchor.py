@@ -2,10 +2,12 @@
 
     python benchmarks/rd_anchor.py --anchors rd_points.csv --clips FOLDER -j 2
     python benchmarks/rd_anchor.py --anchors rd_points.csv --clips FOLDER --config ldp --filter off --filter online
+    python benchmarks/rd_anchor.py --anchors rd_points.csv --clips FOLDER --filter online --learn epochs_q2=4
 
 The CSV has the columns clip, width, height, fps, frames, codec, config, qp, bits, kbps, psnr_y, psnr_u, psnr_v (mean
-over pictures), seconds. Each of its points is coded here at the same QP with the same number of pictures. Results are
-kept as JSON; those of the same sources are not coded again.
+over pictures), seconds. Each of its points is coded here at the same QP with the same number of pictures. The rate is
+that of the file without the hashes, which the anchors do not carry. Results are kept as JSON; those of the same
+sources and settings are not coded again.
 """
 
 import argparse
@@ -15,11 +17,13 @@ import hashlib
 import itertools
 import json
 import pathlib
+import sys
 
 import measuring
 
 import codecsim
 from codecsim.experiments.bdrate import bd_rate
+from codecsim.experiments.compare import coded_bits
 
 PLANES = ("y", "u", "v")
 NOT_CODING = ("cli", "experiments", "training", "formats")
@@ -34,6 +38,8 @@ def main():
     parser.add_argument("--filter", action="append", choices=["off", "frozen", "online"], help="default: off")
     parser.add_argument("--clip", action="append", help="only these; default: all of the CSV")
     parser.add_argument("--preset", default="medium")
+    parser.add_argument("--learn", action="append", default=[], metavar="NAME=VALUE", help="field of LearnParams")
+    measuring.output_option(parser)
     parser.add_argument("--results", default="build/rd", help="folder of kept results")
     parser.add_argument("--any-sources", action="store_true", help="use kept results of other sources too")
     parser.add_argument("-j", "--jobs", type=int, default=1, help="processes at a time")
@@ -43,12 +49,14 @@ def main():
     jobs = list(itertools.product(points, filters))
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         results = dict(zip(map(key_of, jobs), pool.map(lambda job: run(*job, arguments), jobs), strict=True))
+    out = measuring.Report(arguments, "Rate and distortion")
+    settings = ", ".join([f"preset {arguments.preset}", *arguments.learn])
     for config in sorted({point["config"] for point in points}):
         chosen = [point for point in points if point["config"] == config]
         for mode in filters:
-            report(f"{config}, filter {mode}, against {arguments.codec}", chosen, results, mode, arguments)
+            report(out, f"{config}, filter {mode}, against {arguments.codec} ({settings})", chosen, results, mode)
         for mode in [mode for mode in filters if mode != "off" and "off" in filters]:
-            report(f"{config}, filter {mode} against off", chosen, results, mode, arguments, "off")
+            report(out, f"{config}, filter {mode} against off ({settings})", chosen, results, mode, "off")
 
 
 def read_points(arguments):
@@ -82,7 +90,8 @@ def run(point, mode, arguments):
     """Result of coding one point, from the kept ones if it is there."""
     folder = pathlib.Path(arguments.results)
     folder.mkdir(parents=True, exist_ok=True)
-    name = "_".join([*key_of((point, mode)), arguments.preset, point["frames"]])
+    learn = arguments.learn if mode != "off" else []
+    name = "_".join([*key_of((point, mode)), arguments.preset, point["frames"], *learn])
     path = folder / f"{name}.json"
     if path.exists():
         result = json.loads(path.read_text())
@@ -90,44 +99,44 @@ def run(point, mode, arguments):
             return result
     options = ["--config", point["config"], "--qp", point["qp"], "--frames", point["frames"]]
     options += ["--filter", mode, "--preset", arguments.preset]
+    options += [word for setting in learn for word in ("--learner", setting)]
     stream = folder / f"{name}.bin"
     result = measuring.coded("encode", measuring.find_clip(arguments.clips, point["clip"]), "-o", stream, *options)
     stream.unlink()
     path.write_text(json.dumps(result | {"sources": sources_digest()}))
-    print(f"{name}: {result['bits']} bits, {result['psnr_y']:.2f} dB, {result['seconds']:.1f} s", flush=True)
+    done = f"{name}: {result['bits']} bits, {result['psnr_y']:.2f} dB, {result['seconds']:.1f} s"
+    print(done, file=sys.stderr, flush=True)
     return result
 
 
-def report(title, points, results, mode, arguments, against=None):
-    """Print BD-rate per clip and its mean; `against` a filter mode of ours, or None for the anchor of the CSV."""
-    print(f"\n{title} (preset {arguments.preset}): BD-rate in %, negative is better")
-    print(f"{'clip':24}{'Y':>8}{'U':>8}{'V':>8}{'kMAC/px':>10}{'training':>10}{'pictures/s':>12}")
-    rows = []
+def report(out, title, points, results, mode, against=None):
+    """Table of BD-rate per clip and its mean; `against` a filter mode of ours, or None for the anchor of the CSV."""
+    rows, warnings = [], []
     for clip in dict.fromkeys(point["clip"] for point in points):
         own = [point for point in points if point["clip"] == clip]
         tests = [results[key_of((point, mode))] for point in own]
-        anchors = [results[key_of((point, against))] for point in own] if against else own
-        rows.append([percent(anchors, tests, plane, clip) for plane in PLANES] + [*costs(tests), speed(tests)])
-        print(f"{clip:24}" + "".join(map(shown, rows[-1], WIDTHS)))
-    means = [None if None in column else sum(column) / len(column) for column in zip(*rows, strict=True)]
-    print(f"{'mean':24}" + "".join(map(shown, means, WIDTHS)))
+        anchors = [results[key_of((point, against))] for point in own] if against else list(map(numbers, own))
+        percents, found = zip(*(percent(anchors, tests, plane) for plane in PLANES), strict=True)
+        rows.append((clip, *percents, *costs(tests), speed(tests)))
+        warnings += [f"- {clip}: {text}" for texts in found for text in texts]
+    columns = list(zip(*rows, strict=True))[1:]
+    rows.append(("mean", *(None if None in column else sum(column) / len(column) for column in columns)))
+    shown = [(name, *(None if value is None else f"{value:.2f}" for value in values)) for name, *values in rows]
+    names = ("clip", *(f"BD-rate {plane.upper()} %" for plane in PLANES), "kMAC/px", "of training", "pictures/s")
+    out.table(f"**{title}**; negative is better; bits without hashes", names, shown)
+    if warnings:
+        out.say("", *warnings)
 
 
-WIDTHS = (8, 8, 8, 10, 10, 12)
+def numbers(point):
+    """A row of the CSV with numbers."""
+    return {name: float(point[name]) for name in ("bits", *(f"psnr_{plane}" for plane in PLANES))}
 
 
-def shown(value, width):
-    """A number or a dash, right aligned."""
-    return f"{'-' if value is None else format(value, '.2f'):>{width}}"
-
-
-def percent(anchors, tests, plane, clip):
-    """BD-rate of one plane; prints warnings."""
-    curves = [[(float(p["bits"]), float(p[f"psnr_{plane}"])) for p in points] for points in (anchors, tests)]
-    result = bd_rate(*curves)
-    for warning in result.warnings:
-        print(f"  warning: {clip} {plane.upper()}: {warning}")
-    return result.percent
+def percent(anchors, tests, plane):
+    """BD-rate of one plane, and warnings."""
+    result = bd_rate(*([(coded_bits(p), p[f"psnr_{plane}"]) for p in points] for points in (anchors, tests)))
+    return result.percent, [f"{plane.upper()}: {text}" for text in result.warnings]
 
 
 def costs(tests):

@@ -12,12 +12,14 @@ import tempfile
 
 import measuring
 
+WHAT = ("encode", "decode")
 TARGETS = {("off", "encode"): 1.5, ("online", "encode"): 1.0, ("off", "decode"): 20.0, ("online", "decode"): 5.0}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measuring.clip_options(parser)
+    measuring.output_option(parser)
     parser.add_argument("--frames", type=int, default=17)
     parser.add_argument("--qp", type=int, action="append", help="default: 32")
     parser.add_argument("--config", default="ldp")
@@ -25,25 +27,25 @@ def main():
     parser.add_argument("--core", type=int, help="pin to this CPU core")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        clip = measuring.cif_clip(measuring.default_clip(arguments), folder, arguments.frames)
-        print(f"{measuring.default_clip(arguments).stem} at CIF, {arguments.frames} pictures, {arguments.config}, "
-              f"preset {arguments.preset}")  # fmt: skip
-        print(f"{'filter':8}{'QP':>4}{'encode':>10}{'decode':>10}   pictures a second")
+        source = measuring.default_clip(arguments)
+        clip = measuring.cif_clip(source, folder, arguments.frames)
+        out = measuring.Report(arguments, "Pictures a second at CIF, one core")
+        rows = []
         for qp in arguments.qp or [32]:
             for mode in ("off", "online"):
                 speeds = run(clip, pathlib.Path(folder) / "s.bin", mode, qp, arguments)
-                print(f"{mode:8}{qp:4}{speeds['encode']:10.2f}{speeds['decode']:10.2f}")
-        wanted = ", ".join(f"{what} {mode} {speed}" for (mode, what), speed in TARGETS.items())
-        print(f"to reach: {wanted}")
+                rows.append((mode, qp, *(f"{speeds[what]:.2f} ({TARGETS[mode, what]})" for what in WHAT)))
+        title = f"{source.stem} at CIF, {arguments.frames} pictures, {arguments.config}, preset {arguments.preset}"
+        out.table(f"{title}; in brackets: to reach", ("filter", "QP", *WHAT), rows)
 
 
 def run(clip, stream, mode, qp, arguments):
-    """Pictures a second of encoder and decoder; a run of two pictures first, for the kernels."""
+    """Pictures a second of encoder and decoder; a run of three pictures first, for the kernels."""
     options = ["--filter", mode, "--qp", qp, "--config", arguments.config, "--preset", arguments.preset]
-    for frames in (2, arguments.frames):
+    for frames in (3, arguments.frames):
         encoded = measuring.coded("encode", clip, "-o", stream, "--frames", frames, *options, core=arguments.core)
         decoded = measuring.coded("decode", stream, "-o", stream.with_suffix(".y4m"), core=arguments.core)
-    return {name: found["frames"] / found["seconds"] for name, found in (("encode", encoded), ("decode", decoded))}
+    return {name: found["frames"] / found["seconds"] for name, found in zip(WHAT, (encoded, decoded), strict=True)}
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def command(anchor, test, as_json):
     """Print the BD-rate (PCHIP) of TEST against ANCHOR, for Y, U and V, and the ratios of time.
 
     Each file is what `encode --json` printed; give one per QP, at least four. With the results of `decode --json`
-    among them, the ratio of decoding time is printed too. Negative: TEST needs fewer bits.
+    among them, the ratio of decoding time is printed too. Negative: TEST needs fewer bits. The bits of the hashes,
+    which check the decoder, do not count.
 
     \b
     Example: codecsim compare off_*.json --test online_*.json
@@ -48,7 +49,8 @@ def command(anchor, test, as_json):
 
 
 def _table(rows: list[ClipComparison]) -> Table:
-    table = Table("clip", *(f"BD-rate {plane.upper()}" for plane in PLANES), "EncT", "DecT")
+    columns = [f"BD-rate {plane.upper()}" for plane in PLANES]
+    table = Table("clip", *columns, "EncT", "DecT", title="bits without hashes", title_style="")
     for row in rows:
         percents = (_shown(row.bd_rate[plane], "{:+.2f} %") for plane in PLANES)
         ratios = (_shown(ratio, "{:.2f} x") for ratio in (row.encoder_time, row.decoder_time))

@@ -1,6 +1,7 @@
 """`codecsim encode`: video in, stream out."""
 
 import contextlib
+import dataclasses
 import fractions
 import json
 
@@ -12,8 +13,9 @@ from codecsim.errors import ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
-from codecsim.learned.params import THRESHOLD_QP, Control, Reset
+from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 
+LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in samples, sums to X."
 
 
@@ -83,6 +85,7 @@ def raw_options(function):
 @click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP)
 @click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser.")
 @click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights.")
+@click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP)
 @click.option("--loop-filter", type=click.Choice(["off"]), default="off", show_default=True, help="CNN in-loop filter.")
 @click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
@@ -91,7 +94,7 @@ def raw_options(function):
 def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **settings):
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
-    With --filter off the stream is standard HEVC, which any player decodes.
+    With --filter off, and with --config ai always, the stream is standard HEVC, which any player decodes.
 
     \b
     Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json
@@ -109,9 +112,11 @@ def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **s
         click.echo(_sentence(output, result))
 
 
-def encoder_config(learn=None, loss_threshold=None, learning_rate=None, reset=None, loop_filter="off", **settings):
-    """Settings of the command line as an `EncoderConfig`."""
-    learner = {}
+def encoder_config(
+    learn=None, loss_threshold=None, learning_rate=None, reset=None, learner=(), loop_filter="off", **settings
+):
+    """Settings of the command line as an `EncoderConfig`; `learner`: pairs NAME=VALUE."""
+    learner = _learner_settings(learner)
     if loss_threshold is not None:
         if learn != "threshold":
             raise ConfigError("--loss-threshold needs --learn threshold")
@@ -122,7 +127,19 @@ def encoder_config(learn=None, loss_threshold=None, learning_rate=None, reset=No
         learner["learning_rate"] = learning_rate
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
+    LearnParams(**learner)  # so that wrong values are refused before the input is opened
     return EncoderConfig(learn=learner, **settings)
+
+
+def _learner_settings(pairs) -> dict[str, str]:
+    known = [field.name for field in dataclasses.fields(LearnParams)]
+    settings = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or name not in known:
+            raise ConfigError(f"--learner {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
+        settings[name] = value
+    return settings
 
 
 def _note(report) -> str:

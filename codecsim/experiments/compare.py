@@ -45,8 +45,15 @@ def read_result(path: str | pathlib.Path) -> dict:
     return result
 
 
+def coded_bits(result: dict) -> int:
+    """Bits of a result without those of the hashes, where it tells: a check of the decoder that some streams lack."""
+    return result["bits"] - sum(picture.get("parts", {}).get("hashes", 0) for picture in result.get("pictures", []))
+
+
 def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison]:
     """Compare two sets of results, clip by clip.
+
+    The rate of a point is `coded_bits`.
 
     Results of one clip (same file name, size and number of pictures) form a curve. A result of the decoder is matched
     to the encoder's by size, pictures and bits. Clips that only one side has are left out with a warning.
@@ -91,7 +98,9 @@ def _stream_key(result: dict) -> tuple:
 def _compare_clip(clip: tuple, anchor: list[dict], test: list[dict]) -> ClipComparison:
     percents, warnings = {}, []
     for plane in PLANES:
-        result = bd_rate(*([(point["bits"], point[f"psnr_{plane}"]) for point in curve] for curve in (anchor, test)))
+        result = bd_rate(
+            *([(coded_bits(point), point[f"psnr_{plane}"]) for point in curve] for curve in (anchor, test))
+        )
         percents[plane] = result.percent
         warnings += [f"{plane.upper()}: {text}" for text in result.warnings]
     return ClipComparison(

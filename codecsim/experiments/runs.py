@@ -19,6 +19,7 @@ from codecsim.formats.output import STANDARD_STREAM, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.learned.complexity import inference_kmac, training_kmac
 from codecsim.learned.stream import learn_params
+from codecsim.learned.weights import builtin_weights
 from codecsim.picture import VideoFormat
 
 PLANES = ("y", "u", "v")
@@ -63,9 +64,10 @@ def encode_video(
     result = _summary(video.format, reports, stream.bytes_written * 8, clock.seconds)
     result |= {"input": video.name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
+    result["encoder"] = {"version": __version__, "options": plain(config)}
     if config.filter != "off":
         result["kmac_per_pixel"] = _kmac(config, video.format, reports)
-    result["encoder"] = {"version": __version__, "options": plain(config)}
+        result["encoder"]["model"] = builtin_weights(learn_params(config).spec).digest().hex()
     result["pictures"] = [plain(report) for report in reports]
     return result
 

@@ -55,3 +55,12 @@ def test_other_files_are_refused(tmp_path, content):
         read_result(path)
     path.write_text(json.dumps(points()[0]))
     assert read_result(path) == points()[0]
+
+
+def test_hashes_do_not_count():
+    anchor, test = points(), points()
+    for result in test:
+        result["bits"] += 900
+        result["pictures"] = [{"parts": {"residual": 5, "hashes": 600}}, {"parts": {"hashes": 300}}]
+    (row,) = compare(anchor, test)
+    assert row.bd_rate == pytest.approx({"y": 0, "u": 0, "v": 0})
