@@ -138,6 +138,7 @@ class _Decoder:
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
         learn_report = codec.complete()
+        codec.finish()
         self._dpb.end(current.picture)
         bits = self._loose_bits + 8 * nal.size
         self._loose_bits = 0

@@ -19,6 +19,7 @@ from codecsim.picture_hash import hash_picture
 from codecsim.reports import PictureReport, bits_by_part
 from codecsim.search.picture import PictureSearch
 from codecsim.search.refine import choose_filter
+from codecsim.search.sao import SaoSearch
 from codecsim.structure import coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
@@ -73,7 +74,7 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
 def make_sps(config, video_format, learned):
     """Sequence parameter set of an encoding; `learned`: LearnedTools or None."""
     width, height = video_format.coded_width, video_format.coded_height
-    depth = PRESETS[config.preset].transform_depth
+    preset = PRESETS[config.preset]
     fps = video_format.fps
     return Sps(
         width=width,
@@ -84,9 +85,10 @@ def make_sps(config, video_format, learned):
         profile_idc=PROFILE_MAIN if learned is None else PROFILE_LEARNED,
         level_idc=choose_level(width, height, fps),
         max_dec_pic_buffering=dpb_size(config.config),
-        max_transform_hierarchy_depth_inter=depth,
-        max_transform_hierarchy_depth_intra=depth,
+        max_transform_hierarchy_depth_inter=preset.transform_depth,
+        max_transform_hierarchy_depth_intra=preset.transform_depth,
         amp=False,
+        sao=preset.sao,
         rps_list=reference_picture_sets(config.config),
         vui=Vui(num_units_in_tick=fps.denominator, time_scale=fps.numerator),
         learned=learned,
@@ -115,6 +117,7 @@ class _Encoder:
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
         self._codec = PictureCodec(self._sps, learned_filter)
         self._search = PictureSearch(self._codec, config.preset)
+        self._sao_search = SaoSearch(self._codec)
         # more than any slice can need: a coded picture is far smaller than twice its samples
         self._coder = bind(make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)))
 
@@ -129,15 +132,20 @@ class _Encoder:
         current = self._dpb.begin(structure.nal_type, structure.temporal_id, header, self._sps)
         codec.begin(current, header, self._pps, filter_on)
         orig = planes_from_frame(frame, self._format)
-        state = self._search.run(current, orig, picture_lambda(structure, header.qp))
+        lam = picture_lambda(structure, header.qp)
+        state = self._search.run(current, orig, lam)
         codec.predict()
         if codec.filtered is not None:
             choose_filter(codec, state)
         learn_report = codec.complete()
+        self._sao_search.run(orig, lam)
+        codec.finish()
         payload = self._write_slice_data()
         messages = [hash_picture(current.picture, self._config.hash, self._sps.bit_depth)]
         if self._learned:
             messages.append(LearnerHash(codec.learned_filter.digest()))
+        syntax = codec.tools.syntax
+        header = dataclasses.replace(header, sao_luma=bool(syntax.sao_luma), sao_chroma=bool(syntax.sao_chroma))
         data, slice_bits, hash_bits = self._assemble(structure, header, payload, messages)
         self._dpb.end(current.picture)
         self._dpb.take_output()

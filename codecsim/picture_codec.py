@@ -1,8 +1,9 @@
 """Normative. One picture from its decisions to a reference: what encoder and decoder do alike.
 
 `begin` binds the working memory to a picture; `predict` compensates motion and runs the learned filter; `complete`
-reconstructs, lets the filter learn, deblocks, and makes the picture fit to be referred to.  Between `begin` and `predict` the
-decoder parses and the encoder searches; between `predict` and `complete` the encoder chooses where the filter applies.
+reconstructs, lets the filter learn, and deblocks; `finish` applies sample adaptive offset and makes the picture fit to
+be referred to.  Between `begin` and `predict` the decoder parses and the encoder searches; the encoder chooses before
+`complete` where the learned filter applies, and before `finish` the sample adaptive offsets.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.deblock import DeblockParams, deblock_picture
 from codecsim.tools.motion import make_motion_context
+from codecsim.tools.sao import make_sao_params, sao_picture
 
 
 class SliceTools(NamedTuple):
@@ -48,6 +50,9 @@ def slice_tools(header, sps, pps, filter_on):
         max_depth_inter=sps.max_transform_hierarchy_depth_inter,
         amp=int(sps.amp),
         filter_on=int(filter_on),
+        sao_luma=int(header.sao_luma),
+        sao_chroma=int(header.sao_chroma),
+        bit_depth=sps.bit_depth,
     )
     init_type = 2 - header.slice_type
     return SliceTools(
@@ -100,7 +105,10 @@ class PictureCodec:
         self.zorder = make_zorder(height // 4, width // 4)
         self.blocks: Blocks = make_blocks(height, width)
         self.levels = make_levels(height, width)
+        self.sao = make_sao_params(height, width)
         self._bound_blocks, self._bound_levels = bind(self.blocks), bind(self.levels)
+        self._bound_sao = bind(self.sao)
+        self._deblocked = None  # planes for the use of sample adaptive offset
         self.pred = Planes(
             np.zeros((height, width), np.uint16),
             np.zeros((height // 2, width // 2), np.uint16),
@@ -146,6 +154,7 @@ class PictureCodec:
         self.rc = bind(recon)
         self.blocks.qp[:] = self.tools.qp
         self.blocks.filter_idx[:] = 0
+        self.sao.type_idx[:] = 0
         self.motion_context = bind(
             make_motion_context(
                 self.picture, current.collocated, current.list_pocs, header, self.zorder, self.blocks.pred_mode
@@ -156,7 +165,13 @@ class PictureCodec:
         """Write or read the slice data between the picture's store and a bound Coder; returns the CTUs done."""
         init_contexts(coder.value.ctx, self.tools.cabac_init_type, self.tools.qp)
         return code_slice_data(
-            mode, coder, self._bound_syntax, self._bound_blocks, self._bound_motion, self._bound_levels
+            mode,
+            coder,
+            self._bound_syntax,
+            self._bound_blocks,
+            self._bound_motion,
+            self._bound_levels,
+            self._bound_sao,
         )
 
     def _load_references(self, lists):
@@ -198,8 +213,21 @@ class PictureCodec:
             )
             planes = bind(self.picture.planes)
             deblock_picture(self._bound_blocks, self._bound_motion, self.picture.ref_poc, planes, bind(params))
-        self.picture.pad()
         return report
+
+    def use_sao(self, luma, chroma):
+        """Switch sample adaptive offset on or off in the slice; the encoder's choice, after `begin`."""
+        syntax = self.tools.syntax._replace(sao_luma=int(luma), sao_chroma=int(chroma))
+        self.tools = self.tools._replace(syntax=syntax)
+        self._bound_syntax = bind(syntax)
+
+    def finish(self):
+        """Apply sample adaptive offset, then extend the borders."""
+        if self.tools.syntax.sao_luma or self.tools.syntax.sao_chroma:
+            if self._deblocked is None:
+                self._deblocked = Planes(*(np.zeros_like(plane) for plane in self.picture.planes))
+            sao_picture(self.picture.planes, self._deblocked, self.sao, self.sps.bit_depth)
+        self.picture.pad()
 
     def filtered_share(self):
         """Share of the 32x32 blocks that use the learned filter."""

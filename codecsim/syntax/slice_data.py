@@ -45,6 +45,7 @@ from codecsim.entropy.cabac import (
 )
 from codecsim.jit import kernel
 from codecsim.syntax.residual import code_residual
+from codecsim.syntax.sao import code_sao
 from codecsim.tables import choose_scan_idx
 
 
@@ -61,6 +62,9 @@ class SliceSyntax(NamedTuple):
     max_depth_inter: int
     amp: int  # amp_enabled_flag
     filter_on: int  # the prediction filter's choice is coded per 32x32
+    sao_luma: int  # slice_sao_luma_flag
+    sao_chroma: int
+    bit_depth: int
 
 
 @kernel
@@ -474,13 +478,14 @@ def code_filter_choice(mode, cd, blocks, fy, fx):
 
 
 @kernel
-def code_slice_data(mode, cd, sl, blocks, motion, levels):
+def code_slice_data(mode, cd, sl, blocks, motion, levels, sao):
     """All CTUs of a picture in one slice; returns the number of CTUs done (fewer than there are: a fault)."""
     h4, w4 = blocks.cu_log2.shape
     rows, columns = (h4 + 15) >> 4, (w4 + 15) >> 4
     in_ctu = CTU_SIZE >> FILTER_LOG2
     for address in range(rows * columns):
         ty, tx = address // columns, address % columns
+        code_sao(mode, cd, sl, sao, ty, tx)
         code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
         if sl.filter_on:
             cd.reg[PART] = PART_LEARNED

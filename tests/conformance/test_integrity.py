@@ -40,16 +40,15 @@ def decode_until_error(data, **options):
 @pytest.mark.parametrize("method", ["md5", "crc", "checksum"])
 @pytest.mark.parametrize("plane, name", [(0, "Y"), (1, "Cb"), (2, "Cr")])
 def test_wrong_sample(monkeypatch, method, plane, name):
-    complete = PictureCodec.complete
+    finish = PictureCodec.finish
 
-    def complete_wrongly(codec):
-        report = complete(codec)
+    def finish_wrongly(codec):
+        finish(codec)
         if codec.picture.poc == WRONG:
             codec.picture.inner()[plane][-1, -1] ^= 1
-        return report
 
     data = streams(method)
-    monkeypatch.setattr(PictureCodec, "complete", complete_wrongly)
+    monkeypatch.setattr(PictureCodec, "finish", finish_wrongly)
     count, error = decode_until_error(data)
     assert count == WRONG and error.poc == WRONG
     assert f"plane {name} " in str(error) and f"picture {WRONG}" in str(error)

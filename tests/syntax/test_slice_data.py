@@ -9,6 +9,8 @@ from codecsim.entropy.contexts import init_contexts
 from codecsim.picture import Motion
 from codecsim.syntax.residual import code_residual
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
+from codecsim.tools.sao import make_sao_params
+from tests.syntax.test_sao import random_sao
 
 
 def random_levels(rng, n, density, largest):
@@ -91,6 +93,7 @@ class RandomPicture:
                 self.quadtree(y, x, 6)
         if syntax.filter_on:
             self.choose_filter()
+        self.sao = random_sao(self.rng, height, width, syntax)
 
     def choose_filter(self):
         inter = self.blocks.pred_mode >= B.MODE_INTER
@@ -198,7 +201,7 @@ class RandomPicture:
         plane[y : y + n, x : x + n] = random_levels(self.rng, n, 0.1, 5)
 
 
-SYNTAX = SliceSyntax(1, 5, 4, 0, 0, 0, 1, 2, 1, 1)
+SYNTAX = SliceSyntax(1, 5, 4, 0, 0, 0, 1, 2, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8)
 
 
 @pytest.mark.parametrize(
@@ -215,26 +218,28 @@ def test_slice_data_round_trip(syntax, size):
     coder = cabac.make_coder(np.zeros(1 << 20, np.uint8))
     cabac.start_encoder(coder)
     init_contexts(coder.ctx, 2 - syntax.slice_type, 30)
-    ctus = code_slice_data(cabac.ENCODE, coder, syntax, written.blocks, written.motion, written.levels)
+    ctus = code_slice_data(cabac.ENCODE, coder, syntax, written.blocks, written.motion, written.levels, written.sao)
     assert ctus == -(-size[0] // 64) * -(-size[1] // 64)
     count = cabac.finish_encoder(coder)
 
     counter = cabac.make_coder(np.zeros(1, np.uint8))
     init_contexts(counter.ctx, 2 - syntax.slice_type, 30)
-    code_slice_data(cabac.COUNT, counter, syntax, written.blocks, written.motion, written.levels)
+    code_slice_data(cabac.COUNT, counter, syntax, written.blocks, written.motion, written.levels, written.sao)
     assert counter.reg[cabac.COST] == coder.parts.sum()
 
-    blocks, levels = B.make_blocks(*size), B.make_levels(*size)
+    blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
     motion = Motion(np.zeros_like(written.motion.mv), np.full_like(written.motion.ref_idx, -1))
     reader = cabac.make_coder(coder.buf)
     cabac.start_decoder(reader, 0, count)
     init_contexts(reader.ctx, 2 - syntax.slice_type, 30)
-    assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels) == ctus
+    assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao) == ctus
     assert not reader.reg[cabac.FAULT]
     for name in B.Blocks._fields:
         if name != "qp":
             assert np.array_equal(getattr(blocks, name), getattr(written.blocks, name)), name
     for found, wanted in zip(levels, written.levels, strict=True):
+        assert np.array_equal(found, wanted)
+    for found, wanted in zip(sao, written.sao, strict=True):
         assert np.array_equal(found, wanted)
     assert np.array_equal(motion.ref_idx, written.motion.ref_idx)
 
@@ -248,5 +253,6 @@ def test_damaged_slice_data_end_in_a_fault_or_a_picture():
         cabac.start_decoder(reader, 0, data.size)
         init_contexts(reader.ctx, 1, 30)
         motion = Motion(np.zeros((18, 34, 2, 2), np.int16), np.full((18, 34, 2), -1, np.int8))
-        done = code_slice_data(cabac.DECODE, reader, SYNTAX, B.make_blocks(*size), motion, B.make_levels(*size))
+        blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
+        done = code_slice_data(cabac.DECODE, reader, SYNTAX, blocks, motion, levels, sao)
         assert 0 <= done <= 6
