@@ -29,12 +29,12 @@ def main():
         out, rows = measuring.Report(arguments, "Memory at CIF"), []
         for mode in ("off", "online"):
             options = ["--filter", mode, "--qp", arguments.qp, "--preset", arguments.preset, "--quiet"]
-            measuring.codecsim("encode", warm, "-o", stream, *options)  # compiles kernels
+            measuring.codecsim("encode", warm, "-o", stream, *options)  # these two compile kernels
+            measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")
             peaks = {"encode": [], "decode": []}
             for frames in (arguments.short, arguments.long):
                 clip = measuring.cif_clip(measuring.default_clip(arguments), folder, frames)
                 peaks["encode"].append(measuring.codecsim("encode", clip, "-o", stream, *options)[2] / 1e6)
-                measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")
                 peaks["decode"].append(measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")[2] / 1e6)
             for what, (short, long) in peaks.items():
                 rows.append((mode, what, f"{long:.0f}", f"{long - short:+.1f}"))
