@@ -18,7 +18,7 @@ from codecsim.picture_hash import hash_picture
 from codecsim.recon import derive_motion
 from codecsim.reports import PictureReport, bits_by_part
 from codecsim.syntax import nal as nal_units
-from codecsim.syntax.headers import SLICE_B, ParameterSets, read_slice_header, refuse_missing_tools
+from codecsim.syntax.headers import SLICE_B, SLICE_I, ParameterSets, read_slice_header, refuse_missing_tools
 from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
 
 DEFAULT_FPS = 25  # of a stream that does not say
@@ -126,7 +126,8 @@ class _Decoder:
         if self._codec is None or self._codec.sps != sps:
             raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", nal.byte)
         codec = self._codec
-        filter_on = bool(self._learned and self._learned.read_switches(header.extension))
+        is_inter = header.slice_type != SLICE_I
+        filter_on = bool(self._learned and is_inter and self._learned.read_switches(header.extension))
         current = self._dpb.begin(nal.type, nal.temporal_id, header, sps)
         if current is None:
             self._loose_bits += 8 * nal.size

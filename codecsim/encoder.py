@@ -180,7 +180,7 @@ class _Encoder:
             temporal_mvp=is_inter,
             num_ref_idx=structure.num_ref_idx,
             qp=picture_qp(self._config.qp, structure),
-            extension=self._learned.picture_switches(filter_on) if self._learned else b"",
+            extension=self._learned.picture_switches(filter_on) if self._learned and is_inter else b"",
         )
 
     def _write_slice_data(self):

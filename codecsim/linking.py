@@ -19,6 +19,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import typing
 from numba.core import cgutils, sigutils
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import TypingError
 from numba.core.datamodel.models import OpaqueModel
 from numba.core.imputils import lower_constant
@@ -169,6 +170,7 @@ def track(dispatcher):
     compile_exact = dispatcher.compile
     needs_of = {}
 
+    @global_compiler_lock
     def compile(signature):
         arguments, _ = sigutils.normalize_signature(signature)
         # Numba would compile anew for every literal that some caller passes.

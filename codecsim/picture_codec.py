@@ -14,6 +14,7 @@ from codecsim.binding import bind
 from codecsim.blocks import CBF_Y, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
+from codecsim.learned.further import ReferenceMotion, predict_further
 from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
 from codecsim.syntax.headers import SLICE_I, num_lists
@@ -117,6 +118,8 @@ class PictureCodec:
         self.filtered = None  # luma prediction after the learned filter, if it ran
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
+        count = learned_filter.params.n_aux if learned_filter else 0
+        self._further = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
         self._refs = None
 
     def begin(self, current, header, pps, filter_on):
@@ -134,6 +137,7 @@ class PictureCodec:
         self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
         self.tools = slice_tools(header, self.sps, pps, filter_on)
         self.filtered = None
+        self._list0 = current.lists[0]
         lists = [picture for entries in current.lists for picture in entries]
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
@@ -191,7 +195,28 @@ class PictureCodec:
             return
         predict_inter(self.rc)
         if self.tools.syntax.filter_on:
-            self.filtered = self.learned_filter.predict(self.pred.y, (), self.tools.qp)
+            self.filtered = self.learned_filter.predict(self.pred.y, self._further_predictions(), self.tools.qp)
+
+    def _further_predictions(self):
+        """Auxiliary luma predictions that the learned filter takes as inputs."""
+        planes = self._further[: self.learned_filter.params.n_aux]
+        pictures = self._list0
+        motion = ReferenceMotion(pictures)
+        for rank, plane in enumerate(planes):
+            predict_further(
+                self._bound_motion,
+                self._refs.y,
+                motion.mv,
+                motion.target,
+                self.picture.ref_poc[0],
+                len(pictures),
+                self.picture.poc,
+                rank,
+                plane,
+                self._scratch.inter,
+                self.sps.bit_depth,
+            )
+        return planes
 
     def complete(self):
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""

@@ -57,7 +57,8 @@ _ELEMENTS = (
         + (153, 121, 136, 122, 169, 208, 166, 167, 154, 152, 167, 182),
     ),
     ("GREATER2", (138, 153, 136, 167, 152, 152), (107, 167, 91, 122, 107, 167), (107, 167, 91, 107, 107, 167)),
-    ("FILTER_IDX", None, (154, 154, 154), (154, 154, 154)),  # learned tools: by the choices of the left and upper 32x32
+    # learned tools: by the choices of the left and upper 32x32; off is likely where neither has the filter
+    ("FILTER_IDX", None, (152, 153, 155), (152, 153, 155)),
 )
 
 

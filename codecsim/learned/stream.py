@@ -7,8 +7,8 @@ from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import LearnedTools
 
 ARITHMETIC_VERSION = 1  # of everything that changes decoded samples of streams with learned tools
+MAX_FURTHER = 3  # further predictions: one for each other reference picture
 PREDICTION_FILTER = 1  # filter_mode: the inter luma prediction filter
-_FILTER_ON = 1  # bit of the slice header extension's only byte
 
 
 def learn_params(config):
@@ -20,6 +20,34 @@ def learn_params(config):
         return LearnParams(**settings)
     except TypeError as error:
         raise ConfigError(f"learned tools: {error}") from None
+
+
+def changes(params):
+    """Parameters as the stream carries them: where they differ from the default ones, which belong to the version.
+
+    Returns
+    -------
+    tuple of int : nothing, or a mask of the changed fields, lowest bit first, and their values
+    """
+    changed = [(k, value) for k, (value, usual) in enumerate(zip(params.pack(), LearnParams().pack(), strict=True)) if value != usual]
+    return (sum(1 << k for k, _ in changed), *(value for _, value in changed)) if changed else ()
+
+
+def with_changes(values):
+    """`LearnParams` from what `changes` returns.
+
+    Raises
+    ------
+    ConfigError : for values that are out of range or not as many as the mask says
+    """
+    packed = LearnParams().pack()
+    mask = values[0] if values else 0
+    fields = [k for k in range(32) if mask >> k & 1]
+    if len(fields) != len(values[1:]) or (fields and fields[-1] >= len(packed)):
+        raise ConfigError(f"learned tools: {len(values)} parameters do not fit the mask {mask:#x}")
+    for k, value in zip(fields, values[1:], strict=True):
+        packed[k] = value
+    return LearnParams.unpack(packed)
 
 
 class LearnedStream:
@@ -35,8 +63,8 @@ class LearnedStream:
     """
 
     def __init__(self, params):
-        if params.n_aux:
-            raise ConfigError(f"learned tools: n_aux is {params.n_aux}; expected 0, no auxiliary predictions exist yet")
+        if params.n_aux > MAX_FURTHER:
+            raise ConfigError(f"learned tools: n_aux is {params.n_aux}; expected 0..{MAX_FURTHER}")
         self.params = params
         self._initial = builtin_weights(params.spec)
 
@@ -61,7 +89,7 @@ class LearnedStream:
         if announced.filter_mode != PREDICTION_FILTER:
             raise BitstreamError(f"unknown prediction filter {announced.filter_mode}", "learned_filter_mode")
         try:
-            stream = cls(LearnParams.unpack(announced.parameters))
+            stream = cls(with_changes(announced.parameters))
         except ConfigError as error:
             raise BitstreamError(str(error), "learned_parameters") from None
         if announced.weights_digest != stream._initial.digest():
@@ -73,7 +101,7 @@ class LearnedStream:
 
     def announce(self):
         """`LearnedTools` for the sequence parameter set."""
-        return LearnedTools(ARITHMETIC_VERSION, PREDICTION_FILTER, tuple(self.params.pack()), self._initial.digest())
+        return LearnedTools(ARITHMETIC_VERSION, PREDICTION_FILTER, changes(self.params), self._initial.digest())
 
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
@@ -81,12 +109,12 @@ class LearnedStream:
 
     @staticmethod
     def picture_switches(filter_on):
-        """Slice header extension of a picture."""
-        return bytes([_FILTER_ON if filter_on else 0])
+        """Slice header extension of an inter picture: nothing where the filter is on, which is the rule, else a zero."""
+        return b"" if filter_on else b"\x00"
 
     @staticmethod
     def read_switches(extension):
-        """Whether the prediction filter is on in a picture with this slice header extension."""
-        if len(extension) != 1 or extension[0] & ~_FILTER_ON:
-            raise BitstreamError("the learned tools' switches are not one byte of 0 or 1", "slice_segment_header_extension")
-        return bool(extension[0] & _FILTER_ON)
+        """Whether the prediction filter is on in an inter picture with this slice header extension."""
+        if extension not in (b"", b"\x00"):
+            raise BitstreamError("the learned tools' switches are not a zero byte", "slice_segment_header_extension")
+        return not extension
