@@ -16,6 +16,11 @@ from codecsim.errors import CodecError
 
 COMMANDS = ("encode", "decode", "info", "compare", "demo")
 INTERRUPTED = 130  # as shells report it
+REPEAT_SECONDS = 1.0  # from an interruption to the next, until one arrives
+
+
+class Interrupted(BaseException):
+    """The user or a job manager stops the run."""
 
 
 class LazyGroup(click.Group):
@@ -44,6 +49,16 @@ def group():
 def run(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit status; errors become one line on standard error."""
     try:
+        try:
+            return _run(arguments)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except (KeyboardInterrupt, Interrupted):
+        return _fail("interrupted", INTERRUPTED)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
         return group.main(arguments, prog_name="codecsim", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
@@ -57,7 +72,7 @@ def run(arguments: list[str] | None = None) -> int:
         # The reader has gone; let the interpreter's last flush go nowhere instead of complaining.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:
         return _fail("interrupted", INTERRUPTED)
     except OSError as error:
         # Neither input nor output, which name themselves: the folder of compiled kernels, temporary files.
@@ -73,6 +88,14 @@ def _fail(message: str, status: int) -> int:
 
 def main() -> None:
     """Entry point of the `codecsim` script."""
-    # So that unfinished outputs are removed when a job manager stops the run.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     sys.exit(run())
+
+
+def _interrupt(number, frame):
+    """Leave through the code that removes unfinished outputs."""
+    # An exception that is raised in a destructor, as compilers have them, is lost: come again.
+    signal.setitimer(signal.ITIMER_REAL, REPEAT_SECONDS)
+    raise Interrupted
