@@ -69,9 +69,7 @@ def _run(arguments: list[str] | None) -> int:
     except CodecError as error:
         return _fail(str(error), error.exit_code)
     except BrokenPipeError:
-        # The reader has gone; let the interpreter's last flush go nowhere instead of complaining.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 1  # the reader has gone and needs no message
     except click.Abort:
         return _fail("interrupted", INTERRUPTED)
     except OSError as error:
@@ -91,7 +89,16 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
-    sys.exit(run())
+    status = run()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if not status and not isinstance(error, BrokenPipeError):
+            _fail(f"standard output: cannot be written ({error.strerror})", 1)
+        status = status or 1
+        # Let the interpreter's last flush go nowhere instead of complaining.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(status)
 
 
 def _interrupt(number, frame):

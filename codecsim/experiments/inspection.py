@@ -1,7 +1,8 @@
 """What a stream says about itself, without decoding its pictures."""
 
+from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import plain
-from codecsim.learned.params import LearnParams
+from codecsim.learned.stream import with_changes
 from codecsim.syntax import nal
 from codecsim.syntax.headers import ParameterSets
 
@@ -31,7 +32,10 @@ def read_parameter_sets(stream) -> dict:
         fields = {"kind": _KINDS[unit.type]} | plain(parameter_set)
         tools = fields.pop("learned", None)
         if tools:
-            settings = plain(LearnParams.unpack(parameter_set.learned.parameters))
+            try:
+                settings = plain(with_changes(parameter_set.learned.parameters))
+            except ConfigError as error:
+                raise BitstreamError(str(error), "learned_parameters", unit.byte) from None
             learned = {name: value for name, value in tools.items() if name != "parameters"} | settings
         if fields not in found:
             found.append(fields)

@@ -49,6 +49,7 @@ def encode_video(
     """
     if recon is not None and _same_file(recon, output):
         raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
+    _spare_input(video.name, output, recon)
     frames = itertools.islice(video.frames, config.frames)
     reports = []
     with contextlib.ExitStack() as stack:
@@ -93,6 +94,7 @@ def decode_stream(
     ------
     CodecError : damaged stream, mismatch, output that cannot be written
     """
+    _spare_input(name, output)
     reports, failure, video_format, write = [], None, None, None
     counter = _CountingReader(stream)
     with contextlib.ExitStack() as stack:
@@ -196,6 +198,12 @@ def plain(value):
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
+
+
+def _spare_input(name: str, *outputs) -> None:
+    for output in outputs:
+        if output is not None and _same_file(output, name):
+            raise ConfigError(f"{name}: is the input, choose another name for the output")
 
 
 def _same_file(first, second) -> bool:

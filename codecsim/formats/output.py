@@ -7,7 +7,7 @@ import secrets
 import stat
 import sys
 
-from codecsim.errors import FormatError
+from codecsim.errors import ConfigError, FormatError
 
 STANDARD_STREAM = "-"
 
@@ -66,7 +66,7 @@ def atomic_output(path: str | os.PathLike):
     if mode is not None and not stat.S_ISREG(mode):
         with output_errors(path):
             device = open(target, "wb")  # noqa: SIM115 - closed below
-        with device:
+        with _closing(device):
             file = OutputFile(device, path)
             yield file
             file.flush()
@@ -75,7 +75,7 @@ def atomic_output(path: str | os.PathLike):
     try:
         with output_errors(path):
             partial = open(beside, "xb")  # noqa: SIM115 - closed below
-        with partial:
+        with _closing(partial):
             file = OutputFile(partial, path)
             yield file
             file.flush()
@@ -87,8 +87,20 @@ def atomic_output(path: str | os.PathLike):
         beside.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _closing(file):
+    """Close a file whose writer has flushed it: what could not be written has been said."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            file.close()
+
+
 def _checked_target(path: str) -> tuple[pathlib.Path, int | None]:
     """The file behind `path` and its mode, None where there is no file yet."""
+    if not path:
+        raise ConfigError("the name of the output is empty")
     target = pathlib.Path(path).resolve()
     mode = target.stat().st_mode if target.exists() else None
     if mode is not None and stat.S_ISDIR(mode):
