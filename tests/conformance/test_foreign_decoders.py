@@ -64,7 +64,6 @@ def test_some_streams(clip, config):
     check_ffmpeg(run)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("clip, config", _matrix())
 def test_matrix(clip, config, tmp_path):
     run = run_encoder(config, make_clip(*clip))
@@ -74,7 +73,6 @@ def test_matrix(clip, config, tmp_path):
         check_libde265(DECODER, run, tmp_path)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(DECODER is None, reason="no libde265")
 def test_libde265_notices_a_wrong_hash(tmp_path):
     """So that its silence in the matrix means something."""

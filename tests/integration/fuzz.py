@@ -71,13 +71,15 @@ def outcome(data):
 
 def main(first, count, *paths):
     streams = [pathlib.Path(path).read_bytes() for path in paths]
+    for data in streams:  # compiles what there is to compile
+        assert outcome(data) == "pictures"
     ends = collections.Counter()
     for seed in range(int(first), int(first) + int(count)):
         print(f"seed {seed}", file=sys.stderr, flush=True)
         started = time.perf_counter()
         ends[outcome(damage(seed, streams))] += 1
         spent = time.perf_counter() - started
-        if spent > LIMIT and seed > int(first):
+        if spent > LIMIT:
             raise SystemExit(f"seed {seed} took {spent:.0f} s")
     print(dict(sorted(ends.items())))
 

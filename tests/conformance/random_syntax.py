@@ -1,0 +1,200 @@
+"""Streams whose every decision is random: what arithmetic decoding makes of random bytes, written again properly.
+
+They reach what no encoder chooses: all partitions, vectors far outside the picture, lists in any order, levels of any
+size, all header options that this decoder supports.
+"""
+
+import numpy as np
+
+from codecsim.binding import bind
+from codecsim.dpb import DecodedPictureBuffer
+from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
+from codecsim.entropy.contexts import init_contexts
+from codecsim.jit import kernel
+from codecsim.picture import VideoFormat
+from codecsim.picture_codec import PictureCodec
+from codecsim.picture_hash import hash_picture
+from codecsim.recon import derive_motion
+from codecsim.syntax import nal as nal_units
+from codecsim.syntax.bits import BitWriter
+from codecsim.syntax.headers import (
+    SLICE_P,
+    ParameterSets,
+    Pps,
+    ReferencePictureSet,
+    SliceHeader,
+    Sps,
+    code_slice_header,
+    make_vps,
+    write_parameter_sets,
+)
+from codecsim.syntax.sao import code_sao
+from codecsim.syntax.sei import write_sei
+from codecsim.syntax.slice_data import code_quadtree
+from tests.conformance.clips import FPS
+from tests.conformance.runs import Run
+
+
+def draw_sps(rng):
+    """A sequence of small pictures."""
+    width, height = (int(8 * rng.integers(1, 20)) for _ in range(2))
+    return Sps(
+        width=width,
+        height=height,
+        crop_right=2 * int(rng.integers(0, 4)),
+        crop_bottom=2 * int(rng.integers(0, 4)),
+        log2_max_poc_lsb=int(rng.integers(4, 17)),
+        max_transform_hierarchy_depth_inter=int(rng.integers(0, 5)),
+        max_transform_hierarchy_depth_intra=int(rng.integers(0, 5)),
+        amp=bool(rng.integers(2)),
+        sao=bool(rng.integers(2)),
+        temporal_mvp=bool(rng.integers(4)),
+        strong_intra_smoothing=bool(rng.integers(2)),
+    )
+
+
+def draw_pps(rng):
+    """Options of pictures."""
+    disabled = bool(rng.integers(3) == 0)
+    return Pps(
+        sign_data_hiding=bool(rng.integers(2)),
+        cabac_init_present=bool(rng.integers(2)),
+        num_ref_idx_default=(int(rng.integers(1, 16)), 1),
+        init_qp=int(rng.integers(0, 52)),
+        cb_qp_offset=int(rng.integers(-6, 7)),
+        cr_qp_offset=int(rng.integers(-6, 7)),
+        slice_chroma_qp_offsets_present=bool(rng.integers(2)),
+        deblocking_override_enabled=bool(rng.integers(2)),
+        deblocking_disabled=disabled,
+        beta_offset_div2=0 if disabled else int(rng.integers(-6, 7)),
+        tc_offset_div2=0 if disabled else int(rng.integers(-6, 7)),
+        lists_modification_present=bool(rng.integers(2)),
+    )
+
+
+def draw_header(rng, sps, pps, poc, held):
+    """Header of the picture `poc`; held: POC of the pictures in the buffer, latest first."""
+    out = {
+        "qp": int(rng.integers(0, 52)),
+        "beta_offset_div2": pps.beta_offset_div2,
+        "tc_offset_div2": pps.tc_offset_div2,
+    }
+    out["deblocking_disabled"] = pps.deblocking_disabled
+    if pps.deblocking_override_enabled and rng.integers(2):
+        out["deblocking_disabled"] = bool(rng.integers(2))
+        if not out["deblocking_disabled"]:
+            out["beta_offset_div2"], out["tc_offset_div2"] = (int(n) for n in rng.integers(-6, 7, 2))
+    if pps.slice_chroma_qp_offsets_present:
+        out["cb_qp_offset"], out["cr_qp_offset"] = (int(n) for n in rng.integers(-6, 7, 2))
+    if sps.sao:
+        out["sao_luma"], out["sao_chroma"] = (bool(n) for n in rng.integers(0, 2, 2))
+    if poc == 0:
+        return SliceHeader(**out)
+    out["poc_lsb"] = poc % (1 << sps.log2_max_poc_lsb)
+    out["rps"] = ReferencePictureSet(tuple((ref - poc, bool(rng.integers(4))) for ref in held))
+    used = out["rps"].num_used
+    out["temporal_mvp"] = sps.temporal_mvp and bool(rng.integers(4))
+    if used == 0 or rng.integers(8) == 0:
+        return SliceHeader(**out)
+    count = int(rng.integers(1, 16)) if rng.integers(2) else pps.num_ref_idx_default[0]
+    out |= {"slice_type": SLICE_P, "num_ref_idx": (count, 0)}
+    out["cabac_init_flag"] = pps.cabac_init_present and bool(rng.integers(2))
+    out["five_minus_max_num_merge_cand"] = int(rng.integers(0, 5))
+    if pps.lists_modification_present and used > 1 and rng.integers(2):
+        out["list_entries"] = (tuple(int(n) for n in rng.integers(0, used, count)), None)
+    if out["temporal_mvp"]:
+        out["collocated_ref_idx"] = int(rng.integers(count))
+    return SliceHeader(**out)
+
+
+@kernel
+def _read_units(cd, sl, blocks, motion, levels, sao):
+    """slice_segment_data() as if it said nowhere that the slice ends."""
+    h4, w4 = blocks.cu_log2.shape
+    for uy in range(0, h4, 16):
+        for ux in range(0, w4, 16):
+            code_sao(DECODE, cd, sl, sao, uy >> 4, ux >> 4)
+            code_quadtree(DECODE, cd, sl, blocks, motion, levels, uy, ux, 6)
+
+
+def draw_slice_data(rng, codec):
+    """Fill the codec's store with what random bytes mean."""
+    blocks, motion, levels = codec.blocks, codec.picture.motion, codec.levels
+    bound = [bind(item) for item in (codec.tools.syntax, blocks, motion, levels, codec.sao)]
+    size = codec.sps.width * codec.sps.height * 8 + 1024
+    for _ in range(20):
+        random = rng.integers(0, 256, size, np.uint8)
+        # runs of zeros and ones make long codes, and large blocks
+        for start in rng.integers(0, size, size // 50):
+            random[start : start + rng.integers(12)] = 255 * rng.integers(2)
+        coder = bind(make_coder(random))
+        start_decoder(coder, 0, size)
+        init_contexts(coder.value.ctx, codec.tools.cabac_init_type, codec.tools.qp)
+        _clear(codec)
+        _read_units(coder, *bound)
+        for plane in levels:  # -32768 and its opposite are not alike
+            np.clip(plane, -32767, 32767, out=plane)
+        if not coder.value.reg[FAULT]:
+            return
+    raise AssertionError("random bytes ended in an error twenty times")
+
+
+def _clear(codec):
+    """Make the store ready to be read into."""
+    codec.blocks.pred_mode[:], codec.picture.motion.ref_idx[:], codec.sao.type_idx[:] = 0, -1, 0
+    for plane in codec.levels:
+        plane[:] = 0
+
+
+def random_stream(seed, count=4, watch=lambda codec: None):
+    """`Run` of `count` pictures, all decisions from the seed; no reports.  `watch` is given the codec after each."""
+    rng = np.random.default_rng(seed)
+    sps, pps = draw_sps(rng), draw_pps(rng)
+    width, height = sps.true_size
+    video_format = VideoFormat(width, height, FPS)
+    sets, dpb, codec = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer(), PictureCodec(sps)
+    data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
+    held, poc = [], 0
+    for _ in range(count):
+        nal_type = nal_units.TRAIL_R if poc else nal_units.IDR_W_RADL
+        header = draw_header(rng, sps, pps, poc, held)
+        current = dpb.begin(nal_type, 0, header, sps)
+        codec.begin(current, header, pps, False)
+        draw_slice_data(rng, codec)
+        payload = write_slice_data(codec)
+        read_slice_data(codec, payload)
+        derive_motion(codec.rc, codec.motion_context)
+        codec.predict()
+        codec.complete()
+        codec.finish()
+        watch(codec)
+        writer = BitWriter()
+        code_slice_header(writer, nal_type, sets, header)
+        data += nal_units.write_nal_unit(nal_type, writer.to_bytes() + payload, long_start=True)
+        data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei([hash_picture(current.picture, "md5")]))
+        dpb.end(current.picture)
+        recon += [picture.crop(video_format) for picture in dpb.take_output()]
+        held = [poc, *held][:4]
+        poc += int(rng.integers(1, 1 << (sps.log2_max_poc_lsb - 2)) if rng.integers(2) else 1)
+        if held[0] - held[-1] > 60:
+            held = held[:1]
+    return Run(data, recon, [])
+
+
+def write_slice_data(codec):
+    """Bytes of the slice data in the codec's store."""
+    coder = bind(make_coder(np.zeros(codec.sps.width * codec.sps.height * 16 + 4096, np.uint8)))
+    start_encoder(coder)
+    codec.code_slice_data(ENCODE, coder)
+    size = finish_encoder(coder)
+    assert not coder.value.reg[FAULT]
+    return coder.value.buf[:size].tobytes()
+
+
+def read_slice_data(codec, payload):
+    """What was written becomes what is stored: a hidden sign changes with the parity where a level was clipped."""
+    _clear(codec)
+    coder = bind(make_coder(np.frombuffer(payload, np.uint8).copy()))
+    start_decoder(coder, 0, len(payload))
+    codec.code_slice_data(DECODE, coder)
+    assert not coder.value.reg[FAULT] and write_slice_data(codec) == payload

@@ -1,0 +1,69 @@
+"""Streams of random decisions: this decoder, FFmpeg and libde265 agree on every sample."""
+
+import io
+import shutil
+
+import numpy as np
+import pytest
+
+from codecsim.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP
+from codecsim.decoder import decode
+from tests.conformance.random_syntax import random_stream
+from tests.conformance.runs import assert_same_pictures, check_ffmpeg, check_libde265
+
+DECODER = shutil.which("libde265-dec265") or shutil.which("dec265")
+
+
+def check(seeds, folder):
+    for seed in seeds:
+        run = random_stream(seed)
+        try:
+            assert_same_pictures([picture.frame for picture in decode(io.BytesIO(run.data))], run.recon)
+            check_ffmpeg(run)
+            if DECODER:
+                check_libde265(DECODER, run, folder)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}") from error
+
+
+@pytest.mark.parametrize("first", range(0, 60, 20))
+def test_few(first, tmp_path):
+    check(range(first, first + 20), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 4000, 100))
+def test_many(first, tmp_path):
+    check(range(first, first + 100), tmp_path)
+
+
+def test_everything_occurs():
+    """Of what streams can say: so that the tests above mean something."""
+    seen = {"part": set(), "tu": set(), "cu": set(), "intra": set(), "chroma": set(), "merge": set(), "ref": set()}
+    far = levels = 0
+
+    def watch(codec):
+        nonlocal far, levels
+        blocks, motion = codec.blocks, codec.picture.motion
+        inter, intra = blocks.pred_mode == MODE_INTER, blocks.pred_mode == MODE_INTRA
+        seen["part"] |= {*np.unique(blocks.part_mode[inter]), *(-np.unique(blocks.part_mode[intra]).astype(int) - 1)}
+        seen["tu"] |= {*np.unique(blocks.tu_log2)}
+        seen["cu"] |= {*np.unique(blocks.cu_log2)}
+        seen["intra"] |= {*np.unique(blocks.intra_luma[intra])}
+        seen["chroma"] |= {*np.unique(blocks.intra_chroma[intra])}
+        seen["merge"] |= {
+            *np.unique(blocks.merge[inter]),
+            *(-np.unique(blocks.merge[blocks.pred_mode == MODE_SKIP]).astype(int)),
+        }
+        seen["ref"] |= {*np.unique(motion.ref_idx[..., 0])}
+        far = max(far, int(abs(motion.mv.astype(int)).max()))
+        levels = max(levels, int(abs(codec.levels.y.astype(int)).max()))
+
+    for seed in range(60):
+        random_stream(seed, watch=watch)
+    assert seen["part"] == {0, 1, 2, 4, 5, 6, 7, -1, -4}
+    assert seen["tu"] == {2, 3, 4, 5} and seen["cu"] == {3, 4, 5, 6}
+    assert seen["intra"] == set(range(35)) and seen["chroma"] == set(range(5))
+    assert seen["merge"] == set(range(-5, 6))
+    assert seen["ref"] >= set(range(-1, 6))
+    assert far > 4000 and levels > 4000
