@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -86,23 +87,17 @@ def _digest(path: pathlib.Path) -> str:
 def _table(rows: list[DemoRow]) -> Table:
     first = rows[0].encoded
     title = f"Big Buck Bunny, {first['width']}x{first['height']}, {first['frames']} pictures, low delay P"
-    table = Table(
-        "filter",
-        "QP",
-        "bits",
-        "PSNR Y",
-        "PSNR U",
-        "PSNR V",
-        "enc pictures/s",
-        "dec pictures/s",
-        "training steps",
-        title=title,
-    )
+    names = ("filter", "QP", "bits", "hashes", "PSNR Y", "U", "V", "encode", "decode", "steps")
+    caption = "bits of the file, of which hashes; PSNR in dB; pictures a second; steps of training"
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in names:
+        table.add_column(name, justify="left" if name == "filter" else "right", no_wrap=True)
     for row in rows:
         result = row.encoded
-        speeds = (f"{found['frames'] / found['seconds']:.2f}" for found in (result, row.decoded))
+        bits = (result["bits"], result["bits"] - coded_bits(result))
         quality = (f"{result[f'psnr_{plane}']:.2f}" for plane in "yuv")
-        table.add_row(row.filter_mode, str(row.qp), str(result["bits"]), *quality, *speeds, str(row.trained_steps))
+        speeds = (f"{found['frames'] / found['seconds']:.1f}" for found in (result, row.decoded))
+        table.add_row(row.filter_mode, *map(str, (row.qp, *bits)), *quality, *speeds, str(row.trained_steps))
     return table
 
 
