@@ -130,6 +130,7 @@ def test_interrupted_runs_leave_nothing(tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, "-m", "codecsim", "encode", "-", "-o", str(output)],
         stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # where the tests run in the background
     )  # fmt: skip
     process.stdin.write(b"YUV4MPEG2 W16 H16 F25:1\n")
     process.stdin.flush()
