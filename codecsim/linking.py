@@ -1,9 +1,9 @@
 """Kernels that are compiled once and called by address.
 
-Numba copies the code of every callee into every caller and optimises it there again, so compile time grows with the depth of
-the call tree.  A kernel marked as a unit is left out of that: its callers call it through a pointer.  The pointer's place in
-memory is known to LLVM by name, so callers can live in the disk cache; when a caller is loaded from there, the units that
-it calls are loaded before.
+Numba copies the code of every callee into every caller and optimises it there again, so compile time grows with the
+depth of the call tree.  A kernel marked as a unit is left out of that: its callers call it through a pointer.  The
+pointer's place in memory is known to LLVM by name, so callers can live in the disk cache; when a caller is loaded from
+there, the units that it calls are loaded before.
 """
 
 import contextlib
@@ -17,11 +17,10 @@ import tempfile
 from llvmlite import binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.core import typing
-from numba.core import cgutils, sigutils
+from numba.core import cgutils, sigutils, typing
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.errors import TypingError
 from numba.core.datamodel.models import OpaqueModel
+from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant
 from numba.extending import register_model, typeof_impl
 
@@ -74,6 +73,8 @@ class Unit:
         _units[self.name] = self
 
     def __call__(self, *args, **kwargs):
+        if self.returns is not None:  # its calls to itself need the address
+            self.provide(tuple(_widen(self.dispatcher.typeof_pyval(arg)) for arg in args))
         return self.dispatcher(*args, **kwargs)
 
     def signature(self, args):
@@ -181,14 +182,15 @@ def track(dispatcher):
         else:
             needs = _load(dispatcher, arguments)
             if needs is None:
-                needs, result = _compile(dispatcher, compile_exact, arguments)
+                needs, result = _compile_anew(dispatcher, compile_exact, arguments)
             else:
                 unit = _units.get(_name(dispatcher))
                 if unit is not None:
                     unit.expect(arguments)
                 for name, args in needs:
                     _units[name].provide(args)
-                result = compile_exact(arguments)
+                # Numba compiles here if its own cache is for another processor, or older than the source's time stamp.
+                _, result = _compile(dispatcher, compile_exact, arguments)
             needs_of[arguments] = needs
         if _name(dispatcher) not in _units:
             for name, args in needs_of[arguments] or ():
@@ -199,10 +201,20 @@ def track(dispatcher):
     return dispatcher
 
 
-def _compile(dispatcher, compile_exact, arguments):
+def _compile_anew(dispatcher, compile_exact, arguments):
     """Compile without the disk cache, which may hold the kernel but not what it calls."""
     cache = dispatcher._cache
     cache.load_overload = lambda signature, context: None
+    try:
+        needs, result = _compile(dispatcher, compile_exact, arguments)
+    finally:
+        del cache.load_overload
+    _save(dispatcher, arguments, needs)
+    return needs, result
+
+
+def _compile(dispatcher, compile_exact, arguments):
+    """(units it calls, result); nothing is called where the result is from the disk cache."""
     _callers.append(set())
     _in_progress.add((_name(dispatcher), arguments))
     try:
@@ -210,8 +222,6 @@ def _compile(dispatcher, compile_exact, arguments):
     finally:
         _in_progress.discard((_name(dispatcher), arguments))
         needs = tuple(sorted(_callers.pop(), key=str))
-        del cache.load_overload
-    _save(dispatcher, arguments, needs)
     return needs, result
 
 
