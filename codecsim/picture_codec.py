@@ -14,7 +14,13 @@ from codecsim.binding import bind
 from codecsim.blocks import CBF_Y, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
-from codecsim.learned.further import ReferenceMotion, predict_further
+from codecsim.learned.auxiliary import (
+    OVERLAP_TMP_SIZE,
+    Further,
+    ReferenceMotion,
+    predict_further,
+    predict_overlapped,
+)
 from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
 from codecsim.syntax.headers import SLICE_I, num_lists
@@ -119,7 +125,8 @@ class PictureCodec:
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
         count = learned_filter.params.n_aux if learned_filter else 0
-        self._further = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
+        self._auxiliary = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
+        self._overlap_tmp, self._overlap_block = np.zeros(OVERLAP_TMP_SIZE, np.int32), np.zeros((8, 8), np.uint16)
         self._refs = None
 
     def begin(self, current, header, pps, filter_on):
@@ -195,28 +202,24 @@ class PictureCodec:
             return
         predict_inter(self.rc)
         if self.tools.syntax.filter_on:
-            self.filtered = self.learned_filter.predict(self.pred.y, self._further_predictions(), self.tools.qp)
+            self.filtered = self.learned_filter.predict(self.pred.y, self._auxiliary_predictions(), self.tools.qp)
 
-    def _further_predictions(self):
-        """Auxiliary luma predictions that the learned filter takes as inputs."""
-        planes = self._further[: self.learned_filter.params.n_aux]
-        pictures = self._list0
-        motion = ReferenceMotion(pictures)
-        for rank, plane in enumerate(planes):
-            predict_further(
-                self._bound_motion,
-                self._refs.y,
-                motion.mv,
-                motion.target,
-                self.picture.ref_poc[0],
-                len(pictures),
-                self.picture.poc,
-                rank,
-                plane,
-                self._scratch.inter,
-                self.sps.bit_depth,
+    def _auxiliary_predictions(self):
+        """Further luma predictions that the learned filter takes as inputs."""
+        tmp, depth = self._overlap_tmp, self.sps.bit_depth
+        planes = iter(self._auxiliary)
+        if self.learned_filter.params.overlapped:
+            predict_overlapped(
+                self._bound_motion, self._refs.y, self.pred.y, next(planes), self._overlap_block, tmp, depth
             )
-        return planes
+        if self.learned_filter.params.further:
+            motion = ReferenceMotion(self._list0)
+            references = bind(Further(self._refs.y, motion.mv, motion.target, self.picture.ref_poc[0].copy()))
+            for rank, plane in enumerate(planes):
+                predict_further(
+                    self._bound_motion, references, len(self._list0), self.picture.poc, rank, plane, tmp, depth
+                )
+        return self._auxiliary
 
     def complete(self):
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""

@@ -55,7 +55,8 @@ FIELDS = (
     Field("channels", 6, 8, 32),
     Field("hidden_layers", 3, 1, 4),
     Field("high_pass", 1, 0, 1),
-    Field("n_aux", 3, 0, 5),
+    Field("overlapped", 1, 0, 1),
+    Field("further", 2, 0, 3),
     Field("qp_plane", 1, 0, 1),
     Field("tile_log2", 3, 4, 7),
     Field("epochs_q2", 8, 0, 255),
@@ -116,21 +117,22 @@ class LearnParams:
     channels: int = 16  # width of hidden layers: 8, 16 or 32; cost grows with the square
     hidden_layers: int = 2  # 1..4
     high_pass: bool = True  # input: prediction minus its blur
-    n_aux: int = 0  # further predictions given as inputs, 0..5
+    overlapped: bool = True  # input: overlapped motion compensation minus prediction
+    further: int = 1  # inputs: predictions from so many other reference pictures minus prediction, 0..3
     qp_plane: bool = True  # input: the QP
-    tile_log2: int = 6  # training tile: 16..128 samples square
-    epochs_q2: int = 8  # quarter epochs after each picture, 0..255; cost of training is proportional
-    replay: int = 1  # pictures to draw tiles from, the newest ones, 1..8
+    tile_log2: int = 5  # training tile: 16..128 samples square
+    epochs_q2: int = 16  # quarter epochs after each picture, 0..255; cost of training is proportional
+    replay: int = 2  # pictures to draw tiles from, the newest ones, 1..8
     hot_share_q8: int = 1  # train on tiles with at least this share of coded samples, in 1/256
     jitter: int = 8  # tiles move by up to this many samples, 0..31
     loss: LossKind = LossKind.HUBER
-    huber_bound_q4: int = 32  # in 1/16 of an 8-bit sample, 1..1023
+    huber_bound_q4: int = 64  # in 1/16 of an 8-bit sample, 1..1023
     method: Method = Method.ADAM
-    learning_rate: float = 2e-3  # float32, 0..1
+    learning_rate: float = 3e-3  # float32, 0..1
     beta1: float = 0.9  # Adam's first beta or SGD's momentum, float32 below 1
     beta2: float = 0.999  # float32 below 1
     epsilon: float = 1e-8  # float32, above 0
-    average_q8: int = 0  # filter with a running mean of the weights, this rate a step in 1/256; 0 = with the newest
+    average_q8: int = 5  # filter with a running mean of the weights, this rate a step in 1/256; 0 = with the newest
     control: Control = Control.ALWAYS
     threshold_q8: tuple = (128, 256, 512, 1024)  # at QP 22, 27, 32, 37: sum of mean errors, 1/256 of an 8-bit sample
     reset: Reset = Reset.IDR
@@ -165,6 +167,11 @@ class LearnParams:
             raise ConfigError(f"learned tools: {self.n_planes} input planes; at most 8 are possible")
         if not (self.beta1 < 1 and self.beta2 < 1 and self.epsilon > 0 and self.learning_rate <= 1):
             raise ConfigError("learned tools: expected beta1 and beta2 below 1, epsilon above 0, learning_rate up to 1")
+
+    @property
+    def n_aux(self):
+        """Auxiliary predictions that `PredictionFilter.predict` takes, the overlapped one first."""
+        return self.overlapped + self.further
 
     @property
     def n_planes(self):

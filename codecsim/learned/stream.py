@@ -7,7 +7,6 @@ from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import LearnedTools
 
 ARITHMETIC_VERSION = 1  # of everything that changes decoded samples of streams with learned tools
-MAX_FURTHER = 3  # further predictions: one for each other reference picture
 PREDICTION_FILTER = 1  # filter_mode: the inter luma prediction filter
 
 
@@ -56,15 +55,9 @@ class LearnedStream:
     Parameters
     ----------
     params : LearnParams
-
-    Raises
-    ------
-    ConfigError : auxiliary predictions, which the codec does not make yet
     """
 
     def __init__(self, params):
-        if params.n_aux > MAX_FURTHER:
-            raise ConfigError(f"learned tools: n_aux is {params.n_aux}; expected 0..{MAX_FURTHER}")
         self.params = params
         self._initial = builtin_weights(params.spec)
 

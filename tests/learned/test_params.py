@@ -12,7 +12,7 @@ from codecsim.learned.params import FIELDS, Control, LearnParams, LossKind, Meth
 
 def test_pack_and_unpack_are_inverse():
     params = LearnParams(
-        channels=32, hidden_layers=1, high_pass=False, n_aux=2, qp_plane=False, loss=LossKind.L2, method=Method.SGD,
+        channels=32, hidden_layers=1, high_pass=False, overlapped=False, further=2, qp_plane=False, loss=LossKind.L2, method=Method.SGD,
         learning_rate=0.0123, control=Control.THRESHOLD, threshold_q8=(1, 2, 3, 2**24 - 1), reset=Reset.AUTO,
     )  # fmt: skip
     packed = params.pack()
@@ -42,7 +42,7 @@ def test_every_field_is_packed():
     [
         ({"channels": 24}, "channels is 24"),
         ({"hidden_layers": 5}, "hidden_layers is 5; expected 1..4"),
-        ({"n_aux": 6}, "n_aux is 6; expected 0..5"),
+        ({"further": 4}, "further is 4; expected 0..3"),
         ({"tile_log2": 3}, "tile_log2 is 3"),
         ({"learning_rate": -1.0}, "learning_rate is -1.0"),
         ({"learning_rate": 1.5}, "learning_rate up to 1"),

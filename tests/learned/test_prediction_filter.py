@@ -40,7 +40,7 @@ def everywhere(height, width):
 def test_starts_as_identity(size, bit_depth):
     height, width = size[0] // 4 * 4, size[1] // 4 * 4
     pred, recon = picture(0, height, width, bit_depth)
-    learner = PredictionFilter(LearnParams(n_aux=1), width, height, bit_depth)
+    learner = PredictionFilter(LearnParams(further=0), width, height, bit_depth)
     np.testing.assert_array_equal(learner.predict(pred, (recon,), 30), pred)
     report = learner.learn(recon, everywhere(height, width), 30)
     assert report.trained_steps == 2 * -(-height // 64) * -(-width // 64)
@@ -76,7 +76,7 @@ def test_auxiliary_planes_help():
     """An auxiliary prediction that errs the other way can be learnt at once."""
     errors = []
     for n_aux in (0, 2):
-        learner = PredictionFilter(dataclasses.replace(SMALL, n_aux=n_aux), 96, 64)
+        learner = PredictionFilter(dataclasses.replace(SMALL, overlapped=False, further=n_aux), 96, 64)
         for k in range(10):
             pred, recon = picture(k, 64, 96)
             other = (2 * recon.astype(int) - pred).clip(0, 255).astype(np.uint16)
@@ -101,7 +101,7 @@ def test_two_sides_and_thread_counts_agree():
 
 def test_prediction_equals_naive_twin():
     """Input planes, borders, tiles, output rounding: told again in NumPy."""
-    params, height, width, qp = LearnParams(n_aux=1), 72, 136, 37
+    params, height, width, qp = LearnParams(further=0), 72, 136, 37
     learner = PredictionFilter(params, width, height)
     for k in range(2):
         pred, recon = picture(k, height, width)
@@ -286,7 +286,7 @@ CACHE_PROBE = """
 import json, sys, numpy, numba
 from codecsim.learned.params import LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
-learner = PredictionFilter(LearnParams(n_aux=1), 64, 64)
+learner = PredictionFilter(LearnParams(further=0), 64, 64)
 plane = numpy.zeros((64, 64), numpy.uint16)
 learner.predict(plane, (plane,), 30)
 learner.learn(plane, numpy.ones((16, 16), numpy.uint8), 30)
