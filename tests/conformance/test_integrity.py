@@ -19,7 +19,7 @@ WRONG = 3  # the picture that goes wrong
 
 @pytest.fixture(scope="module")
 def learning():
-    config = EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5})
+    config = EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5, "average_q8": 5})
     return run_encoder(config, make_clip("texture", 72, 40, 6)).data
 
 
@@ -55,7 +55,7 @@ def test_wrong_sample(monkeypatch, method, plane, name):
     assert len(list(decode(io.BytesIO(data), check=False))) == 5
 
 
-@pytest.mark.parametrize("array", ["master", "moment", "square", "powers"])
+@pytest.mark.parametrize("array", ["master", "moment", "square", "powers", "average"])
 def test_wrong_bit_in_the_learner(monkeypatch, learning, array):
     learn = PredictionFilter.learn
 
@@ -71,10 +71,10 @@ def test_wrong_bit_in_the_learner(monkeypatch, learning, array):
 
 
 def test_digest_sees_every_bit():
-    state = PredictionFilter(LearnParams(channels=8), 16, 16).state
+    state = PredictionFilter(LearnParams(channels=8, average_q8=5), 16, 16).state
     seen = {state.digest()}
     rng = np.random.default_rng(0)
-    for name in ("master", "moment", "square", "powers"):
+    for name in ("master", "moment", "square", "powers", "average"):
         words = getattr(state, name).view(np.uint32)
         for bit in range(32):
             place = rng.integers(words.size)
@@ -84,4 +84,4 @@ def test_digest_sees_every_bit():
     for name in ("steps", "pictures", "order", "waiting_loss", "online_loss", "initial_loss"):
         setattr(state, name, getattr(state, name) + 1)
         seen.add(state.digest())
-    assert len(seen) == 1 + 4 * 32 + 6
+    assert len(seen) == 1 + 5 * 32 + 6

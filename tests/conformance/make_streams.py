@@ -1,0 +1,61 @@
+"""Makes the stored streams and the digests of their pictures again.  Needed where the format changes; no test runs it.
+
+python -m tests.conformance.make_streams
+"""
+
+import hashlib
+import json
+import pathlib
+
+from codecsim.config import EncoderConfig
+from tests.conformance.clips import make_clip
+from tests.conformance.random_syntax import random_stream
+from tests.conformance.runs import run_encoder
+
+FOLDER = pathlib.Path(__file__).parent / "streams"
+LEARN = {"channels": 8, "tile_log2": 5, "epochs_q2": 16}
+STREAMS = {
+    "ai.hevc": lambda: run_encoder(EncoderConfig("ai", 32, filter="off", hash="crc"), make_clip("film", 96, 66, 2)),
+    "ldp.hevc": lambda: run_encoder(
+        EncoderConfig("ldp", 30, filter="off", preset="slow", hash="checksum"), make_clip("edges", 130, 66, 7)
+    ),
+    "random_i.hevc": lambda: random_stream(33, 1),
+    "random_p.hevc": lambda: random_stream(40, 3),
+    "learned.bin": lambda: run_encoder(
+        EncoderConfig("ldp", 30, learn=LEARN, intra_period=5), make_clip("texture", 96, 66, 8)
+    ),
+    "learned_switches.bin": lambda: run_encoder(
+        EncoderConfig(
+            "ldp",
+            34,
+            learn={**LEARN, "channels": 16, "loss": "l2", "control": "threshold", "reset": "auto", "replay": 2},
+        ),
+        make_clip("cut", 72, 72, 8),
+    ),
+}
+
+
+def digest(frames):
+    """SHA-256 of the samples of Frames, in hex."""
+    total = hashlib.sha256()
+    for frame in frames:
+        for plane in frame:
+            total.update(plane.tobytes())
+    return total.hexdigest()
+
+
+def main():
+    FOLDER.mkdir(exist_ok=True)
+    digests = {}
+    for name, make in STREAMS.items():
+        run = make()
+        (FOLDER / name).write_bytes(run.data)
+        digests[name] = {"pictures": len(run.recon), "sha256": digest(run.recon)}
+        if run.reports:
+            digests[name]["learner"] = run.reports[-1].learner_hash
+        print(name, len(run.data), "bytes")
+    (FOLDER / "digests.json").write_text(json.dumps(digests, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

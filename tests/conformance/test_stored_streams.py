@@ -1,0 +1,32 @@
+"""Streams made once decode to the same pictures for ever.
+
+If a test fails, normative code has changed what existing streams mean.  For standard streams (.hevc) that is a bug.
+For streams with learned tools (.bin) it needs a new `learned.stream.ARITHMETIC_VERSION`, and make_streams.py run again.
+"""
+
+import io
+import json
+
+import pytest
+
+from codecsim.decoder import decode
+from tests.conformance.make_streams import FOLDER, STREAMS, digest
+from tests.conformance.runs import Run, check_ffmpeg
+
+DIGESTS = json.loads((FOLDER / "digests.json").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(DIGESTS))
+def test_pictures(name):
+    data = (FOLDER / name).read_bytes()
+    pictures = list(decode(io.BytesIO(data)))
+    wanted = DIGESTS[name]
+    assert len(pictures) == wanted["pictures"]
+    assert digest(picture.frame for picture in pictures) == wanted["sha256"]
+    assert pictures[-1].report.learner_hash == wanted.get("learner")
+    if name.endswith(".hevc"):
+        check_ffmpeg(Run(data, [picture.frame for picture in pictures], []))
+
+
+def test_all_are_stored():
+    assert set(STREAMS) == set(DIGESTS)
