@@ -18,8 +18,6 @@ def draw_learning(rng):
         "high_pass": rng.integers(2),
         "overlapped": rng.integers(2),
         "further": rng.integers(4),
-        "overlapped": rng.integers(2),
-        "further": rng.integers(4),
         "qp_plane": rng.integers(2),
         "tile_log2": rng.integers(4, 7),
         "epochs_q2": rng.integers(0, 13),
