@@ -12,8 +12,9 @@ from codecsim.learned.params import FIELDS, Control, LearnParams, LossKind, Meth
 
 def test_pack_and_unpack_are_inverse():
     params = LearnParams(
-        channels=32, hidden_layers=1, high_pass=False, overlapped=False, further=2, qp_plane=False, loss=LossKind.L2, method=Method.SGD,
-        learning_rate=0.0123, control=Control.THRESHOLD, threshold_q8=(1, 2, 3, 2**24 - 1), reset=Reset.AUTO,
+        channels=32, hidden_layers=1, high_pass=False, overlapped=False, further=2, qp_plane=False,
+        loss=LossKind.L2, method=Method.SGD, learning_rate=0.0123, control=Control.THRESHOLD,
+        threshold_q8=(1, 2, 3, 2**24 - 1), reset=Reset.AUTO,
     )  # fmt: skip
     packed = params.pack()
     assert all(isinstance(value, int) and value < 2**field.bits for field, value in zip(FIELDS, packed, strict=True))
@@ -30,6 +31,16 @@ def test_values_may_be_strings():
         channels=8, loss=LossKind.L2, control=Control.THRESHOLD, threshold_q8=(1, 2, 3, 4), learning_rate=1e-3,
         qp_plane=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("overlapped", [False, True])
+@pytest.mark.parametrize("further", range(4))
+def test_auxiliary_planes_are_counted(overlapped, further):
+    params = LearnParams(overlapped=overlapped, further=further)
+    assert params.n_aux == overlapped + further
+    assert params.n_planes == 3 + params.n_aux  # the prediction, its high pass, the QP
+    assert params.spec.n_inputs in (params.n_planes, params.n_planes + 1)
+    assert params.spec.n_inputs % 2 == 0
 
 
 def test_every_field_is_packed():

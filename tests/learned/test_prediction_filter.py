@@ -15,9 +15,10 @@ from codecsim.learned import complexity, self_check
 from codecsim.learned.params import Control, LearnParams, LossKind, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import InitialWeights, builtin_weights
+from tests.learned.settings import PLAIN
 from tests.reference import naive_engine
 
-SMALL = LearnParams(channels=8, tile_log2=5, epochs_q2=16)
+SMALL = dataclasses.replace(PLAIN, channels=8, tile_log2=5, epochs_q2=16)
 
 
 def picture(seed, height, width, bit_depth=8):
@@ -37,13 +38,14 @@ def everywhere(height, width):
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 40), (130, 66), (264, 132), (4, 4)])
 @pytest.mark.parametrize("bit_depth", [8, 10])
-def test_starts_as_identity(size, bit_depth):
+@pytest.mark.parametrize(("params", "epochs", "tile"), [(PLAIN, 2, 64), (LearnParams(), 4, 32)], ids=["plain", "usual"])
+def test_starts_as_identity(size, bit_depth, params, epochs, tile):
     height, width = size[0] // 4 * 4, size[1] // 4 * 4
     pred, recon = picture(0, height, width, bit_depth)
-    learner = PredictionFilter(LearnParams(further=0), width, height, bit_depth)
-    np.testing.assert_array_equal(learner.predict(pred, (recon,), 30), pred)
+    learner = PredictionFilter(params, width, height, bit_depth)
+    np.testing.assert_array_equal(learner.predict(pred, (recon, pred)[: params.n_aux], 30), pred)
     report = learner.learn(recon, everywhere(height, width), 30)
-    assert report.trained_steps == 2 * -(-height // 64) * -(-width // 64)
+    assert report.trained_steps == epochs * -(-height // tile) * -(-width // tile)
     assert report.accumulated_loss == np.abs(pred.astype(int) - recon).sum()
 
 
@@ -75,12 +77,12 @@ def test_learning_reduces_error(change, bit_depth):
 def test_auxiliary_planes_help():
     """An auxiliary prediction that errs the other way can be learnt at once."""
     errors = []
-    for n_aux in (0, 2):
-        learner = PredictionFilter(dataclasses.replace(SMALL, overlapped=False, further=n_aux), 96, 64)
+    for further in (0, 2):
+        learner = PredictionFilter(dataclasses.replace(SMALL, further=further), 96, 64)
         for k in range(10):
             pred, recon = picture(k, 64, 96)
             other = (2 * recon.astype(int) - pred).clip(0, 255).astype(np.uint16)
-            filtered = learner.predict(pred, (other, pred)[:n_aux], 30)
+            filtered = learner.predict(pred, (other, pred)[:further], 30)
             learner.learn(recon, everywhere(64, 96), 30)
         errors.append(np.abs(filtered.astype(int) - recon).sum())
     assert errors[1] < 0.6 * errors[0]
@@ -99,15 +101,16 @@ def test_two_sides_and_thread_counts_agree():
                 side.reset()
 
 
-def test_prediction_equals_naive_twin():
+@pytest.mark.parametrize("params", [PLAIN, dataclasses.replace(PLAIN, further=1), LearnParams()], ids=str)
+def test_prediction_equals_naive_twin(params):
     """Input planes, borders, tiles, output rounding: told again in NumPy."""
-    params, height, width, qp = LearnParams(further=0), 72, 136, 37
+    height, width, qp = 72, 136, 37
     learner = PredictionFilter(params, width, height)
     for k in range(2):
         pred, recon = picture(k, height, width)
-        aux = np.roll(recon, 1, 0)
-        expected = naive_filter(learner.state.master, params, pred, aux, qp)
-        np.testing.assert_array_equal(learner.predict(pred, (aux,), qp), expected)
+        aux = (np.roll(recon, 1, 0), np.roll(recon, 2, 1))[: params.n_aux]
+        expected = naive_filter(learner.state.weights, params, pred, aux, qp)
+        np.testing.assert_array_equal(learner.predict(pred, aux, qp), expected)
         learner.learn(recon, everywhere(height, width), qp)
     assert (expected != pred).any()
 
@@ -118,11 +121,14 @@ def naive_filter(master, params, pred, aux, qp):
     h, w = p.shape
     blur = sum(a * b * padded[i : i + h, j : j + w] for i, a in enumerate(taps) for j, b in enumerate(taps))
     high_pass = (4096 * p - blur + 32) >> 6
-    planes = [8 * (p - 128), np.clip(high_pass, -8191, 8191), np.clip(64 * (aux - p), -8191, 8191)]
+    planes = [8 * (p - 128), np.clip(high_pass, -8191, 8191)]
+    planes += [np.clip(64 * (plane.astype(np.int64) - p), -8191, 8191) for plane in aux]
     planes.append(np.full_like(p, 128 * (qp - 32)))
+    if len(planes) % 2:
+        planes.append(np.zeros_like(p))
     margin = params.spec.margin
     x = np.pad(np.stack(planes), ((0, 0), (margin, margin), (margin, margin)), mode="edge")
-    layers = naive_engine.quantise(naive_engine.split(master, 4, params.channels, params.hidden_layers))
+    layers = naive_engine.quantise(naive_engine.split(master, len(planes), params.channels, params.hidden_layers))
     _, y = naive_engine.forward(layers, x)
     return np.clip(p + ((y + 512) >> 10), 0, 255)
 
@@ -275,20 +281,20 @@ def test_flushing_subnormals_is_noticed_later_too():
 
 def test_complexity_counts_what_the_layers_do():
     params = LearnParams()
-    forward = 4 * 16 * 9 + 16 * 16 * 9 + 16 * 9 + 4 * 25
+    forward = 6 * 16 * 9 + 16 * 16 * 9 + 16 * 9 + 6 * 25
     assert complexity.inference_kmac(params) == forward / 1000
     backward = 16 * 16 * 9 + 16 * 9
     assert complexity.step_macs(params.spec) == 2 * forward + backward
-    assert complexity.training_kmac(params, 3, 2 * 64 * 64) == 1.5 * (2 * forward + backward) / 1000
+    assert complexity.training_kmac(params, 6, 2 * 64 * 64) == 0.75 * (2 * forward + backward) / 1000
 
 
 CACHE_PROBE = """
 import json, sys, numpy, numba
 from codecsim.learned.params import LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
-learner = PredictionFilter(LearnParams(further=0), 64, 64)
+learner = PredictionFilter(LearnParams(), 64, 64)
 plane = numpy.zeros((64, 64), numpy.uint16)
-learner.predict(plane, (plane,), 30)
+learner.predict(plane, (plane, plane), 30)
 learner.learn(plane, numpy.ones((16, 16), numpy.uint8), 30)
 kernels = {
     f"{name}.{key}": value

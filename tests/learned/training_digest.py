@@ -1,11 +1,13 @@
 """Print the digest of a long run of predict and learn; test_portability.py starts it in many settings."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 
 from codecsim.learned.params import Control, LearnParams, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
+from tests.learned.settings import PLAIN
 
 
 def pictures(count, height, width):
@@ -25,19 +27,21 @@ def run(params, threads, count, height=128, width=192):
     coded = ((np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5 < 3).astype(np.uint8)
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
-        filtered = learner.predict(pred, (), 30)
+        aux = [np.roll(recon, 1 + k, k) for k in range(params.n_aux)]
+        filtered = learner.predict(pred, aux, 30)
         outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
         steps += learner.learn(recon, coded, 30).trained_steps
     return f"{learner.digest().hex()} {outputs:x}", steps
 
 
 def main(threads):
-    """Three long runs: Adam in the default shape, SGD in a narrow and deep one, thresholds and replay in a wide one."""
+    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one; the defaults."""
     total = 0
     for params, count in (
-        (LearnParams(epochs_q2=40), 6),
-        (LearnParams(channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4),
-        (LearnParams(channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3),
+        (replace(PLAIN, epochs_q2=40), 6),
+        (replace(PLAIN, channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4),
+        (replace(PLAIN, channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3),
+        (LearnParams(), 4),
     ):
         digest, steps = run(params, threads, count)
         total += steps
