@@ -28,7 +28,11 @@ def changes(params):
     -------
     tuple of int : nothing, or a mask of the changed fields, lowest bit first, and their values
     """
-    changed = [(k, value) for k, (value, usual) in enumerate(zip(params.pack(), LearnParams().pack(), strict=True)) if value != usual]
+    changed = [
+        (k, value)
+        for k, (value, usual) in enumerate(zip(params.pack(), LearnParams().pack(), strict=True))
+        if value != usual
+    ]
     return (sum(1 << k for k, _ in changed), *(value for _, value in changed)) if changed else ()
 
 

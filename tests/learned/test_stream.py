@@ -1,0 +1,128 @@
+"""What a stream says about its learner, and what it may not say."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from codecsim.config import EncoderConfig
+from codecsim.errors import BitstreamError, ConfigError, ModelError
+from codecsim.learned.params import FIELDS, Control, LearnParams
+from codecsim.learned.stream import LearnedStream, changes, learn_params, with_changes
+from codecsim.syntax.headers import LearnedTools
+from tests.learned.settings import PLAIN
+
+USUAL = LearnParams().pack()
+
+
+@st.composite
+def any_params(draw):
+    """LearnParams with a random set of fields changed."""
+    packed = list(USUAL)
+    for k in draw(st.sets(st.integers(0, len(FIELDS) - 1))):
+        packed[k] = draw(st.integers(FIELDS[k].low, FIELDS[k].high))
+    try:
+        return LearnParams.unpack(packed)
+    except ConfigError:
+        assume(False)
+
+
+@given(any_params())
+def test_changes_are_inverted(params):
+    values = changes(params)
+    assert with_changes(values) == params
+    assert all(type(value) is int and 0 <= value < 1 << 32 for value in values)
+
+
+def test_usual_settings_take_no_room():
+    assert changes(LearnParams()) == ()
+    assert with_changes(()) == LearnParams()
+    assert with_changes((0,)) == LearnParams()
+    assert changes(LearnParams(channels=32, qp_plane=False)) == (0b100001, 32, 0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (1,),  # too few values
+        (1, 16, 16),  # too many
+        (0, 5),
+        (3, 8),
+        (1 << len(FIELDS), 1),  # no such field
+        (1 << 31, 1),
+        (0xFFFFFFFF, *USUAL, 0, 0, 0, 0, 0),
+        tuple(USUAL),  # without a mask
+    ],
+)
+def test_masks_that_do_not_fit(values):
+    with pytest.raises(ConfigError, match="do not fit the mask"):
+        with_changes(values)
+
+
+@pytest.mark.parametrize("values", [(1, 24), (1, 64), (1 << 3, 2), (1 << 4, 4), (1 << 14, 0x7F800000), (2, 0xFFFFFFFF)])
+def test_values_out_of_range(values):
+    with pytest.raises(ConfigError):
+        with_changes(values)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), max_size=6))
+def test_anything_ends_in_parameters_or_a_clear_error(values):
+    try:
+        params = with_changes(tuple(values))
+    except ConfigError:
+        return
+    assert with_changes(changes(params)) == params
+
+
+class SpsOf:
+    """As much of a sequence parameter set as the learner reads."""
+
+    def __init__(self, learned):
+        self.learned = learned
+        self.width, self.height, self.bit_depth = 64, 32, 8
+
+
+@pytest.mark.parametrize("params", [LearnParams(), PLAIN, LearnParams(channels=8, further=3)], ids=str)
+def test_announced_and_found(params):
+    sps = SpsOf(LearnedStream(params).announce())
+    found = LearnedStream.from_sps(sps)
+    assert found.params == params
+    learner = found.make_filter(sps)
+    pred = np.full((32, 64), 9, np.uint16)
+    np.testing.assert_array_equal(learner.predict(pred, (pred,) * params.n_aux, 30), pred)
+    assert LearnedStream.from_sps(SpsOf(None)) is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"arithmetic_version": 0}, BitstreamError, "arithmetic version 0"),
+        ({"filter_mode": 2}, BitstreamError, "unknown prediction filter 2"),
+        ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),
+        ({"parameters": (1, 24)}, BitstreamError, "channels is 24"),
+        ({"weights_digest": bytes(16)}, ModelError, "initial weights 0000"),
+    ],
+)
+def test_refused(wrong, error, message):
+    announced = LearnedStream(LearnParams()).announce()
+    assert isinstance(announced, LearnedTools)
+    with pytest.raises(error, match=message):
+        LearnedStream.from_sps(SpsOf(dataclasses.replace(announced, **wrong)))
+
+
+def test_switches_of_a_picture():
+    for on in (False, True):
+        assert LearnedStream.read_switches(LearnedStream.picture_switches(on)) == on
+    for wrong in (b"\x01", b"\x00\x00"):
+        with pytest.raises(BitstreamError, match="not a zero byte"):
+            LearnedStream.read_switches(wrong)
+
+
+def test_settings_of_a_configuration():
+    config = EncoderConfig("ldp", 30, filter="online", learn={"channels": 8, "further": 0})
+    assert learn_params(config) == LearnParams(channels=8, further=0)
+    assert learn_params(dataclasses.replace(config, filter="frozen")).control == Control.NEVER
+    with pytest.raises(ConfigError, match="n_aux"):
+        learn_params(dataclasses.replace(config, learn={"n_aux": 1}))
