@@ -178,7 +178,7 @@ def main(as_json, with_torch):
         return
     click.echo(f"float32 matrix product, one thread: {found['matrix_product_gmac_s']:.1f} GMAC/s")
     show("network 2-C-C-C-1 with 5x5 path, one 64x64 block, one thread", found["block"])
-    show("CIF picture, everything coded, two epochs, one thread", found["cif"])
+    show("CIF picture, everything coded, usual settings but for the network, one thread", found["cif"])
 
 
 if __name__ == "__main__":
