@@ -8,11 +8,11 @@ Here each module's kernels are cached in a folder named by a digest of that modu
 imports, directly or not, so a stale result cannot be found and an edit recompiles no more than what depends on it.
 """
 
-import ast
 import functools
 import hashlib
 import os
 import pathlib
+import re
 import sys
 
 import numba
@@ -21,6 +21,8 @@ import numba.core.config
 from codecsim.linking import Unit, track
 
 _PACKAGE = pathlib.Path(__file__).parent
+# Parsing the sources would take a noticeable part of a second at every start.
+_IMPORT = re.compile(r"^[ \t]*(?:from (codecsim[\w.]*) import (\([^)]*\)|.*)|import (.*))", re.MULTILINE)
 _BOUNDSCHECK = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
 CACHE_ROOT = pathlib.Path(
     os.environ.get("CODECSIM_CACHE_DIR")
@@ -41,12 +43,10 @@ def _source_path(module):
 def _direct_imports(module):
     """The codecsim modules that `module` names in its import statements."""
     found = set()
-    for node in ast.walk(ast.parse(_source_path(module).read_bytes())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codecsim"):
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names if alias.name.startswith("codecsim"))
+    for origin, names, plain in _IMPORT.findall(_source_path(module).read_text()):
+        found.update(re.findall(r"codecsim[\w.]*", plain))
+        if origin:
+            found.update({origin, *(f"{origin}.{name}" for name in re.findall(r"\w+", names))})
     return {name for name in found if _source_path(name)}
 
 
