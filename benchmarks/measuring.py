@@ -9,6 +9,7 @@ import platform
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -113,12 +114,25 @@ def clip_options(parser):
     parser.add_argument("--clip", default="vtest_384x288_ds2", help="name of a clip in that folder")
 
 
+class Run(NamedTuple):
+    """A finished process."""
+
+    output: str  # standard output
+    seconds: float  # from start to end
+    cpu_seconds: float  # of all its threads: what it would take on an idle machine, but for waiting
+    peak_bytes: int  # maximum resident set
+
+
 def codecsim(*arguments, environment=None, core=None):
-    """Run the command line in a fresh process with one thread; returns (standard output, seconds, peak bytes).
+    """Run the command line in a fresh process with one thread.
 
     Parameters
     ----------
     core : int, optional; the one CPU core that the process may use
+
+    Returns
+    -------
+    Run
     """
     pinned = ["taskset", "-c", str(core)] if core is not None else []
     command = [*pinned, sys.executable, "-m", "codecsim", *map(str, arguments)]
@@ -131,9 +145,10 @@ def codecsim(*arguments, environment=None, core=None):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    return output, time.perf_counter() - started, usage.ru_maxrss * 1024
+    seconds = time.perf_counter() - started
+    return Run(output, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def coded(*arguments, **settings):
     """The result of `codecsim ARGUMENTS --json`."""
-    return json.loads(codecsim(*arguments, "--json", "--quiet", **settings)[0])
+    return json.loads(codecsim(*arguments, "--json", "--quiet", **settings).output)

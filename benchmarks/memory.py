@@ -34,8 +34,9 @@ def main():
             peaks = {"encode": [], "decode": []}
             for frames in (arguments.short, arguments.long):
                 clip = measuring.cif_clip(measuring.default_clip(arguments), folder, frames)
-                peaks["encode"].append(measuring.codecsim("encode", clip, "-o", stream, *options)[2] / 1e6)
-                peaks["decode"].append(measuring.codecsim("decode", stream, "-o", "/dev/null", "--quiet")[2] / 1e6)
+                decode = ("decode", stream, "-o", "/dev/null", "--quiet")
+                for run in (("encode", clip, "-o", stream, *options), decode):
+                    peaks[run[0]].append(measuring.codecsim(*run).peak_bytes / 1e6)
             for what, (short, long) in peaks.items():
                 rows.append((mode, what, f"{long:.0f}", f"{long - short:+.1f}"))
         growth = f"growth, {arguments.short} to {arguments.long} pictures, MB"
