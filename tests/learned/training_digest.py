@@ -35,7 +35,7 @@ def run(params, threads, count, height=128, width=192):
 
 
 def main(threads):
-    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one; the defaults."""
+    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one, defaults."""
     total = 0
     for params, count in (
         (replace(PLAIN, epochs_q2=40), 6),
