@@ -4,6 +4,8 @@ They reach what no encoder chooses: all partitions, vectors far outside the pict
 size, all header options that this decoder supports.
 """
 
+import dataclasses
+
 import numpy as np
 
 from codecsim.binding import bind
@@ -11,6 +13,7 @@ from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
+from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
@@ -18,6 +21,7 @@ from codecsim.recon import derive_motion
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import (
+    PROFILE_LEARNED,
     SLICE_P,
     ParameterSets,
     Pps,
@@ -29,8 +33,8 @@ from codecsim.syntax.headers import (
     write_parameter_sets,
 )
 from codecsim.syntax.sao import code_sao
-from codecsim.syntax.sei import write_sei
-from codecsim.syntax.slice_data import code_quadtree
+from codecsim.syntax.sei import LearnerHash, write_sei
+from codecsim.syntax.slice_data import code_quadtree, has_inter
 from tests.conformance.clips import FPS
 from tests.conformance.runs import Run
 
@@ -134,6 +138,8 @@ def draw_slice_data(rng, codec):
         _read_units(coder, *bound)
         for plane in levels:  # -32768 and its opposite are not alike
             np.clip(plane, -32767, 32767, out=plane)
+        far = rng.random(blocks.mvd.shape) < rng.choice([0, 0.05])
+        blocks.mvd[far] = rng.integers(-32768, 32768, np.count_nonzero(far))
         if not coder.value.reg[FAULT]:
             return
     raise AssertionError("random bytes ended in an error twenty times")
@@ -141,26 +147,42 @@ def draw_slice_data(rng, codec):
 
 def _clear(codec):
     """Make the store ready to be read into."""
+    codec.blocks.filter_idx[:] = 0
     codec.blocks.pred_mode[:], codec.picture.motion.ref_idx[:], codec.sao.type_idx[:] = 0, -1, 0
     for plane in codec.levels:
         plane[:] = 0
 
 
-def random_stream(seed, count=4, watch=lambda codec: None):
-    """`Run` of `count` pictures, all decisions from the seed; no reports.  `watch` is given the codec after each."""
+def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
+    """`Run` of `count` pictures, all decisions from the seed; no reports.
+
+    watch : function that is given the codec after each picture
+    learn : LearnParams, for a stream with the prediction filter
+    """
     rng = np.random.default_rng(seed)
     sps, pps = draw_sps(rng), draw_pps(rng)
+    learned = LearnedStream(learn) if learn else None
+    if learned:
+        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=learned.announce())
+        pps = dataclasses.replace(pps, slice_header_extension_present=True)
     width, height = sps.true_size
     video_format = VideoFormat(width, height, FPS)
-    sets, dpb, codec = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer(), PictureCodec(sps)
+    sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
+    codec = PictureCodec(sps, learned.make_filter(sps) if learned else None)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
     held, poc = [], 0
     for _ in range(count):
         nal_type = nal_units.TRAIL_R if poc else nal_units.IDR_W_RADL
         header = draw_header(rng, sps, pps, poc, held)
+        filter_on = bool(learned and header.slice_type == SLICE_P and rng.integers(4))
+        if learned:
+            header = dataclasses.replace(header, extension=learned.picture_switches(filter_on))
         current = dpb.begin(nal_type, 0, header, sps)
-        codec.begin(current, header, pps, False)
+        codec.begin(current, header, pps, filter_on)
         draw_slice_data(rng, codec)
+        if filter_on:
+            for place in np.ndindex(codec.blocks.filter_idx.shape):
+                codec.blocks.filter_idx[place] = has_inter(codec.blocks, *place) and rng.integers(2)
         payload = write_slice_data(codec)
         read_slice_data(codec, payload)
         derive_motion(codec.rc, codec.motion_context)
@@ -171,7 +193,10 @@ def random_stream(seed, count=4, watch=lambda codec: None):
         writer = BitWriter()
         code_slice_header(writer, nal_type, sets, header)
         data += nal_units.write_nal_unit(nal_type, writer.to_bytes() + payload, long_start=True)
-        data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei([hash_picture(current.picture, "md5")]))
+        messages = [hash_picture(current.picture, "md5")]
+        if learned:
+            messages.append(LearnerHash(codec.learned_filter.digest()))
+        data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages))
         dpb.end(current.picture)
         recon += [picture.crop(video_format) for picture in dpb.take_output()]
         held = [poc, *held][:4]

@@ -8,6 +8,7 @@ import pytest
 
 from codecsim.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP
 from codecsim.decoder import decode
+from codecsim.learned.params import LearnParams
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_ffmpeg, check_libde265
 
@@ -35,6 +36,18 @@ def test_few(first, tmp_path):
 @pytest.mark.parametrize("first", range(1000, 4000, 100))
 def test_many(first, tmp_path):
     check(range(first, first + 100), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "learn",
+    [LearnParams(channels=8, tile_log2=4), LearnParams(channels=16, further=3, method="sgd", reset="auto", loss="l2")],
+    ids=["overlapped", "further"],
+)
+def test_with_learning(learn):
+    """This decoder alone; hashes of the learner are in the streams."""
+    for seed in range(15):
+        run = random_stream(seed, learn=learn)
+        assert_same_pictures([picture.frame for picture in decode(io.BytesIO(run.data))], run.recon)
 
 
 def test_everything_occurs():
