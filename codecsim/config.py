@@ -28,7 +28,7 @@ class Preset:
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
         "fast": Preset(1, 1, 2, False, False, 32, 1, True),
-        "medium": Preset(2, 3, 5, False, False, 64, 1, True),
+        "medium": Preset(2, 3, 5, True, True, 64, 1, True),
         "slow": Preset(3, 3, 8, True, True, 64, 2, True),
     }
 )
