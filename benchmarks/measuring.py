@@ -35,7 +35,7 @@ class Report:
         self._path = arguments.output and pathlib.Path(arguments.output)
         self._lines = []
         given = " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])
-        self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}, {processor()}", "")
+        self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}, {processor()}")
 
     def say(self, *lines):
         """Add lines of text."""
