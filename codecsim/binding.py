@@ -1,9 +1,9 @@
 """Passing a tree of namedtuples to kernels as one pointer.
 
-By value, a namedtuple of arrays becomes seven arguments an array, at every call, and LLVM drowns in them.  `bind` writes the
-tree once into memory; a kernel that receives the result reads the fields it names, as if it had the namedtuple.  A field that
-is itself a namedtuple is again passed on as a pointer.  The tree is constant while bound (its arrays' elements are not),
-which lets LLVM keep what it has read.
+By value, a namedtuple of arrays becomes seven arguments an array, at every call, and LLVM drowns in them.  `bind`
+writes the tree once into memory; a kernel that receives the result reads the fields it names, as if it had the
+namedtuple.  A field that is itself a namedtuple is again passed on as a pointer.  The tree is constant while bound (its
+arrays' elements are not), which lets LLVM keep what it has read.
 """
 
 import numpy as np
@@ -11,6 +11,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import PrimitiveModel
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import (
     NativeValue,
     intrinsic,
@@ -19,7 +20,6 @@ from numba.extending import (
     typeof_impl,
     unbox,
 )
-from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from codecsim.jit import kernel
 
@@ -87,7 +87,8 @@ def _unbox(kind, obj, c):
     field = c.pyapi.object_getattr_string(obj, "address")
     address = c.pyapi.long_as_longlong(field)
     c.pyapi.decref(field)
-    return NativeValue(c.builder.inttoptr(address, _BYTES), is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
+    failed = cgutils.is_not_null(c.builder, c.pyapi.err_occurred())
+    return NativeValue(c.builder.inttoptr(address, _BYTES), is_error=failed)
 
 
 def _field_type(bound, name):

@@ -1,4 +1,4 @@
-"""What a user can set about an encoding.  What the stream says of it is in the parameter sets; the rest only the encoder knows."""
+"""What a user can set about an encoding; the parameter sets say what the stream tells of it."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class EncoderConfig:
             if not isinstance(value, int) or not low <= value <= high:
                 raise ConfigError(f"{name} is {value}; expected {low}..{high}")
         if self.model is not None:
-            raise ConfigError(f"no model {self.model!r}: only the built-in initial weights exist yet; leave --model out")
+            raise ConfigError(f"no model {self.model!r}: only the built-in weights exist yet; leave --model out")
 
 
 def _choice(name, value, allowed):

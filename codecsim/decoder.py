@@ -205,11 +205,10 @@ class _Decoder:
                         nal.byte,
                         picture.poc,
                     )
-            elif isinstance(message, LearnerHash) and self._learned:
-                if self._codec.learned_filter.digest() != message.digest:
-                    raise MismatchError(
-                        "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
-                    )
+            elif self._learned and self._codec.learned_filter.digest() != message.digest:
+                raise MismatchError(
+                    "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
+                )
 
     def _complete(self, ended=False):
         """The waiting picture, if any, has been checked: output what may be."""

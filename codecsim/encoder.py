@@ -67,7 +67,8 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
     CodecError : an impossible setting, or weights that are missing
     """
     encoder = _Encoder(config, video_format)
-    for structure, frame in zip(coding_structure(config.config, intra_period=config.intra_period), frames, strict=False):
+    structures = coding_structure(config.config, intra_period=config.intra_period)
+    for structure, frame in zip(structures, frames, strict=False):
         yield encoder.encode(structure, frame)
 
 

@@ -1,8 +1,8 @@
 """Normative. From decoded syntax to samples: the only reconstruction path, for both sides.
 
-Three steps a picture: `derive_motion` (motion vectors from merge and AMVP syntax), `predict_inter` (motion compensation of
-every inter block, into the prediction planes, where the learned filter may change them), `reconstruct` (intra prediction
-block by block, residuals added).  Deblocking follows in tools.deblock.
+Three steps a picture: `derive_motion` (motion vectors from merge and AMVP syntax), `predict_inter` (motion compensation
+of every inter block, into the prediction planes, where the learned filter may change them), `reconstruct` (intra
+prediction block by block, residuals added).  Deblocking follows in tools.deblock.
 """
 
 from typing import NamedTuple
@@ -16,15 +16,15 @@ from codecsim.blocks import (
     CTU_UNITS,
     MODE_INTER,
     MODE_INTRA,
-    PART_2Nx2N,
     Blocks,
     Levels,
+    PART_2Nx2N,
     chroma_mode,
     z_to_xy,
 )
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
-from codecsim.syntax.slice_data import part_geometry
+from codecsim.syntax.prediction import part_geometry
 from codecsim.tables import chroma_qp
 from codecsim.tools.inter import TMP_SIZE as INTER_TMP_SIZE
 from codecsim.tools.inter import predict_chroma_uni, predict_luma_uni
@@ -177,7 +177,8 @@ def predict_inter_block(rc, x, y, w, h):
 def predict_inter(rc):
     """Motion compensation of all inter coding units of the picture; intra ones get the first reference, unmoved.
 
-    What stands in intra units is replaced when they are reconstructed, but the learned filter sees it around its blocks.
+    What stands in intra units is replaced when they are reconstructed, but the learned filter sees it around its
+    blocks.
     """
     blocks = rc.blocks
     h4, w4 = blocks.cu_log2.shape

@@ -81,7 +81,11 @@ class Coder(NamedTuple):
 def make_coder(buf):
     """A coder over the uint8 array `buf`."""
     return Coder(
-        np.zeros(10, np.int64), np.zeros(NUM_CONTEXTS, np.uint8), buf, np.zeros(NUM_PARTS, np.int64), np.zeros(64, np.int32)
+        reg=np.zeros(10, np.int64),
+        ctx=np.zeros(NUM_CONTEXTS, np.uint8),
+        buf=buf,
+        parts=np.zeros(NUM_PARTS, np.int64),
+        scratch=np.zeros(64, np.int32),
     )
 
 

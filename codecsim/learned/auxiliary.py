@@ -1,8 +1,9 @@
 """Normative. Further predictions of a picture's luma, as inputs of the learned filter.  They cost no bits.
 
-Overlapped: what the motion of the neighbouring blocks says.  Other references: each block's motion leads to one reference
-picture.  Where that picture's own motion, at the place it leads to, points to another picture of the list, the two vectors are
-added; elsewhere the vector is scaled by the distance in time.  Noise that differs from picture to picture shows there.
+Overlapped: what the motion of the neighbouring blocks says.  Other references: each block's motion leads to one
+reference picture.  Where that picture's own motion, at the place it leads to, points to another picture of the list,
+the two vectors are added; elsewhere the vector is scaled by the distance in time.  Noise that differs from picture to
+picture shows there.
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Normative. What a stream says about its learned tools: parameters and weights of the sequence, switches of a picture."""
+"""Normative. What a stream says about its learned tools: parameters and weights, and switches of a picture."""
 
 from codecsim.errors import BitstreamError, ConfigError, ModelError
 from codecsim.learned.params import Control, LearnParams
@@ -106,7 +106,7 @@ class LearnedStream:
 
     @staticmethod
     def picture_switches(filter_on):
-        """Slice header extension of an inter picture: nothing where the filter is on, which is the rule, else a zero."""
+        """Slice header extension of an inter picture: nothing where the filter is on, as is the rule, else a zero."""
         return b"" if filter_on else b"\x00"
 
     @staticmethod

@@ -6,7 +6,7 @@ from codecsim.recon import predict_inter_block, set_motion
 from codecsim.search.motion import component_bits, search_unit
 from codecsim.search.residual import coded_cost, empty_cost
 from codecsim.search.state import CU_BEST, CU_ENTRY, CU_VERSION, SQRT_LAM, copy_cu, keep_contexts, luma_satd
-from codecsim.syntax.slice_data import part_geometry
+from codecsim.syntax.prediction import part_geometry
 from codecsim.tools.motion import amvp_candidates, merge_candidates
 
 _COSTS, _ORDER = 1, 2  # rows of Search.modes

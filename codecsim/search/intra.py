@@ -2,13 +2,13 @@
 
 from numba import types
 
-from codecsim.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, PART_NxN, chroma_mode, fill_units, z_to_xy
+from codecsim.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, chroma_mode, fill_units, z_to_xy
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
 from codecsim.recon import set_motion
-from codecsim.search.residual import any_coded, or_cbf, search_chroma_tbs, search_luma_tb
+from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
     CU_ENTRY,
     MODE_ENTRY,
@@ -24,7 +24,7 @@ from codecsim.search.state import (
     recall_contexts,
     weighted_error,
 )
-from codecsim.syntax.slice_data import intra_candidates
+from codecsim.syntax.prediction import intra_candidates
 from codecsim.tools.intra import filter_references, gather_references, predict_intra, predict_mode
 
 _MODES, _COSTS = 0, 1  # rows of Search.modes
@@ -35,7 +35,7 @@ def _mode_bits(st, mode, a, b, c):
     """Rate in 2**-15 bit of a luma mode, the most probable ones being a, b, c."""
     if mode == a:
         return BIN_COST[1, st.cd.ctx[PREV_INTRA]] + (1 << COST_BITS)
-    if mode == b or mode == c:
+    if mode == b or mode == c:  # noqa: SIM109 - a tuple test compiles to a loop
         return BIN_COST[1, st.cd.ctx[PREV_INTRA]] + (2 << COST_BITS)
     return BIN_COST[0, st.cd.ctx[PREV_INTRA]] + (5 << COST_BITS)
 
@@ -157,7 +157,7 @@ def _search_luma_mode(st, uy, ux, log2, depth):
 
 @kernel(unit=True)
 def code_chroma(st, uy, ux, log2, syntax):
-    """Code the chroma of an intra CU whose luma tree is decided with intra_chroma_pred_mode `syntax`; returns its cost."""
+    """Code the chroma of an intra CU, its luma decided, with intra_chroma_pred_mode `syntax`; returns its cost."""
     rc = st.rc
     blocks = rc.blocks
     mode = chroma_mode(syntax, int(blocks.intra_luma[uy, ux]))

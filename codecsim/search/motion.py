@@ -1,4 +1,4 @@
-"""Motion search: full samples by SAD in a widening star, then half and quarter samples by SATD on interpolated planes."""
+"""Motion search: full samples by SAD in a widening star, then half and quarter samples by SATD."""
 
 import numpy as np
 

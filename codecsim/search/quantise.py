@@ -1,7 +1,7 @@
 """Rate-distortion optimised quantisation and sign-data hiding of one transform block.
 
-The rates are those of the current contexts, held fixed over the block.  Distortion is squared error in sample units: the
-transform is orthonormal up to a power of two.
+The rates are those of the current contexts, held fixed over the block.  Distortion is squared error in sample units:
+the transform is orthonormal up to a power of two.
 """
 
 import numpy as np

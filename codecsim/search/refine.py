@@ -1,7 +1,7 @@
 """After the learned filter: choose it per 32x32, and decide residual and skip again against what was chosen.
 
-Partition, modes and motion stay as the search left them.  Intra blocks are coded again with their modes, since what they
-predict from may have changed.
+Partition, modes and motion stay as the search left them.  Intra blocks are coded again with their modes, since what
+they predict from may have changed.
 """
 
 import numpy as np

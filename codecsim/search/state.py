@@ -1,7 +1,7 @@
 """What the search works on: the picture being coded, several versions of its decisions, costs and contexts.
 
-A version is a full set of decisions, levels and reconstruction.  Version 0 is the one being tried; the others keep the best
-alternative found so far at each depth.  Only the area of the block under decision is ever copied.
+A version is a full set of decisions, levels and reconstruction.  Version 0 is the one being tried; the others keep the
+best alternative found so far at each depth.  Only the area of the block under decision is ever copied.
 """
 
 from typing import NamedTuple

@@ -179,7 +179,8 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
         if last_x >> log2 or last_y >> log2:
             cd.reg[FAULT] = 1
             return
-        while SCAN_X[scan_idx, sub_log2, last_sub] != last_x >> 2 or SCAN_Y[scan_idx, sub_log2, last_sub] != last_y >> 2:
+        xs, ys = last_x >> 2, last_y >> 2
+        while SCAN_X[scan_idx, sub_log2, last_sub] != xs or SCAN_Y[scan_idx, sub_log2, last_sub] != ys:
             last_sub += 1
         while SCAN_X[scan_idx, 2, last_pos] != last_x & 3 or SCAN_Y[scan_idx, 2, last_pos] != last_y & 3:
             last_pos += 1
@@ -209,14 +210,11 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
 
         count = 0
         first_pos, top_pos = 0, 0
-        positions = 0  # four bits a level, the latest lowest
         n = last_pos if i == last_sub else 15
         while n >= 0:
             xi, yi = np.int64(SCAN_X[scan_idx, 2, n]), np.int64(SCAN_Y[scan_idx, 2, n])
             value = np.int64(levels[by + yi, bx + xi]) if mode != DECODE else 0
-            if i == last_sub and n == last_pos:
-                significant = 1
-            elif n == 0 and inferred_dc and count == 0:
+            if i == last_sub and n == last_pos or n == 0 and inferred_dc and count == 0:
                 significant = 1
             else:
                 index = sig_context(log2, c_idx, scan_idx, right | lower << 1, xs, ys, xi, yi)

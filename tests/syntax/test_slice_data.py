@@ -154,7 +154,7 @@ class RandomPicture:
         self.blocks.intra_chroma[y : y + units, x : x + units] = self.rng.integers(5)
 
     def prediction_units(self, y, x, log2, part):
-        from codecsim.syntax.slice_data import part_geometry
+        from codecsim.syntax.prediction import part_geometry
 
         rng = self.rng
         for k in range(1 if part == B.PART_2Nx2N else 2):

@@ -1,0 +1,100 @@
+"""Normative. transform_tree() and transform_unit() of a coding unit (7.3.8.8, 7.3.8.10).
+
+Each structure serves writing, reading and counting (see entropy.cabac and slice_data).
+"""
+
+import numpy as np
+from numba import types
+
+from codecsim.blocks import (
+    CBF_CB,
+    CBF_CR,
+    CBF_Y,
+    MAX_TU_LOG2,
+    MODE_INTRA,
+    PART_2Nx2N,
+    PART_NxN,
+    chroma_mode,
+    fill_units,
+)
+from codecsim.entropy import contexts as C
+from codecsim.entropy.cabac import DECODE, PART, PART_MODES, PART_RESIDUAL, code_bin
+from codecsim.jit import kernel
+from codecsim.syntax.residual import code_residual
+from codecsim.tables import choose_scan_idx
+
+
+@kernel
+def any_cbf(blocks, uy, ux, units, bit):
+    """1 if any unit of the square has `bit` set in cbf."""
+    for j in range(uy, uy + units):
+        for i in range(ux, ux + units):
+            if blocks.cbf[j, i] & bit:
+                return 1
+    return 0
+
+
+@kernel
+def code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner):
+    """Levels of a transform unit; for a 4x4 luma block the chroma comes with the fourth of its 8x8 (`corner`)."""
+    intra = blocks.pred_mode[uy, ux] == MODE_INTRA
+    luma = np.int64(blocks.intra_luma[uy, ux])
+    if cbf & CBF_Y:
+        scan = choose_scan_idx(intra, log2, 0, luma)
+        code_residual(mode, cd, levels.y, 4 * uy, 4 * ux, log2, 0, scan, sl.sign_hiding)
+    if cbf & (CBF_CB | CBF_CR) and (log2 > 2 or corner == 3):
+        cy, cx = (uy, ux) if log2 > 2 else (uy - 1, ux - 1)
+        chroma_log2 = log2 - 1 if log2 > 2 else 2
+        chroma = chroma_mode(np.int64(blocks.intra_chroma[cy, cx]), np.int64(blocks.intra_luma[cy, cx]))
+        scan = choose_scan_idx(intra, chroma_log2, 1, chroma)
+        if cbf & CBF_CB:
+            code_residual(mode, cd, levels.u, 2 * cy, 2 * cx, chroma_log2, 1, scan, sl.sign_hiding)
+        if cbf & CBF_CR:
+            code_residual(mode, cd, levels.v, 2 * cy, 2 * cx, chroma_log2, 2, scan, sl.sign_hiding)
+
+
+@kernel
+def code_chroma_cbf(mode, cd, depth, parent, cbf):
+    """cbf_cb and cbf_cr at transform depth `depth`, each only under a set parent; returns their bits."""
+    out = 0
+    if parent & CBF_CB and code_bin(mode, cd, C.CBF_CHROMA + depth, 1 if cbf & CBF_CB else 0):
+        out |= CBF_CB
+    if parent & CBF_CR and code_bin(mode, cd, C.CBF_CHROMA + depth, 1 if cbf & CBF_CR else 0):
+        out |= CBF_CR
+    return out
+
+
+@kernel(recursive=types.none)
+def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, parent, corner):
+    """transform_tree() at unit (uy, ux); `parent`: chroma cbf bits of the node above; `corner`: blkIdx."""
+    units = 1 << (log2 - 2)
+    intra = blocks.pred_mode[uy, ux] == MODE_INTRA
+    part = blocks.part_mode[uy, ux]
+    force = log2 > MAX_TU_LOG2 or (depth == 0 and intra and part == PART_NxN)
+    force = force or (depth == 0 and not intra and sl.max_depth_inter == 0 and part != PART_2Nx2N)
+    limit = sl.max_depth_intra + (1 if part == PART_NxN else 0) if intra else sl.max_depth_inter
+    split = 1 if force else 0
+    cd.reg[PART] = PART_MODES
+    if not force and log2 > 2 and depth < limit:
+        split = code_bin(mode, cd, C.SPLIT_TRANSFORM + 5 - log2, 1 if blocks.tu_log2[uy, ux] < log2 else 0)
+    cd.reg[PART] = PART_RESIDUAL
+    chroma = parent
+    if log2 > 2:
+        want = 0
+        if mode != DECODE:
+            want = any_cbf(blocks, uy, ux, units, CBF_CB) * CBF_CB | any_cbf(blocks, uy, ux, units, CBF_CR) * CBF_CR
+        chroma = code_chroma_cbf(mode, cd, depth, parent, want)
+    if split:
+        half = units >> 1
+        for k in range(4):
+            y, x = uy + half * (k >> 1), ux + half * (k & 1)
+            code_transform_tree(mode, cd, sl, blocks, levels, y, x, log2 - 1, depth + 1, chroma, k)
+        return
+    luma = 1
+    if intra or depth > 0 or chroma:
+        luma = code_bin(mode, cd, C.CBF_LUMA + (1 if depth == 0 else 0), np.int64(blocks.cbf[uy, ux]) & CBF_Y)
+    cbf = chroma | luma
+    if mode == DECODE:
+        fill_units(blocks.tu_log2, uy, ux, units, log2)
+        fill_units(blocks.cbf, uy, ux, units, cbf)
+    code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner)
