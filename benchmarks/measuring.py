@@ -34,7 +34,8 @@ class Report:
     def __init__(self, arguments, title):
         self._path = arguments.output and pathlib.Path(arguments.output)
         self._lines = []
-        given = " ".join([pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])
+        # Where files are does not matter, and is nobody's business.
+        given = " ".join(pathlib.Path(word).name if os.path.isabs(word) else word for word in sys.argv)
         self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}, {processor()}")
 
     def say(self, *lines):

@@ -14,7 +14,6 @@ import argparse
 import concurrent.futures
 import csv
 import hashlib
-import itertools
 import json
 import pathlib
 import sys
@@ -46,17 +45,24 @@ def main():
     arguments = parser.parse_args()
     points = read_points(arguments)
     filters = arguments.filter or ["off"]
-    jobs = list(itertools.product(points, filters))
+    jobs = [(point, mode) for point in points for mode in modes(point["config"], filters)]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         results = dict(zip(map(key_of, jobs), pool.map(lambda job: run(*job, arguments), jobs), strict=True))
     out = measuring.Report(arguments, "Rate and distortion")
-    settings = ", ".join([f"preset {arguments.preset}", *arguments.learn])
+    preset = f"preset {arguments.preset}"
     for config in sorted({point["config"] for point in points}):
         chosen = [point for point in points if point["config"] == config]
-        for mode in filters:
+        used = modes(config, filters)
+        for mode in used:
+            settings = ", ".join([preset, *(arguments.learn if mode != "off" else [])])
             report(out, f"{config}, filter {mode}, against {arguments.codec} ({settings})", chosen, results, mode)
-        for mode in [mode for mode in filters if mode != "off" and "off" in filters]:
-            report(out, f"{config}, filter {mode} against off ({settings})", chosen, results, mode, "off")
+            if mode != "off" and "off" in used:
+                report(out, f"{config}, filter {mode} against off ({settings})", chosen, results, mode, "off")
+
+
+def modes(config, filters):
+    """Those of the filter modes that make a difference: all-intra streams have no filter."""
+    return ["off"] if config == "ai" else filters
 
 
 def read_points(arguments):
