@@ -126,10 +126,10 @@ def draw_slice_data(rng, codec):
     blocks, motion, levels = codec.blocks, codec.picture.motion, codec.levels
     bound = [bind(item) for item in (codec.tools.syntax, blocks, motion, levels, codec.sao)]
     size = codec.sps.width * codec.sps.height * 8 + 1024
-    for _ in range(20):
+    for attempt in range(20):
         random = rng.integers(0, 256, size, np.uint8)
-        # runs of zeros and ones make long codes, and large blocks
-        for start in rng.integers(0, size, size // 50):
+        # runs of zeros and ones make long codes, and large blocks; too many make codes that are too long
+        for start in rng.integers(0, size, size // 50 >> attempt):
             random[start : start + rng.integers(12)] = 255 * rng.integers(2)
         coder = bind(make_coder(random))
         start_decoder(coder, 0, size)
