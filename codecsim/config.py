@@ -22,14 +22,15 @@ class Preset:
     rectangles: bool  # try 2NxN and Nx2N
     range: int  # motion search range, full samples, a power of two
     transform_depth: int  # max_transform_hierarchy_depth of intra and inter, 0..2
+    filter_passes: int  # searches of a picture with the learned filter, each knowing what it added in the last; >= 1
     sao: bool  # sample adaptive offset; a few percent of time for a few percent of bits
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "fast": Preset(1, 1, 2, False, False, 32, 1, True),
-        "medium": Preset(2, 3, 5, True, True, 64, 1, True),
-        "slow": Preset(3, 3, 8, True, True, 64, 2, True),
+        "fast": Preset(1, 1, 2, False, False, 32, 1, 1, True),
+        "medium": Preset(2, 3, 5, True, True, 64, 1, 2, True),
+        "slow": Preset(3, 3, 8, True, True, 64, 2, 2, True),
     }
 )
 

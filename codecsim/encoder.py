@@ -18,7 +18,7 @@ from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
 from codecsim.reports import PictureReport, bits_by_part
 from codecsim.search.picture import PictureSearch
-from codecsim.search.refine import choose_filter
+from codecsim.search.refine import choose_filter, source_before_filter
 from codecsim.search.sao import SaoSearch
 from codecsim.structure import coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
 from codecsim.syntax import nal as nal_units
@@ -118,6 +118,7 @@ class _Encoder:
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
         self._codec = PictureCodec(self._sps, learned_filter)
         self._search = PictureSearch(self._codec, config.preset)
+        self._extra_passes = PRESETS[config.preset].filter_passes - 1
         self._sao_search = SaoSearch(self._codec)
         # more than any slice can need: a coded picture is far smaller than twice its samples
         self._coder = bind(make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)))
@@ -137,7 +138,11 @@ class _Encoder:
         state = self._search.run(current, orig, lam)
         codec.predict()
         if codec.filtered is not None:
-            choose_filter(codec, state)
+            choose_filter(codec, state, orig)
+            for _ in range(self._extra_passes):
+                state = self._search.run(current, source_before_filter(codec, orig), lam)
+                codec.predict()
+                choose_filter(codec, state, orig)
         learn_report = codec.complete()
         self._sao_search.run(orig, lam)
         codec.finish()

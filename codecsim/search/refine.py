@@ -6,6 +6,7 @@ they predict from may have changed.
 
 import numpy as np
 
+from codecsim.binding import bind
 from codecsim.blocks import (
     CTU_UNITS,
     MODE_INTER,
@@ -193,14 +194,37 @@ def refine_picture(st, plain, filtered, slice_qp):
                 _choose_region(st, plain, filtered, uy + dy, ux + dx, 8)
 
 
-def choose_filter(codec, state):
+def source_before_filter(codec, orig):
+    """The source less what the filter adds where it was chosen: what a further search has to predict.
+
+    The search does not know the filter.  Given this source, it looks for the prediction that the filter makes right.
+
+    Parameters
+    ----------
+    codec : PictureCodec, after `choose_filter`
+    orig : Planes, unpadded source at coded size
+
+    Returns
+    -------
+    Planes
+    """
+    height, width = orig.y.shape
+    chosen = np.kron(codec.blocks.filter_idx, np.ones((32, 32), np.int32))[:height, :width]
+    added = (codec.filtered.astype(np.int32) - codec.pred.y) * chosen
+    luma = np.clip(orig.y - added, 0, (1 << codec.sps.bit_depth) - 1)
+    return orig._replace(y=luma.astype(np.uint16))
+
+
+def choose_filter(codec, state, orig):
     """Choose where the learned filter applies in the picture that `codec` has predicted, and update its decisions.
 
     Parameters
     ----------
     codec : PictureCodec, after `predict`
-    state : Search, as PictureSearch.run left it
+    state : bound Search, as PictureSearch.run left it
+    orig : Planes, unpadded source at coded size
     """
+    state = bind(state.value._replace(orig=orig))
     plain = np.ascontiguousarray(codec.pred.y).copy()
     refine_picture(state, plain, codec.filtered, codec.tools.qp)
     copy_decisions(state.value.rc, codec)
