@@ -15,7 +15,6 @@ import tempfile
 import measuring
 
 SHORT = 3  # pictures of a run for comparison
-WHAT = ("encode", "decode")
 TARGETS = {("off", "encode"): 1.5, ("online", "encode"): 1.0, ("off", "decode"): 20.0, ("online", "decode"): 5.0}
 
 
@@ -38,30 +37,37 @@ def main():
         for qp in arguments.qp or [32]:
             for mode in ("off", "online"):
                 speeds = run(clip, pathlib.Path(folder) / "s.bin", mode, qp, arguments)
-                figures = (f"{figure:.1f}" for what in WHAT for figure in (*speeds[what], TARGETS[mode, what]))
-                rows.append((mode, qp, *figures))
+                wanted = (TARGETS[mode, what] for what in ("encode", "decode"))
+                figures = (speeds["encode"], speeds["encode_cpu"], next(wanted), speeds["decode"], next(wanted))
+                rows.append((mode, qp, *(f"{figure:.1f}" for figure in figures)))
         title = f"{source.stem} at CIF, {arguments.frames} pictures, {arguments.config}, preset {arguments.preset}"
-        columns = ("filter", "QP", "encode", "by CPU time", "to reach", "decode", "by CPU time", "to reach")
+        columns = ("filter", "QP", "encode", "by CPU time", "to reach", "decode", "to reach")
         out.table(title, columns, rows)
 
 
 def run(clip, stream, mode, qp, arguments):
-    """Pictures a second, and a second of CPU, of encoder and decoder.
+    """Pictures a second of encoder and decoder, and of the encoder by CPU time.
 
-    A second of CPU: what more pictures than `SHORT` take more of it, so that the start does not count.
+    By CPU time: what more pictures than `SHORT` take more of it, so that the start does not count.
     """
     options = ["--filter", mode, "--qp", qp, "--config", arguments.config, "--preset", arguments.preset]
-    cpu, found = {}, {}
+    decode = ("decode", stream, "-o", stream.with_suffix(".y4m"), "--json", "--quiet")
+    encoded = []
     for frames in (SHORT, SHORT, arguments.frames):  # the first run may compile kernels
-        for what, repeat, command in (
-            ("encode", 1, ("encode", clip, "-o", stream, "--frames", frames, *options)),
-            ("decode", arguments.repeat, ("decode", stream, "-o", stream.with_suffix(".y4m"))),
-        ):
-            runs = [measuring.codecsim(*command, "--json", "--quiet", core=arguments.core) for _ in range(repeat)]
-            seconds = min(json.loads(run.output)["seconds"] for run in runs)
-            before, cpu[what] = cpu.get(what), min(run.cpu_seconds for run in runs)
-            found[what] = frames / seconds, (frames - SHORT) / (cpu[what] - before) if frames > SHORT else None
-    return found
+        encode = ("encode", clip, "-o", stream, "--frames", frames, *options, "--json", "--quiet")
+        encoded.append(measuring.codecsim(*encode, core=arguments.core))
+        decoded = [measuring.codecsim(*decode, core=arguments.core) for _ in range(arguments.repeat)]
+    more_cpu = encoded[-1].cpu_seconds - encoded[-2].cpu_seconds
+    return {
+        "encode": arguments.frames / seconds(encoded[-1]),
+        "encode_cpu": (arguments.frames - SHORT) / more_cpu,
+        "decode": arguments.frames / min(map(seconds, decoded)),
+    }
+
+
+def seconds(run):
+    """Time of the whole loop over pictures."""
+    return json.loads(run.output)["seconds"]
 
 
 if __name__ == "__main__":
