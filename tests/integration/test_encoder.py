@@ -1,5 +1,6 @@
 """What the encoder promises about its bytes, its reports, its search and its memory."""
 
+import gc
 import io
 import tracemalloc
 
@@ -78,6 +79,7 @@ def traced_sizes(pictures):
         for picture in pictures:
             data.append(getattr(picture, "data", b""))
             del picture
+            gc.collect()  # Numba's types are cycles that wait for the collector
             sizes.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
