@@ -150,13 +150,8 @@ class _Decoder:
             bits=bits,
             parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
         )
-        if learn_report is not None:
-            report.filtered_share = codec.filtered_share()
-            report.trained_steps = learn_report.trained_steps
-            report.reset = learn_report.reset
-            report.accumulated_loss = learn_report.accumulated_loss
         if self._learned:
-            report.learner_hash = codec.learned_filter.digest().hex()
+            report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
         self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)

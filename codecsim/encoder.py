@@ -167,13 +167,8 @@ class _Encoder:
             psnr_v=psnr[2],
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
         )
-        if learn_report is not None:
-            report.filtered_share = codec.filtered_share()
-            report.trained_steps = learn_report.trained_steps
-            report.reset = learn_report.reset
-            report.accumulated_loss = learn_report.accumulated_loss
         if self._learned:
-            report.learner_hash = codec.learned_filter.digest().hex()
+            report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
         report.seconds = time.perf_counter() - started
         return CodedPicture(data, recon, report)
 

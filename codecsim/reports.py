@@ -34,6 +34,20 @@ class PictureReport:
     accumulated_loss: int | None = None
     learner_hash: str | None = None  # 32 hex digits
 
+    def add_learner(self, digest, learned, filtered_share):
+        """Say what the learner is after the picture, and what it did if it ran.
+
+        Parameters
+        ----------
+        digest : bytes
+        learned : prediction_filter.LearnReport, or None
+        filtered_share : float
+        """
+        self.learner_hash = digest.hex()
+        if learned is not None:
+            self.filtered_share = filtered_share
+            self.trained_steps, self.accumulated_loss, self.reset = learned
+
 
 def bits_by_part(total, slice_data_bits, hash_bits, costs):
     """Divide a picture's bits.
