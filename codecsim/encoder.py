@@ -158,7 +158,7 @@ class _Encoder:
         recon = current.picture.crop(self._format)
         psnr = frame_psnr(frame, recon, self._format.bit_depth)
         report = PictureReport(
-            poc=structure.index,
+            poc=structure.poc,
             type="BPI"[structure.slice_type],
             qp=header.qp,
             bits=8 * len(data),

@@ -19,7 +19,7 @@ _NAMES = {
 class PictureReport:
     """One coded picture.  PSNR is None when decoding; the fields of the learner are None where it did not run."""
 
-    poc: int
+    poc: int  # picture order count, 0 at every IDR picture
     type: str  # I, P or B
     qp: int
     bits: int  # of all NAL units of the picture, parameter sets before it included

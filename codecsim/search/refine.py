@@ -14,8 +14,8 @@ from codecsim.blocks import (
     fill_units,
     z_to_xy,
 )
-from codecsim.entropy.cabac import BIN_COST, NEXT_CONTEXT
-from codecsim.entropy.contexts import FILTER_IDX, init_contexts
+from codecsim.entropy.cabac import COST, COUNT
+from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.picture import PAD_Y
 from codecsim.recon import copy_block
@@ -34,7 +34,7 @@ from codecsim.search.state import (
     keep_contexts,
     recall_contexts,
 )
-from codecsim.syntax.slice_data import has_inter
+from codecsim.syntax.slice_data import code_filter_choice, has_inter
 from codecsim.tools.distortion import sse
 from codecsim.tools.intra import predict_intra
 
@@ -119,13 +119,9 @@ def _set_choice(st, plain, filtered, uy, ux, units, mask):
         rows, columns = min(32, h - y), min(32, w - x)
         copy_block(filtered if choice else plain, y, x, rc.pred.y, y, x, rows, columns)
         if has_inter(blocks, fy, fx):
-            inc = FILTER_IDX
-            if fx > 0 and blocks.filter_idx[fy, fx - 1]:
-                inc += 1
-            if fy > 0 and blocks.filter_idx[fy - 1, fx]:
-                inc += 1
-            cost += bits_to_cost(st, BIN_COST[choice, st.cd.ctx[inc]])
-            st.cd.ctx[inc] = NEXT_CONTEXT[choice, st.cd.ctx[inc]]
+            st.cd.reg[COST] = 0
+            code_filter_choice(COUNT, st.cd, blocks, fy, fx)
+            cost += bits_to_cost(st, st.cd.reg[COST])
     return cost
 
 

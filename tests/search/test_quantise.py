@@ -7,7 +7,7 @@ from codecsim.entropy.cabac import COST, COUNT, make_coder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.search.quantise import WORK_SHAPE, quantise
 from codecsim.syntax.residual import code_residual
-from codecsim.tables import SCAN_X, SCAN_Y
+from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.tools.transform import TMP_SIZE, dequant_inverse, fwd_transform
 
 QP, BIT_DEPTH = 30, 8
@@ -44,7 +44,7 @@ def cost_of(levels, res, log2, scan_idx):
 def rounded(coef, log2):
     """Plain rounding to nearest."""
     n = 1 << log2
-    scale, qbits = 26214 / 16384 * 16384, 14 + QP // 6 + 15 - BIT_DEPTH - log2
+    scale, qbits = int(QUANT_SCALE[QP % 6]), 14 + QP // 6 + 15 - BIT_DEPTH - log2
     exact = np.abs(coef[: n * n]) * scale / 2**qbits
     return (np.sign(coef[: n * n]) * np.floor(exact + 0.5)).astype(np.int16).reshape(n, n)
 
