@@ -6,7 +6,8 @@ from types import MappingProxyType
 
 from codecsim.errors import ConfigError
 
-CONFIGS = ("ai", "ldp")
+CONFIGS = ("ai", "ldp", "ldb", "ra")
+RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
 HASHES = ("md5", "crc", "checksum")
 
@@ -21,6 +22,8 @@ class Preset:
     split_after_skip: bool  # look into smaller CUs where the best is skipped
     rectangles: bool  # try 2NxN and Nx2N
     range: int  # motion search range, full samples, a power of two
+    bi_rounds: int  # of the search for bi-prediction, each in one list
+    bi_refs: bool  # look at all reference pictures there, not only at the best alone
     transform_depth: int  # max_transform_hierarchy_depth of intra and inter, 0..2
     filter_passes: int  # searches of a picture with the learned filter, each knowing what it added in the last; >= 1
     sao: bool  # sample adaptive offset; a few percent of time for a few percent of bits
@@ -28,9 +31,9 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "fast": Preset(1, 1, 2, False, False, 32, 1, 1, True),
-        "medium": Preset(2, 3, 5, True, True, 64, 1, 2, True),
-        "slow": Preset(3, 3, 8, True, True, 64, 2, 2, True),
+        "fast": Preset(1, 1, 2, False, False, 32, 1, False, 1, 1, True),
+        "medium": Preset(2, 3, 5, True, True, 64, 1, False, 1, 2, True),
+        "slow": Preset(3, 3, 8, True, True, 64, 4, True, 2, 2, True),
     }
 )
 
@@ -44,11 +47,11 @@ class EncoderConfig:
     ConfigError : at construction, for a value that is unknown or out of range
     """
 
-    config: str = "ldp"  # structure: ai or ldp
+    config: str = "ldp"  # structure: all intra, low delay P or B, random access
     qp: int = 32  # base QP, 0..51
     frames: int | None = None  # encode at most so many pictures
     preset: str = "medium"  # a key of PRESETS
-    intra_period: int = 0  # pictures from one IDR to the next, 0: only the first; ai and ldp
+    intra_period: int | None = None  # pictures from one intra picture to the next, 0: only the first; None: 32 in ra, else 0
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
@@ -63,11 +66,13 @@ class EncoderConfig:
         for name, value, low, high in (
             ("QP", self.qp, 0, 51),
             ("number of pictures", self.frames or 1, 1, 1 << 30),
-            ("intra period", self.intra_period, 0, 1 << 30),
+            ("intra period", self.intra_period or 0, 0, 1 << 30),
             ("number of threads", self.threads, 1, 256),
         ):
             if not isinstance(value, int) or not low <= value <= high:
                 raise ConfigError(f"{name} is {value}; expected {low}..{high}")
+        if self.config == "ra" and (self.intra_period or 0) % RA_GOP_SIZE:
+            raise ConfigError(f"intra period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
         if self.model is not None:
             raise ConfigError(f"no model {self.model!r}: only the built-in weights exist yet; leave --model out")
 

@@ -18,7 +18,7 @@ from codecsim.picture_hash import hash_picture
 from codecsim.recon import derive_motion
 from codecsim.reports import PictureReport, bits_by_part
 from codecsim.syntax import nal as nal_units
-from codecsim.syntax.headers import SLICE_B, SLICE_I, ParameterSets, read_slice_header, refuse_missing_tools
+from codecsim.syntax.headers import SLICE_I, ParameterSets, read_slice_header, refuse_missing_tools
 from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
 
 DEFAULT_FPS = 25  # of a stream that does not say
@@ -30,6 +30,7 @@ _LEARNED_HASHES = (PictureHash, LearnerHash)  # what streams with learned tools 
 class DecodedPicture:
     """One picture in output order."""
 
+    coding_index: int  # in coding order
     frame: Frame
     video_format: VideoFormat
     report: PictureReport
@@ -73,7 +74,8 @@ class _Decoder:
         self._waiting = None  # (picture, report) decoded but not yet checked
         self._expected_hashes = set()  # kinds of hashes that pictures have carried
         self._missing_hashes = set()  # those of the waiting picture that have not come yet
-        self._reports = {}  # by picture, until it is output
+        self._reports = {}  # (place in coding order, report) by picture, until it is output
+        self._decoded = 0  # pictures
         self._loose_bits = 0  # of units before the next slice
         self._last_byte = 0
 
@@ -119,8 +121,6 @@ class _Decoder:
         pps = self._sets.pps[header.pps_id]
         sps = self._sets.sps[pps.sps_id]
         refuse_missing_tools(sps, pps)
-        if header.slice_type == SLICE_B:
-            raise BitstreamError("B slices are not supported yet", "slice_type", nal.byte)
         if nal_units.is_irap(nal.type):
             self._activate(sps)
         if self._codec is None or self._codec.sps != sps:
@@ -128,6 +128,10 @@ class _Decoder:
         codec = self._codec
         is_inter = header.slice_type != SLICE_I
         filter_on = bool(self._learned and is_inter and self._learned.read_switches(header.extension))
+        if self._learned and self._dpb.is_entered and not nal_units.is_idr(nal.type):
+            raise BitstreamError(
+                "decoding with learned tools can begin at an IDR picture only", "nal_unit_type", nal.byte
+            )
         current = self._dpb.begin(nal.type, nal.temporal_id, header, sps)
         if current is None:
             self._loose_bits += 8 * nal.size
@@ -155,7 +159,8 @@ class _Decoder:
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
         self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)
-        self._reports[id(current.picture)] = report
+        self._reports[id(current.picture)] = (self._decoded, report)
+        self._decoded += 1
 
     def _parse(self, nal, data_start):
         """Slice data into the codec's store; returns the model cost of their parts."""
@@ -216,9 +221,9 @@ class _Decoder:
 
     def _output(self):
         for picture in self._dpb.take_output():
-            report = self._reports.pop(id(picture))
+            coding_index, report = self._reports.pop(id(picture))
             sps = picture.sps
             width, height = sps.true_size
             fps = sps.vui.fps if sps.vui and sps.vui.fps else DEFAULT_FPS
             video_format = VideoFormat(width, height, fps, sps.bit_depth)
-            yield DecodedPicture(picture.crop(video_format), video_format, report)
+            yield DecodedPicture(coding_index, picture.crop(video_format), video_format, report)

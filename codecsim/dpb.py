@@ -64,6 +64,11 @@ class DecodedPictureBuffer:
         """Pictures held, in no particular order."""
         return tuple(self._pictures)
 
+    @property
+    def is_entered(self):
+        """Whether the next picture is the first of the stream or after an end of sequence."""
+        return self._after_break
+
     def begin(self, nal_type, temporal_id, header, sps):
         """Start a picture: its order count, its references, room for it.
 
@@ -158,7 +163,7 @@ class DecodedPictureBuffer:
         """Whether the picture cannot be decoded because decoding began after its references."""
         if self._after_break and not nal_units.is_irap(nal_type):
             raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", poc=poc)
-        return self._skip_leading and nal_type in (nal_units.RASL_R - 1, nal_units.RASL_R)
+        return self._skip_leading and nal_type in (nal_units.RASL_N, nal_units.RASL_R)
 
     def _apply_rps(self, rps, poc, sps):
         """Mark what stays a reference; returns what the picture may refer to, before and after it, nearest first."""

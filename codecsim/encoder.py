@@ -20,12 +20,13 @@ from codecsim.reports import PictureReport, bits_by_part
 from codecsim.search.picture import PictureSearch
 from codecsim.search.refine import choose_filter, source_before_filter
 from codecsim.search.sao import SaoSearch
-from codecsim.structure import coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
+from codecsim.structure import GOPS, coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import (
     PROFILE_LEARNED,
     PROFILE_MAIN,
+    SLICE_B,
     SLICE_I,
     ParameterSets,
     Pps,
@@ -40,10 +41,14 @@ from codecsim.syntax.headers import (
 from codecsim.syntax.sei import LearnerHash, write_sei
 
 
+_USUAL_LISTS = {"ai": (1, 1), "ldp": (4, 1), "ldb": (4, 4), "ra": (2, 2)}  # entries, unless a slice says otherwise
+
+
 @dataclasses.dataclass(frozen=True)
 class CodedPicture:
     """One access unit."""
 
+    index: int  # in output order
     data: bytes  # Annex B NAL units, parameter sets included before an IDR picture
     recon: Frame  # what a decoder outputs
     report: PictureReport
@@ -60,15 +65,14 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
 
     Yields
     ------
-    CodedPicture, in coding order, which is output order
+    CodedPicture, in coding order
 
     Raises
     ------
     CodecError : an impossible setting, or weights that are missing
     """
     encoder = _Encoder(config, video_format)
-    structures = coding_structure(config.config, intra_period=config.intra_period)
-    for structure, frame in zip(structures, frames, strict=False):
+    for structure, frame in coding_structure(config.config, frames, intra_period=config.intra_period):
         yield encoder.encode(structure, frame)
 
 
@@ -86,6 +90,7 @@ def make_sps(config, video_format, learned):
         profile_idc=PROFILE_MAIN if learned is None else PROFILE_LEARNED,
         level_idc=choose_level(width, height, fps),
         max_dec_pic_buffering=dpb_size(config.config),
+        max_num_reorder=GOPS[config.config].max_num_reorder,
         max_transform_hierarchy_depth_inter=preset.transform_depth,
         max_transform_hierarchy_depth_intra=preset.transform_depth,
         amp=False,
@@ -110,7 +115,7 @@ class _Encoder:
         self._pps = Pps(
             init_qp=config.qp,
             sign_data_hiding=True,
-            num_ref_idx_default=(4, 1),
+            num_ref_idx_default=_USUAL_LISTS[config.config],
             slice_header_extension_present=learned is not None,
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
@@ -135,12 +140,12 @@ class _Encoder:
         codec.begin(current, header, self._pps, filter_on)
         orig = planes_from_frame(frame, self._format)
         lam = picture_lambda(structure, header.qp)
-        state = self._search.run(current, orig, lam)
+        state = self._search.run(orig, lam)
         codec.predict()
         if codec.filtered is not None:
             choose_filter(codec, state, orig)
             for _ in range(self._extra_passes):
-                state = self._search.run(current, source_before_filter(codec, orig), lam)
+                state = self._search.run(source_before_filter(codec, orig), lam)
                 codec.predict()
                 choose_filter(codec, state, orig)
         learn_report = codec.complete()
@@ -170,16 +175,19 @@ class _Encoder:
         if self._learned:
             report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
         report.seconds = time.perf_counter() - started
-        return CodedPicture(data, recon, report)
+        return CodedPicture(structure.index, data, recon, report)
 
     def _header(self, structure, filter_on):
         is_inter = structure.slice_type != SLICE_I
+        list0, list1 = structure.list_pocs
         return SliceHeader(
             slice_type=structure.slice_type,
             poc_lsb=structure.poc % (1 << self._sps.log2_max_poc_lsb),
             rps=structure.rps,
             temporal_mvp=is_inter,
             num_ref_idx=structure.num_ref_idx,
+            mvd_l1_zero=is_inter and list0 == list1,
+            collocated_from_l0=structure.slice_type != SLICE_B,
             qp=picture_qp(self._config.qp, structure),
             extension=self._learned.picture_switches(filter_on) if self._learned and is_inter else b"",
         )

@@ -15,17 +15,18 @@ from codecsim.blocks import CBF_Y, FILTER_LOG2, MODE_INTER, Blocks, make_blocks,
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.learned.auxiliary import (
-    OVERLAP_TMP_SIZE,
     Further,
-    ReferenceMotion,
+    make_overlap_scratch,
     predict_further,
     predict_overlapped,
+    stack_reference_motion,
 )
 from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
 from codecsim.syntax.headers import SLICE_I, num_lists
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
+from codecsim.tools.compensation import References
 from codecsim.tools.deblock import DeblockParams, deblock_picture
 from codecsim.tools.motion import make_motion_context
 from codecsim.tools.sao import make_sao_params, sao_picture
@@ -126,8 +127,9 @@ class PictureCodec:
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
         count = learned_filter.params.n_aux if learned_filter else 0
         self._auxiliary = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
-        self._overlap_tmp, self._overlap_block = np.zeros(OVERLAP_TMP_SIZE, np.int32), np.zeros((8, 8), np.uint16)
-        self._refs = None
+        self._inter_scratch, self._overlap_scratch = bind(self._scratch.inter), bind(make_overlap_scratch())
+        self._stack = Planes(*(np.zeros((0, 0, 0), np.uint16) for _ in range(3)))
+        self._places = []  # the picture whose planes stand at each place of the stack
 
     def begin(self, current, header, pps, filter_on):
         """Bind to a picture.
@@ -144,8 +146,6 @@ class PictureCodec:
         self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
         self.tools = slice_tools(header, self.sps, pps, filter_on)
         self.filtered = None
-        self._list0 = current.lists[0]
-        lists = [picture for entries in current.lists for picture in entries]
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
         recon = Recon(
@@ -154,7 +154,7 @@ class PictureCodec:
             levels=self.levels,
             pred=self.pred,
             rec=self.picture.planes,
-            refs=self._load_references(lists),
+            refs=self._load_references(current.lists),
             zorder=self.zorder,
             scratch=self._scratch,
             bit_depth=self.sps.bit_depth,
@@ -186,15 +186,29 @@ class PictureCodec:
         )
 
     def _load_references(self, lists):
-        """Copies of the reference pictures' planes as one array a component, indexed by list position."""
-        count = max(len(lists), 1)
-        if self._refs is None or len(self._refs.y) < count:
+        """The reference pictures' planes in one array a component; what stands there already is not copied again."""
+        wanted = list({id(picture): picture for entries in lists for picture in entries}.values())
+        self._places = [p if any(p is picture for picture in wanted) else None for p in self._places]
+        if len(self._places) < max(len(wanted), 1):
+            count = max(len(wanted), 4)
             shapes = [plane.shape for plane in self.picture.planes]
-            self._refs = Planes(*(np.zeros((max(count, 4), *shape), np.uint16) for shape in shapes))
-        for index, picture in enumerate(lists):
-            for stack, plane in zip(self._refs, picture.planes, strict=True):
-                stack[index] = plane
-        return self._refs
+            self._stack = Planes(*(np.zeros((count, *shape), np.uint16) for shape in shapes))
+            self._places = [None] * count
+        for picture in wanted:
+            if not any(p is picture for p in self._places):
+                place = self._places.index(None)
+                self._places[place] = picture
+                for stack, plane in zip(self._stack, picture.planes, strict=True):
+                    stack[place] = plane
+        slot_of = np.zeros((2, 16), np.int64)
+        for row, entries in zip(slot_of, lists, strict=True):
+            row[: len(entries)] = [next(k for k, p in enumerate(self._places) if p is entry) for entry in entries]
+        return References(*self._stack, slot_of, self.sps.bit_depth)
+
+    @property
+    def places(self):
+        """The reference picture at each place of `References`, None where it is free."""
+        return tuple(self._places)
 
     def predict(self):
         """Motion compensation, then the learned filter over the whole picture if it is on."""
@@ -206,19 +220,18 @@ class PictureCodec:
 
     def _auxiliary_predictions(self):
         """Further luma predictions that the learned filter takes as inputs."""
-        tmp, depth = self._overlap_tmp, self.sps.bit_depth
-        planes = iter(self._auxiliary)
+        refs, planes = bind(self.rc.value.refs), iter(self._auxiliary)
         if self.learned_filter.params.overlapped:
             predict_overlapped(
-                self._bound_motion, self._refs.y, self.pred.y, next(planes), self._overlap_block, tmp, depth
+                self._bound_motion, refs, self.pred.y, next(planes), self._inter_scratch, self._overlap_scratch
             )
         if self.learned_filter.params.further:
-            motion = ReferenceMotion(self._list0)
-            references = bind(Further(self._refs.y, motion.mv, motion.target, self.picture.ref_poc[0].copy()))
+            context = self.motion_context.value
+            further = bind(
+                Further(*stack_reference_motion(self._places), context.ref_poc, context.num_ref, context.cur_poc)
+            )
             for rank, plane in enumerate(planes):
-                predict_further(
-                    self._bound_motion, references, len(self._list0), self.picture.poc, rank, plane, tmp, depth
-                )
+                predict_further(self._bound_motion, refs, further, rank, plane, self._inter_scratch)
         return self._auxiliary
 
     def complete(self):

@@ -26,8 +26,7 @@ from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.syntax.prediction import part_geometry
 from codecsim.tables import chroma_qp
-from codecsim.tools.inter import TMP_SIZE as INTER_TMP_SIZE
-from codecsim.tools.inter import predict_chroma_uni, predict_luma_uni
+from codecsim.tools.compensation import InterScratch, References, compensate, make_inter_scratch
 from codecsim.tools.intra import REFS_SHAPE, predict_intra
 from codecsim.tools.motion import amvp_candidates, merge_candidates, wrap_mv
 from codecsim.tools.transform import TMP_SIZE, add_residual, dequant_inverse
@@ -39,7 +38,7 @@ class Scratch(NamedTuple):
     refs: np.ndarray  # REFS_SHAPE int32, intra reference samples
     res: np.ndarray  # (1024,) int32, residual of a block
     tmp: np.ndarray  # (TMP_SIZE,) int32, transforms
-    inter: np.ndarray  # (INTER_TMP_SIZE,) int32, interpolation
+    inter: InterScratch
     cand_mv: np.ndarray  # (6, 2, 2) int32, merge candidates
     cand_ref: np.ndarray  # (6, 2) int8
     mvp: np.ndarray  # (2, 2) int32, AMVP candidates
@@ -51,7 +50,7 @@ def make_scratch():
         np.zeros(REFS_SHAPE, np.int32),
         np.zeros(1024, np.int32),
         np.zeros(TMP_SIZE, np.int32),
-        np.zeros(INTER_TMP_SIZE, np.int32),
+        make_inter_scratch(),
         np.zeros((6, 2, 2), np.int32),
         np.zeros((6, 2), np.int8),
         np.zeros((2, 2), np.int32),
@@ -66,7 +65,7 @@ class Recon(NamedTuple):
     levels: Levels
     pred: Planes  # unpadded, coded size: prediction
     rec: Planes  # padded: reconstruction before the in-loop filters
-    refs: Planes  # (references, padded height, padded width): reference pictures, list 0 then list 1
+    refs: References
     zorder: np.ndarray  # (H4, W4) int32
     scratch: Scratch
     bit_depth: int
@@ -114,21 +113,36 @@ def derive_motion(rc, ctx):
                     x, y, w, h = part_geometry(part, 1 << log2, k)
                     _derive_unit_motion(rc, ctx, 4 * ux + x, 4 * uy + y, w, h, ux, uy, log2, k)
             else:
-                set_motion(rc.motion, uy, ux, 1 << (log2 - 2), 1 << (log2 - 2), 0, 0, -1)
+                clear_motion(rc.motion, uy, ux, 1 << (log2 - 2))
             z += 1 << (2 * (log2 - 2))
 
 
 @kernel
-def set_motion(motion, uy, ux, rows, columns, mv_x, mv_y, ref_idx):
-    """Store list 0 motion for an area of units; list 1 unused.  ref_idx -1: no motion (intra)."""
+def set_motion(motion, uy, ux, rows, columns, mv, ref):
+    """Store motion for an area of units.
+
+    Parameters
+    ----------
+    mv : (2, 2) int32, [list, (x, y)], quarter samples
+    ref : (2,) int8, reference indices, -1 where the list is not used
+    """
     for j in range(uy, uy + rows):
         for i in range(ux, ux + columns):
-            motion.mv[j, i, 0, 0] = mv_x
-            motion.mv[j, i, 0, 1] = mv_y
-            motion.mv[j, i, 1, 0] = 0
-            motion.mv[j, i, 1, 1] = 0
-            motion.ref_idx[j, i, 0] = ref_idx
-            motion.ref_idx[j, i, 1] = -1
+            for side in range(2):
+                motion.mv[j, i, side, 0] = mv[side, 0]
+                motion.mv[j, i, side, 1] = mv[side, 1]
+                motion.ref_idx[j, i, side] = ref[side]
+
+
+@kernel
+def clear_motion(motion, uy, ux, units):
+    """Store "no motion" (intra) for a square of units."""
+    for j in range(uy, uy + units):
+        for i in range(ux, ux + units):
+            for side in range(2):
+                motion.mv[j, i, side, 0] = 0
+                motion.mv[j, i, side, 1] = 0
+                motion.ref_idx[j, i, side] = -1
 
 
 @kernel
@@ -159,18 +173,15 @@ def _derive_unit_motion(rc, ctx, x, y, w, h, cu_ux, cu_uy, cu_log2, part_idx):
                 motion.ref_idx[j, i, lx] = ref
 
 
-@kernel(unit=True)
+@kernel
 def predict_inter_block(rc, x, y, w, h):
-    """Motion compensation of a luma block with uniform list 0 motion and of its chroma, into `rc.pred`."""
+    """Motion compensation of a luma block with uniform motion and of its chroma, into `rc.pred`."""
     uy, ux = y >> 2, x >> 2
-    motion = rc.motion
-    k = np.int64(motion.ref_idx[uy, ux, 0])
-    mv_x, mv_y = np.int64(motion.mv[uy, ux, 0, 0]), np.int64(motion.mv[uy, ux, 0, 1])
-    tmp, depth = rc.scratch.inter, rc.bit_depth
-    predict_luma_uni(rc.refs.y[k], mv_x, mv_y, x, y, w, h, rc.pred.y, y, x, tmp, depth)
+    refs, scratch = rc.refs, rc.scratch.inter
+    compensate(refs, 0, rc.motion, uy, ux, x, y, w, h, rc.pred.y, y, x, scratch)
     x, y, w, h = x >> 1, y >> 1, w >> 1, h >> 1
-    predict_chroma_uni(rc.refs.u[k], mv_x, mv_y, x, y, w, h, rc.pred.u, y, x, tmp, depth)
-    predict_chroma_uni(rc.refs.v[k], mv_x, mv_y, x, y, w, h, rc.pred.v, y, x, tmp, depth)
+    compensate(refs, 1, rc.motion, uy, ux, x, y, w, h, rc.pred.u, y, x, scratch)
+    compensate(refs, 2, rc.motion, uy, ux, x, y, w, h, rc.pred.v, y, x, scratch)
 
 
 @kernel
@@ -180,7 +191,8 @@ def predict_inter(rc):
     What stands in intra units is replaced when they are reconstructed, but the learned filter sees it around its
     blocks.
     """
-    blocks = rc.blocks
+    blocks, refs = rc.blocks, rc.refs
+    first = refs.slot_of[0, 0]
     h4, w4 = blocks.cu_log2.shape
     for uy in range(0, h4, 2):
         ux = 0
@@ -192,10 +204,10 @@ def predict_inter(rc):
                 continue
             if blocks.pred_mode[uy, ux] == MODE_INTRA:
                 y, x, n = 4 * uy, 4 * ux, 4 * units
-                copy_block(rc.refs.y[0], y + PAD_Y, x + PAD_Y, rc.pred.y, y, x, n, n)
+                copy_block(refs.y[first], y + PAD_Y, x + PAD_Y, rc.pred.y, y, x, n, n)
                 y, x, n = y >> 1, x >> 1, n >> 1
-                copy_block(rc.refs.u[0], y + PAD_C, x + PAD_C, rc.pred.u, y, x, n, n)
-                copy_block(rc.refs.v[0], y + PAD_C, x + PAD_C, rc.pred.v, y, x, n, n)
+                copy_block(refs.u[first], y + PAD_C, x + PAD_C, rc.pred.u, y, x, n, n)
+                copy_block(refs.v[first], y + PAD_C, x + PAD_C, rc.pred.v, y, x, n, n)
             else:
                 part = np.int64(blocks.part_mode[uy, ux])
                 for k in range(1 if part == PART_2Nx2N else 2):

@@ -63,12 +63,12 @@ def raw_options(function):
 @click.argument("input_path", metavar="INPUT")
 @click.option("-o", "--output", required=True, help="The stream to write; - for standard output.")
 @click.option(
-    "--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="All intra or low delay P."
+    "--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="All intra, low delay, random access."
 )
 @click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures.")
 @click.option(
-    "--intra-period", type=click.IntRange(0), default=0, metavar="N", help="An IDR picture every N; 0: the first."
+    "--intra-period", type=click.IntRange(0), metavar="N", help="An intra picture every N, 0: the first. ra: 32, else 0."
 )
 @click.option(
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."

@@ -55,11 +55,13 @@ def encode_video(
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(_Clock())
         stream = stack.enter_context(atomic_output(output))
-        write_recon = stack.enter_context(create_video(recon, video.format)) if recon is not None else None
+        write_recon = None
+        if recon is not None:
+            write_recon = OutputOrder(stack.enter_context(create_video(recon, video.format)))
         for coded in encode(config, video.format, frames):
             stream.write(coded.data)
             if write_recon:
-                write_recon(coded.recon)
+                write_recon(coded.index, coded.recon)
             reports.append(coded.report)
             on_picture(coded.report)
     result = _summary(video.format, reports, stream.bytes_written * 8, clock.seconds)
@@ -111,7 +113,7 @@ def decode_stream(
                     )
                 if write:
                     write(decoded.frame)
-                reports.append(decoded.report)
+                reports.append((decoded.coding_index, decoded.report))
                 on_picture(decoded.report)
         except BitstreamError as error:
             if not (keep_partial and reports):
@@ -121,9 +123,30 @@ def decode_stream(
         raise failure
     if not reports:
         raise FormatError(f"{name}: holds no pictures")
+    reports = [report for _, report in sorted(reports, key=lambda item: item[0])]
     result = _summary(video_format, reports, counter.bytes_read * 8, clock.seconds)
     result |= {"input": name, "decoder": {"version": __version__}, "pictures": [plain(report) for report in reports]}
     return result
+
+
+class OutputOrder:
+    """Passes on in output order what comes in coding order.
+
+    Parameters
+    ----------
+    write : function of one item
+    """
+
+    def __init__(self, write: Callable):
+        self._write = write
+        self._waiting = {}
+        self._next = 0
+
+    def __call__(self, index: int, item):
+        self._waiting[index] = item
+        while self._next in self._waiting:
+            self._write(self._waiting.pop(self._next))
+            self._next += 1
 
 
 class _Clock:

@@ -1,7 +1,7 @@
 """Normative. Further predictions of a picture's luma, as inputs of the learned filter.  They cost no bits.
 
 Overlapped: what the motion of the neighbouring blocks says.  Other references: each block's motion leads to one
-reference picture.  Where that picture's own motion, at the place it leads to, points to another picture of the list,
+reference picture.  Where that picture's own motion, at the place it leads to, points to another picture of the lists,
 the two vectors are added; elsewhere the vector is scaled by the distance in time.  Noise that differs from picture to
 picture shows there.
 """
@@ -11,96 +11,139 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.jit import kernel
+from codecsim.tools.compensation import compensate, same_motion
 from codecsim.tools.indexing import natural
-from codecsim.tools.inter import TMP_SIZE, predict_luma_uni
+from codecsim.tools.inter import predict_luma_uni
 from codecsim.tools.motion import distance_scale, scale_mv
 
 NO_TARGET = -(1 << 31)  # "points to no picture"
-OVERLAP_TMP_SIZE = TMP_SIZE + 64  # interpolation scratch, then the weighted sums of a block
-_SUM = TMP_SIZE
 _BLOCK_UNITS = 2  # blocks of 8x8 samples, with the motion of their first unit
 
 
 class Further(NamedTuple):
-    """What `predict_further` reads of the references in list 0."""
+    """What `predict_further` knows of the reference pictures, beside their samples."""
 
-    planes: np.ndarray  # (references, padded height, padded width) uint16
-    mv: np.ndarray  # of ReferenceMotion
-    target: np.ndarray  # of ReferenceMotion
-    pocs: np.ndarray  # (16,) int32
+    mv: np.ndarray  # (places, H4, W4, 2, 2) int16, quarter samples: motion of the picture at each place of References
+    target: np.ndarray  # (places, H4, W4, 2) int32, POC of the pictures pointed to, or NO_TARGET
+    pocs: np.ndarray  # (2, 16) int32, of the current picture's lists
+    num_ref: np.ndarray  # (2,) int32, their entries
+    cur_poc: int
 
 
-class ReferenceMotion:
-    """Where the blocks of each reference picture point, list 0 only.
+class OverlapScratch(NamedTuple):
+    """Working memory of `predict_overlapped`."""
 
-    Attributes
+    block: np.ndarray  # (8, 8) uint16, what a neighbour's motion predicts
+    total: np.ndarray  # (8, 8) int32, weighted sums
+
+
+def make_overlap_scratch():
+    """Fresh working memory."""
+    return OverlapScratch(np.zeros((8, 8), np.uint16), np.zeros((8, 8), np.int32))
+
+
+def stack_reference_motion(places):
+    """Motion of reference pictures and where it leads.
+
+    Parameters
     ----------
-    mv : (references, H4, W4, 2) int16, quarter samples
-    target : (references, H4, W4) int32, POC of the picture pointed to, or NO_TARGET
+    places : sequence of Picture, at least one of them, or None where a place is free
+
+    Returns
+    -------
+    mv, target : as in Further
     """
-
-    def __init__(self, pictures):
-        self.mv = np.stack([picture.motion.mv[:, :, 0] for picture in pictures])
-        self.target = np.stack([_targets(picture) for picture in pictures])
-
-
-def _targets(picture):
-    index = picture.motion.ref_idx[:, :, 0]
-    return np.where(index >= 0, picture.ref_poc[0][np.maximum(index, 0)], NO_TARGET).astype(np.int32)
+    picture = next(p for p in places if p is not None)
+    mv = np.zeros((len(places), *picture.motion.mv.shape), np.int16)
+    target = np.full((len(places), *picture.motion.ref_idx.shape), NO_TARGET, np.int32)
+    for place, picture in enumerate(places):
+        if picture is None:
+            continue
+        mv[place] = picture.motion.mv
+        for side in range(2):
+            index = picture.motion.ref_idx[:, :, side]
+            target[place, :, :, side] = np.where(index >= 0, picture.ref_poc[side][np.maximum(index, 0)], NO_TARGET)
+    return mv, target
 
 
 @kernel
-def _other_reference(pocs, count, k, rank):
-    """Index of the `rank`-th list entry that is another picture than entry k, or k where there is none."""
+def _entry_poc(further, entry):
+    """POC of an entry of list 0 followed by list 1."""
+    first = int(further.num_ref[0])
+    return int(further.pocs[0, entry] if entry < first else further.pocs[1, entry - first])
+
+
+@kernel
+def _other_entry(further, used, used_too, rank):
+    """The `rank`-th entry of both lists, list 0 first, with a picture that is neither of two and no repetition; or -1."""
     found = 0
-    for j in range(count):
-        new = pocs[j] != pocs[k]
+    for j in range(int(further.num_ref[0]) + int(further.num_ref[1])):
+        poc = _entry_poc(further, j)
+        new = poc != used and poc != used_too
         for i in range(j):
-            new = new and pocs[i] != pocs[j]
+            new = new and _entry_poc(further, i) != poc
         if new:
             if found == rank:
                 return j
             found += 1
-    return k
+    return -1
 
 
 @kernel(unit=True)
-def predict_further(motion, references, count, cur_poc, rank, out, tmp, bit_depth):
-    """Luma prediction from the `rank`-th other reference picture of each block.
+def predict_further(motion, refs, further, rank, out, scratch):
+    """Luma prediction from the `rank`-th reference picture that each block does not use.
+
+    A block's motion from list 0, or list 1 if it has no other, leads there.
 
     Parameters
     ----------
     motion : Motion of the current picture
-    references : Further
-    count : int, entries of list 0
-    cur_poc, rank : int
+    refs : References
+    further : Further
+    rank : int
     out : (H, W) uint16, written; equal to the prediction itself where there is no other reference
-    tmp : interpolation scratch
+    scratch : InterScratch
     """
     h4, w4 = motion.ref_idx.shape[0], motion.ref_idx.shape[1]
-    planes, pocs = references.planes, references.pocs
+    first = int(further.num_ref[0])
     for uy in range(0, h4, _BLOCK_UNITS):
         for ux in range(0, w4, _BLOCK_UNITS):
             y, x = 4 * uy, 4 * ux
-            k = int(motion.ref_idx[uy, ux, 0])
-            mv_x, mv_y = int(motion.mv[uy, ux, 0, 0]), int(motion.mv[uy, ux, 0, 1])
-            if k < 0:
-                k, mv_x, mv_y = 0, 0, 0
-            other = _other_reference(pocs, count, k, rank)
-            if other != k:
+            k0, k1 = int(motion.ref_idx[uy, ux, 0]), int(motion.ref_idx[uy, ux, 1])
+            side = 1 if k0 < 0 and k1 >= 0 else 0
+            entry = max(k0, 0) if side == 0 else first + k1
+            poc = _entry_poc(further, entry)
+            used_too = _entry_poc(further, first + k1) if k1 >= 0 else poc
+            mv_x, mv_y = int(motion.mv[uy, ux, side, 0]), int(motion.mv[uy, ux, side, 1])
+            if k0 < 0 and k1 < 0:
+                mv_x, mv_y = 0, 0
+            other = _other_entry(further, poc, used_too, rank)
+            if other < 0 and k1 >= 0:
+                compensate(refs, 0, motion, uy, ux, x, y, 8, 8, out, y, x, scratch)
+                continue
+            place = refs.slot_of[0, entry] if entry < first else refs.slot_of[1, entry - first]
+            if other >= 0:
+                target = _entry_poc(further, other)
                 vy = min(max((y + 4 + (mv_y >> 2)) >> 2, 0), h4 - 1)
                 vx = min(max((x + 4 + (mv_x >> 2)) >> 2, 0), w4 - 1)
-                if references.target[k, vy, vx] == pocs[other]:
-                    mv_x += int(references.mv[k, vy, vx, 0])
-                    mv_y += int(references.mv[k, vy, vx, 1])
+                there = -1
+                for from_side in range(2):
+                    if there < 0 and further.target[place, vy, vx, from_side] == target:
+                        there = from_side
+                if there >= 0:
+                    mv_x += int(further.mv[place, vy, vx, there, 0])
+                    mv_y += int(further.mv[place, vy, vx, there, 1])
                 else:
-                    factor = distance_scale(cur_poc - int(pocs[k]), cur_poc - int(pocs[other]))
+                    factor = distance_scale(further.cur_poc - poc, further.cur_poc - target)
                     mv_x, mv_y = scale_mv(factor, mv_x), scale_mv(factor, mv_y)
-            predict_luma_uni(planes[other], int(mv_x), int(mv_y), x, y, 8, 8, out, y, x, tmp, bit_depth)
+                place = refs.slot_of[0, other] if other < first else refs.slot_of[1, other - first]
+            predict_luma_uni(
+                refs.y[place], int(mv_x), int(mv_y), x, y, 8, 8, out, y, x, scratch.tmp, refs.bit_depth
+            )
 
 
 @kernel(unit=True)
-def predict_overlapped(motion, planes, pred, out, block, tmp, bit_depth):
+def predict_overlapped(motion, refs, pred, out, scratch, overlap):
     """Overlapped motion compensation: near its edges each block leans to what its neighbours' motion predicts for it.
 
     The four sample rows or columns along an edge take 1/4, 1/8, 1/16, 1/32 of the neighbour's prediction.
@@ -108,39 +151,35 @@ def predict_overlapped(motion, planes, pred, out, block, tmp, bit_depth):
     Parameters
     ----------
     motion : Motion of the current picture
-    planes : (references, padded height, padded width) uint16
+    refs : References
     pred : (H, W) uint16, the prediction
     out : (H, W) uint16, written
-    block : (8, 8) uint16, scratch
-    tmp : (OVERLAP_TMP_SIZE,) int32
+    scratch : InterScratch
+    overlap : OverlapScratch
     """
     h4, w4 = motion.ref_idx.shape[0], motion.ref_idx.shape[1]
-    mv, ref_idx = motion.mv, motion.ref_idx
-    rounding = np.int32(16)
+    block, total = overlap.block, overlap.total
     for uy in range(0, h4, _BLOCK_UNITS):
         for ux in range(0, w4, _BLOCK_UNITS):
             y, x = natural(4 * uy), natural(4 * ux)
             for j in range(8):
                 for i in range(8):
-                    tmp[_SUM + 8 * j + i] = np.int32(pred[y + j, x + i]) * 32 + rounding
+                    total[j, i] = np.int32(pred[y + j, x + i]) * 32 + 16
             for side in range(4):
                 ny = uy + (_BLOCK_UNITS if side == 1 else -1 if side == 0 else 0)
                 nx = ux + (_BLOCK_UNITS if side == 3 else -1 if side == 2 else 0)
                 if ny < 0 or nx < 0 or ny >= h4 or nx >= w4:
                     continue
-                k = int(ref_idx[ny, nx, 0])
-                same = k == ref_idx[uy, ux, 0]
-                same = same and mv[ny, nx, 0, 0] == mv[uy, ux, 0, 0] and mv[ny, nx, 0, 1] == mv[uy, ux, 0, 1]
-                if k < 0 or same:
+                moves = motion.ref_idx[ny, nx, 0] >= 0 or motion.ref_idx[ny, nx, 1] >= 0
+                if not moves or same_motion(motion, uy, ux, ny, nx):
                     continue
-                mv_x, mv_y = int(mv[ny, nx, 0, 0]), int(mv[ny, nx, 0, 1])
-                predict_luma_uni(planes[k], mv_x, mv_y, x, y, 8, 8, block, 0, 0, tmp, bit_depth)
+                compensate(refs, 0, motion, ny, nx, x, y, 8, 8, block, 0, 0, scratch)
                 for near in range(4):
                     weight = np.int32(8 >> near)
                     line = near if side == 0 or side == 2 else 7 - near
                     for i in range(8):
                         j, c = (line, i) if side < 2 else (i, line)
-                        tmp[_SUM + 8 * j + c] += weight * (np.int32(block[j, c]) - np.int32(pred[y + j, x + c]))
+                        total[j, c] += weight * (np.int32(block[j, c]) - np.int32(pred[y + j, x + c]))
             for j in range(8):
                 for i in range(8):
-                    out[y + j, x + i] = tmp[_SUM + 8 * j + i] >> 5
+                    out[y + j, x + i] = total[j, i] >> 5

@@ -1,13 +1,15 @@
-"""Inter mode decision of one coding unit: merge, skip, and motion vectors with one reference a unit."""
+"""Inter mode decision of one coding unit: merge, skip, and searched motion in each partition."""
 
 from codecsim.blocks import MODE_INTER, PART_2Nx2N, fill_units
 from codecsim.jit import kernel
 from codecsim.recon import predict_inter_block, set_motion
-from codecsim.search.motion import component_bits, search_unit
+from codecsim.search.motion import motion_satd
 from codecsim.search.residual import coded_cost, empty_cost
-from codecsim.search.state import CU_BEST, CU_ENTRY, CU_VERSION, SQRT_LAM, copy_cu, keep_contexts, luma_satd
+from codecsim.search.state import CU_BEST, CU_ENTRY, CU_VERSION, SQRT_LAM, copy_cu, keep_contexts
+from codecsim.search.units import merge_unit, same_candidate, search_unit, store_unit
 from codecsim.syntax.prediction import part_geometry
-from codecsim.tools.motion import amvp_candidates, merge_candidates
+from codecsim.tools.compensation import same_motion
+from codecsim.tools.motion import merge_candidates
 
 _COSTS, _ORDER = 1, 2  # rows of Search.modes
 
@@ -56,17 +58,12 @@ def search_merge(st, uy, ux, log2):
     costs, order = st.modes[_COSTS], st.modes[_ORDER]
     listed = 0
     for k in range(count):
-        mv_x, mv_y, ref = int(sc.cand_mv[k, 0, 0]), int(sc.cand_mv[k, 0, 1]), int(sc.cand_ref[k, 0])
         seen = False
         for i in range(k):
-            seen = seen or (
-                sc.cand_mv[i, 0, 0] == mv_x and sc.cand_mv[i, 0, 1] == mv_y and sc.cand_ref[i, 0] == ref
-            )
+            seen = seen or same_candidate(sc, i, k)
         if seen:
             continue
-        set_motion(rc.motion, uy, ux, units, units, mv_x, mv_y, ref)
-        predict_inter_block(rc, x, y, n, n)
-        cost = luma_satd(st, y, x, rc.pred.y, y, x, n, n) + st.lam[SQRT_LAM] * (k + 1)
+        cost = motion_satd(st, sc.cand_mv[k], sc.cand_ref[k], x, y, n, n) + st.lam[SQRT_LAM] * (k + 1)
         i = listed
         while i > 0 and costs[i - 1] > cost:
             costs[i] = costs[i - 1]
@@ -78,59 +75,11 @@ def search_merge(st, uy, ux, log2):
     best = -1.0
     for i in range(min(listed, st.effort.merge_rd)):
         k = int(order[i])
-        set_motion(
-            rc.motion, uy, ux, units, units,
-            int(sc.cand_mv[k, 0, 0]), int(sc.cand_mv[k, 0, 1]), int(sc.cand_ref[k, 0]),
-        )  # fmt: skip
+        set_motion(rc.motion, uy, ux, units, units, sc.cand_mv[k], sc.cand_ref[k])
         fill_units(rc.blocks.merge, uy, ux, units, k + 1)
         predict_inter_block(rc, x, y, n, n)
         best = _try_residual(st, uy, ux, log2, best)
     return best
-
-
-@kernel
-def _set_amvp(st, x, y, w, h, cu_x, cu_y, cu_size, part_idx, ref, mv_x, mv_y):
-    """Store a unit's vector with its cheaper predictor."""
-    rc = st.rc
-    blocks, mvp = rc.blocks, rc.scratch.mvp
-    uy, ux = y >> 2, x >> 2
-    amvp_candidates(st.mctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, 0, ref, mvp)
-    first = component_bits(mv_x - int(mvp[0, 0])) + component_bits(mv_y - int(mvp[0, 1]))
-    second = component_bits(mv_x - int(mvp[1, 0])) + component_bits(mv_y - int(mvp[1, 1]))
-    k = 1 if second < first else 0
-    blocks.mvp_idx[uy, ux, 0] = k
-    blocks.mvd[uy, ux, 0, 0] = mv_x - int(mvp[k, 0])
-    blocks.mvd[uy, ux, 0, 1] = mv_y - int(mvp[k, 1])
-    set_motion(rc.motion, uy, ux, h >> 2, w >> 2, mv_x, mv_y, ref)
-    for j in range(uy, uy + (h >> 2)):
-        for i in range(ux, ux + (w >> 2)):
-            blocks.merge[j, i] = 0
-
-
-@kernel
-def _merge_unit(st, x, y, w, h, cu_x, cu_y, cu_size, part_idx, bound):
-    """Merge the unit if a candidate's SATD and rate are below `bound`; returns 1 if so."""
-    rc, sc = st.rc, st.rc.scratch
-    count = merge_candidates(st.mctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, 5, sc.cand_mv, sc.cand_ref)
-    uy, ux = y >> 2, x >> 2
-    best = -1
-    for k in range(count):
-        mv_x, mv_y, ref = int(sc.cand_mv[k, 0, 0]), int(sc.cand_mv[k, 0, 1]), int(sc.cand_ref[k, 0])
-        set_motion(rc.motion, uy, ux, h >> 2, w >> 2, mv_x, mv_y, ref)
-        predict_inter_block(rc, x, y, w, h)
-        cost = luma_satd(st, y, x, rc.pred.y, y, x, w, h) + st.lam[SQRT_LAM] * (k + 1)
-        if cost < bound:
-            best, bound = k, cost
-    if best < 0:
-        return 0
-    set_motion(
-        rc.motion, uy, ux, h >> 2, w >> 2,
-        int(sc.cand_mv[best, 0, 0]), int(sc.cand_mv[best, 0, 1]), int(sc.cand_ref[best, 0]),
-    )  # fmt: skip
-    for j in range(uy, uy + (h >> 2)):
-        for i in range(ux, ux + (w >> 2)):
-            rc.blocks.merge[j, i] = best + 1
-    return 1
 
 
 @kernel(unit=True)
@@ -142,28 +91,21 @@ def search_inter_cu(st, uy, ux, log2, part, best):
     for k in range(1 if part == PART_2Nx2N else 2):
         dx, dy, w, h = part_geometry(part, size, k)
         x, y = cu_x + dx, cu_y + dy
-        ref, mv_x, mv_y, lowest = -1, 0, 0, 0.0
-        for candidate in range(st.sl.num_ref_l0):
-            tx, ty, cost = search_unit(st, candidate, x, y, w, h, cu_x, cu_y, size, k)
-            if ref < 0 or cost < lowest:
-                ref, mv_x, mv_y, lowest = candidate, tx, ty, cost
-        merged = 0
+        cost = search_unit(st, x, y, w, h, cu_x, cu_y, size, k)
+        merged = -1.0
         if part != PART_2Nx2N:
-            merged = _merge_unit(st, x, y, w, h, cu_x, cu_y, size, k, lowest)
-        if not merged:
+            merged = merge_unit(st, x, y, w, h, cu_x, cu_y, size, k, cost)
+        if merged < 0:
             all_merged = False
-            _set_amvp(st, x, y, w, h, cu_x, cu_y, size, k, ref, mv_x, mv_y)
+            store_unit(st, x, y, w, h)
         predict_inter_block(st.rc, x, y, w, h)
-    if all_merged and _same_motion(st, uy, ux, log2):
+    if all_merged and _moves_as_one(st, uy, ux, log2):
         return best
     return _try_residual(st, uy, ux, log2, best)
 
 
 @kernel
-def _same_motion(st, uy, ux, log2):
+def _moves_as_one(st, uy, ux, log2):
     """True if the first and last unit of the CU move alike: then 2Nx2N says it more cheaply."""
-    motion = st.rc.motion
-    j, i = uy + (1 << (log2 - 2)) - 1, ux + (1 << (log2 - 2)) - 1
-    same = motion.ref_idx[uy, ux, 0] == motion.ref_idx[j, i, 0]
-    same = same and motion.mv[uy, ux, 0, 0] == motion.mv[j, i, 0, 0]
-    return same and motion.mv[uy, ux, 0, 1] == motion.mv[j, i, 0, 1]
+    last = (1 << (log2 - 2)) - 1
+    return same_motion(st.rc.motion, uy, ux, uy + last, ux + last)

@@ -7,7 +7,7 @@ from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
-from codecsim.recon import set_motion
+from codecsim.recon import clear_motion
 from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
     CU_ENTRY,
@@ -208,7 +208,7 @@ def begin_intra_cu(st, uy, ux, log2, part):
     fill_units(blocks.pred_mode, uy, ux, units, MODE_INTRA)
     fill_units(blocks.part_mode, uy, ux, units, part)
     fill_units(blocks.merge, uy, ux, units, 0)
-    set_motion(st.rc.motion, uy, ux, units, units, 0, 0, -1)
+    clear_motion(st.rc.motion, uy, ux, units)
 
 
 @kernel

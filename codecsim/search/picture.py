@@ -8,7 +8,15 @@ from codecsim.picture import PAD_Y
 from codecsim.search.motion import interpolate_picture
 from codecsim.search.partition import search_picture
 from codecsim.search.refine import copy_decisions
-from codecsim.search.state import Effort, Search, make_counter, make_search_memory, make_versions, version_views
+from codecsim.search.state import (
+    Effort,
+    Search,
+    make_counter,
+    make_search_memory,
+    make_unit_motion,
+    make_versions,
+    version_views,
+)
 from codecsim.structure import chroma_weight
 
 
@@ -31,6 +39,8 @@ class PictureSearch:
             int(chosen.split_after_skip),
             int(chosen.rectangles),
             chosen.range,
+            chosen.bi_rounds,
+            int(chosen.bi_refs),
         )
         width, height = codec.sps.width, codec.sps.height
         self._versions = make_versions(height, width)
@@ -38,16 +48,16 @@ class PictureSearch:
         self._memory = make_search_memory()
         self._padded = (height + 2 * PAD_Y, width + 2 * PAD_Y)
         self._rows = np.zeros(self._padded, np.int16)
-        self._slots = []  # the picture whose interpolated planes stand at each place
+        self._target, self._unit = np.zeros((64, 64), np.int16), make_unit_motion()
+        self._interpolated = []  # the picture whose interpolated planes stand at each place
         self._subpel = np.zeros((0, 16, *self._padded), np.uint16)
-        self._vectors = np.zeros(((height + 15) // 16, (width + 15) // 16, 16, 2), np.int32)
+        self._vectors = np.zeros((0, 0, 0, 2), np.int32)
 
-    def run(self, current, orig, lam):
+    def run(self, orig, lam):
         """Decide the picture that the codec is bound to.
 
         Parameters
         ----------
-        current : dpb.CurrentPicture
         orig : Planes, unpadded source at coded size
         lam : float, squared error per bit
         """
@@ -59,8 +69,8 @@ class PictureSearch:
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
         snaps, coef, work, hadamard, modes = self._memory
         weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
+        self._interpolate()
         self._vectors[:] = 0
-        slot_of = self._interpolate(current.lists[0])
         search = Search(
             rc=rc,
             sl=codec.tools.syntax._replace(filter_on=0),
@@ -70,7 +80,8 @@ class PictureSearch:
             versions=self._versions,
             snaps=snaps,
             subpel=self._subpel,
-            slot_of=slot_of,
+            target=self._target,
+            unit=self._unit,
             coef=coef,
             work=work,
             hadamard=hadamard,
@@ -84,23 +95,15 @@ class PictureSearch:
         copy_decisions(rc, codec)
         return state
 
-    def _interpolate(self, references):
-        """Make sure that each reference picture's interpolated planes exist; returns their place by list position."""
-        self._slots = [picture if any(picture is r for r in references) else None for picture in self._slots]
-        slot_of = np.zeros(16, np.int64)
-        for index, picture in enumerate(references):
-            held = [k for k, other in enumerate(self._slots) if other is picture]
-            if not held:
-                if None not in self._slots:
-                    self._grow(len(references))
-                held = [self._slots.index(None)]
-                self._slots[held[0]] = picture
-                interpolate_picture(picture.planes.y, self._subpel[held[0]], self._rows, self._codec.sps.bit_depth)
-            slot_of[index] = held[0]
-        return slot_of
-
-    def _grow(self, count):
-        """Room for `count` interpolated pictures, forgetting those there are."""
-        if self._subpel.shape[0] < count:
-            self._subpel = np.zeros((count, 16, *self._padded), np.uint16)
-            self._slots = [None] * count
+    def _interpolate(self):
+        """Make sure that the interpolated planes of all reference pictures stand at the codec's places."""
+        places = self._codec.places
+        if len(self._interpolated) != len(places):
+            height, width = self._codec.sps.height, self._codec.sps.width
+            self._subpel = np.zeros((len(places), 16, *self._padded), np.uint16)
+            self._vectors = np.zeros(((height + 15) // 16, (width + 15) // 16, len(places), 2), np.int32)
+            self._interpolated = [None] * len(places)
+        for place, picture in enumerate(places):
+            if picture is not None and picture is not self._interpolated[place]:
+                interpolate_picture(picture.planes.y, self._subpel[place], self._rows, self._codec.sps.bit_depth)
+            self._interpolated[place] = picture

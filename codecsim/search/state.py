@@ -40,6 +40,29 @@ class Versions(NamedTuple):
     rec: Planes
 
 
+class UnitMotion(NamedTuple):
+    """What the motion search knows of the prediction unit it is at."""
+
+    mvp: np.ndarray  # (2, 16, 2, 2) int32 [list, entry, candidate, (x, y)]: predictors
+    vectors: np.ndarray  # (2, 16, 2) int32 [list, entry, (x, y)]: best vector alone, quarter samples
+    cost: np.ndarray  # (2, 16) float64: its cost, negative where the entry has not been searched
+    allowed: np.ndarray  # (2,) int64: bit k of a list's entry is set where entry k may be searched
+    mv: np.ndarray  # (2, 2) int32 [list, (x, y)]: chosen motion, as recon.set_motion takes it
+    ref: np.ndarray  # (2,) int8
+
+
+def make_unit_motion():
+    """Fresh working memory; every entry is allowed."""
+    return UnitMotion(
+        np.zeros((2, 16, 2, 2), np.int32),
+        np.zeros((2, 16, 2), np.int32),
+        np.full((2, 16), -1.0),
+        np.full(2, (1 << 16) - 1, np.int64),
+        np.zeros((2, 2), np.int32),
+        np.full(2, -1, np.int8),
+    )
+
+
 class Effort(NamedTuple):
     """How hard the search tries; ints."""
 
@@ -49,6 +72,8 @@ class Effort(NamedTuple):
     split_after_skip: int  # 1: try smaller CUs where the best is skipped without residual
     rectangles: int  # 1: try 2NxN and Nx2N
     range: int  # motion search range in samples, a power of two
+    bi_rounds: int  # alternations of the lists in the search for bi-prediction
+    bi_refs: int  # 1: look at all entries of a list there, not only at the best alone
 
 
 class Search(NamedTuple):
@@ -61,13 +86,14 @@ class Search(NamedTuple):
     cd: Coder  # counts
     versions: Versions
     snaps: np.ndarray  # (NUM_SNAPSHOTS, NUM_CONTEXTS) uint8
-    subpel: np.ndarray  # (pictures, 16, padded height, padded width) uint16, phase 4 * y + x
-    slot_of: np.ndarray  # (16,) int64: place of each list 0 entry in `subpel`
+    subpel: np.ndarray  # (places, 16, padded height, padded width) uint16, phase 4 * y + x; places as in rc.refs
+    target: np.ndarray  # (64, 64) int16: what the other half of a bi-prediction is compared with
+    unit: UnitMotion
     coef: np.ndarray  # (1024,) int32
     work: np.ndarray  # WORK_SHAPE float64
     hadamard: np.ndarray  # (SATD_TMP_SIZE,) int32
     modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
-    vectors: np.ndarray  # (H16, W16, references, 2) int32: best full-sample vector found around here
+    vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
     lam: np.ndarray  # (4,) float64
     effort: Effort
 
