@@ -41,14 +41,14 @@ class Versions(NamedTuple):
 
 
 class Effort(NamedTuple):
-    """How hard the search tries; ints."""
+    """How hard the search tries: the fields of config.Preset, which describes them, that kernels look at, as ints."""
 
-    merge_rd: int  # merge candidates tried with full rate-distortion cost
-    intra_rd: int  # intra luma modes tried so, in addition to the most probable ones
-    intra_rd_small: int  # the same for blocks of 4x4 and 8x8
-    split_after_skip: int  # 1: try smaller CUs where the best is skipped without residual
-    rectangles: int  # 1: try 2NxN and Nx2N
-    range: int  # motion search range in samples, a power of two
+    merge_rd: int
+    intra_rd: int
+    intra_rd_small: int
+    split_after_skip: int
+    rectangles: int
+    range: int
 
 
 class Search(NamedTuple):
