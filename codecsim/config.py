@@ -12,30 +12,92 @@ FILTERS = ("off", "frozen", "online")
 HASHES = ("md5", "crc", "checksum")
 
 
+def _switch(doc):
+    """A field of `Preset` that is on or off, with what it does."""
+    return dataclasses.field(metadata={"doc": doc, "allowed": (False, True)})
+
+
+def _count(doc, low, high):
+    """A field of `Preset` within low..high."""
+    return dataclasses.field(metadata={"doc": doc, "allowed": range(low, high + 1)})
+
+
+def _power(doc, low, high):
+    """A field of `Preset` that is a power of two within low..high, themselves powers of two."""
+    powers = [low << k for k in range((high // low).bit_length())]
+    return dataclasses.field(metadata={"doc": doc, "allowed": tuple(powers)})
+
+
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """How much time the search may take; each field with its reason in search.state.Effort."""
+    """How much time the search may take."""
 
-    merge_rd: int  # merge candidates tried with full rate-distortion cost, 1..5
-    intra_rd: int  # intra modes tried so in blocks from 16x16, beside the most probable ones
-    intra_rd_small: int  # the same in 4x4 and 8x8
-    split_after_skip: bool  # look into smaller CUs where the best is skipped
-    rectangles: bool  # try 2NxN and Nx2N
-    range: int  # motion search range, full samples, a power of two
-    bi_rounds: int  # of the search for bi-prediction, each in one list
-    bi_refs: bool  # look at all reference pictures there, not only at the best alone
-    transform_depth: int  # max_transform_hierarchy_depth of intra and inter, 0..2
-    filter_passes: int  # searches of a picture with the learned filter, each knowing what it added in the last; >= 1
-    sao: bool  # sample adaptive offset; a few percent of time for a few percent of bits
+    merge_rd: int = _count("merge candidates tried with full rate-distortion cost", 1, 5)
+    early_skip: bool = _switch("end a CU's search where the best merge candidate leaves no residual worth coding")
+    split_after_skip: bool = _switch("look into smaller CUs where the best is skipped without residual")
+    rectangles: bool = _switch("try 2NxN and Nx2N")
+    amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
+    shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N")
+    ref_limit: bool = _switch("in partitions, search only the reference pictures best for 2Nx2N")
+    range: int = _power("motion search range in full samples", 2, 1024)
+    rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
+    bi_rounds: int = _count("rounds of the search for bi-prediction, each in one list", 1, 8)
+    bi_refs: bool = _switch("look at all reference pictures there, not only at the best alone")
+    intra_gate: int = _count(
+        "intra is tried in inter pictures where its SATD is below so many 1/16 of the inter one; 0: always", 0, 64
+    )
+    intra_rd: int = _count("intra modes in blocks from 16x16 tried so, beside the most probable ones", 1, 35)
+    intra_rd_small: int = _count("the same in blocks of 4x4 and 8x8", 1, 35)
+    coarse_angles: bool = _switch("rank every fourth intra angle first, then those around the best")
+    chroma_rd: int = _count("intra chroma modes tried with full cost", 1, 5)
+    transform_depth: int = _count("max_transform_hierarchy_depth of intra and inter", 0, 2)
+    filter_passes: int = _count(
+        "searches of a picture with the learned filter, each knowing the last's additions", 1, 8
+    )
+    sao: bool = _switch("sample adaptive offset")
 
 
-PRESETS: Mapping[str, Preset] = MappingProxyType(
-    {
-        "fast": Preset(1, 1, 2, False, False, 32, 1, False, 1, 1, True),
-        "medium": Preset(2, 3, 5, True, True, 64, 1, False, 1, 2, True),
-        "slow": Preset(3, 3, 8, True, True, 64, 4, True, 2, 2, True),
-    }
+_SLOW = Preset(
+    merge_rd=3,
+    early_skip=False,
+    split_after_skip=True,
+    rectangles=True,
+    amp=True,
+    shape_gate=False,
+    ref_limit=False,
+    range=64,
+    rings=3,
+    bi_rounds=4,
+    bi_refs=True,
+    intra_gate=0,
+    intra_rd=3,
+    intra_rd_small=8,
+    coarse_angles=False,
+    chroma_rd=5,
+    transform_depth=2,
+    filter_passes=2,
+    sao=True,
 )
+_MEDIUM = dataclasses.replace(
+    _SLOW,
+    merge_rd=2,
+    amp=False,
+    bi_rounds=1,
+    bi_refs=False,
+    intra_rd_small=5,
+    transform_depth=1,
+)
+_FAST = dataclasses.replace(
+    _MEDIUM,
+    merge_rd=1,
+    split_after_skip=False,
+    rectangles=False,
+    range=32,
+    intra_rd=1,
+    intra_rd_small=2,
+    filter_passes=1,
+)
+PRESETS: Mapping[str, Preset] = MappingProxyType({"fast": _FAST, "medium": _MEDIUM, "slow": _SLOW})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +113,8 @@ class EncoderConfig:
     qp: int = 32  # base QP, 0..51
     frames: int | None = None  # encode at most so many pictures
     preset: str = "medium"  # a key of PRESETS
-    intra_period: int | None = None  # pictures from one intra picture to the next, 0: only the first; None: 32 in ra, else 0
+    effort: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of Preset that differ from it
+    intra_period: int | None = None  # pictures between intra pictures, 0: only the first is one; None: 32 in ra, else 0
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
@@ -75,6 +138,44 @@ class EncoderConfig:
             raise ConfigError(f"intra period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
         if self.model is not None:
             raise ConfigError(f"no model {self.model!r}: only the built-in weights exist yet; leave --model out")
+        object.__setattr__(self, "effort", read_effort(self.effort))
+
+    @property
+    def search_effort(self) -> Preset:
+        """The preset with the fields that `effort` overrides."""
+        return dataclasses.replace(PRESETS[self.preset], **self.effort)
+
+
+def read_effort(settings: Mapping[str, object]) -> dict[str, int | bool]:
+    """Fields of `Preset` from values that may be strings, as a command line gives them: "3", "off", "false".
+
+    Raises
+    ------
+    ConfigError : an unknown field, or a value that it cannot have
+    """
+    known = {field.name: field for field in dataclasses.fields(Preset)}
+    unknown = [name for name in settings if name not in known]
+    if unknown:
+        raise ConfigError(f"search effort: no field {unknown[0]!r}; expected one of {', '.join(known)}")
+    return {name: _effort_value(known[name], value) for name, value in settings.items()}
+
+
+_TRUTH = MappingProxyType({"true": True, "on": True, "1": True, "false": False, "off": False, "0": False})
+
+
+def _effort_value(field, value):
+    """`value` as the type of a field of `Preset`."""
+    text, allowed = str(value).lower(), field.metadata["allowed"]
+    if field.type is bool:
+        found, expected = _TRUTH.get(text), "true or false"
+    else:
+        found = next((number for number in allowed if str(number) == text), None)
+        expected = (
+            f"{allowed[0]}..{allowed[-1]}" if isinstance(allowed, range) else f"one of {', '.join(map(str, allowed))}"
+        )
+    if found is None:
+        raise ConfigError(f"search effort: {field.name} is {value!r}; expected {expected}")
+    return found
 
 
 def _choice(name, value, allowed):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.config import PRESETS, EncoderConfig
+from codecsim.config import EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
@@ -79,7 +79,7 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
 def make_sps(config, video_format, learned):
     """Sequence parameter set of an encoding; `learned`: LearnedTools or None."""
     width, height = video_format.coded_width, video_format.coded_height
-    preset = PRESETS[config.preset]
+    effort = config.search_effort
     fps = video_format.fps
     return Sps(
         width=width,
@@ -91,10 +91,10 @@ def make_sps(config, video_format, learned):
         level_idc=choose_level(width, height, fps),
         max_dec_pic_buffering=dpb_size(config.config),
         max_num_reorder=GOPS[config.config].max_num_reorder,
-        max_transform_hierarchy_depth_inter=preset.transform_depth,
-        max_transform_hierarchy_depth_intra=preset.transform_depth,
-        amp=False,
-        sao=preset.sao,
+        max_transform_hierarchy_depth_inter=effort.transform_depth,
+        max_transform_hierarchy_depth_intra=effort.transform_depth,
+        amp=effort.amp,
+        sao=effort.sao,
         rps_list=reference_picture_sets(config.config),
         vui=Vui(num_units_in_tick=fps.denominator, time_scale=fps.numerator),
         learned=learned,
@@ -122,8 +122,8 @@ class _Encoder:
         self._dpb = DecodedPictureBuffer()
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
         self._codec = PictureCodec(self._sps, learned_filter)
-        self._search = PictureSearch(self._codec, config.preset)
-        self._extra_passes = PRESETS[config.preset].filter_passes - 1
+        self._search = PictureSearch(self._codec, config.search_effort)
+        self._extra_passes = config.search_effort.filter_passes - 1
         self._sao_search = SaoSearch(self._codec)
         # more than any slice can need: a coded picture is far smaller than twice its samples
         self._coder = bind(make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)))

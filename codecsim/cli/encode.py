@@ -8,13 +8,14 @@ import json
 import click
 
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, EncoderConfig
+from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, EncoderConfig, Preset
 from codecsim.errors import ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 
+EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in samples, sums to X."
 
@@ -73,6 +74,7 @@ def raw_options(function):
 @click.option(
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
 )
+@click.option("--effort", multiple=True, metavar="NAME=VALUE", help=EFFORT_HELP)
 @click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash.")
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."
@@ -113,10 +115,18 @@ def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **s
 
 
 def encoder_config(
-    learn=None, loss_threshold=None, learning_rate=None, reset=None, learner=(), loop_filter="off", **settings
+    learn=None,
+    loss_threshold=None,
+    learning_rate=None,
+    reset=None,
+    learner=(),
+    effort=(),
+    loop_filter="off",
+    **settings,
 ):
-    """Settings of the command line as an `EncoderConfig`; `learner`: pairs NAME=VALUE."""
-    learner = _learner_settings(learner)
+    """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
+    learner = _named_settings("--learner", learner, LearnParams)
+    effort = _named_settings("--effort", effort, Preset)
     if loss_threshold is not None:
         if learn != "threshold":
             raise ConfigError("--loss-threshold needs --learn threshold")
@@ -128,16 +138,17 @@ def encoder_config(
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
     LearnParams(**learner)  # so that wrong values are refused before the input is opened
-    return EncoderConfig(learn=learner, **settings)
+    return EncoderConfig(learn=learner, effort=effort, **settings)
 
 
-def _learner_settings(pairs) -> dict[str, str]:
-    known = [field.name for field in dataclasses.fields(LearnParams)]
+def _named_settings(option, pairs, kind) -> dict[str, str]:
+    """Pairs NAME=VALUE of an option as a dict; the names are fields of the dataclass `kind`."""
+    known = [field.name for field in dataclasses.fields(kind)]
     settings = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or name not in known:
-            raise ConfigError(f"--learner {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
+            raise ConfigError(f"{option} {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
         settings[name] = value
     return settings
 

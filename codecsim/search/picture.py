@@ -3,7 +3,6 @@
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.config import PRESETS
 from codecsim.picture import PAD_Y
 from codecsim.search.motion import interpolate_picture
 from codecsim.search.partition import search_picture
@@ -26,22 +25,12 @@ class PictureSearch:
     Parameters
     ----------
     codec : PictureCodec
-    preset : str, a key of config.PRESETS
+    effort : config.Preset
     """
 
-    def __init__(self, codec, preset):
+    def __init__(self, codec, effort):
         self._codec = codec
-        chosen = PRESETS[preset]
-        self._effort = Effort(
-            chosen.merge_rd,
-            chosen.intra_rd,
-            chosen.intra_rd_small,
-            int(chosen.split_after_skip),
-            int(chosen.rectangles),
-            chosen.range,
-            chosen.bi_rounds,
-            int(chosen.bi_refs),
-        )
+        self._effort = Effort(*(int(getattr(effort, name)) for name in Effort._fields))
         width, height = codec.sps.width, codec.sps.height
         self._versions = make_versions(height, width)
         self._counter = make_counter()

@@ -64,16 +64,24 @@ def make_unit_motion():
 
 
 class Effort(NamedTuple):
-    """How hard the search tries; ints."""
+    """How hard the search tries: the fields of config.Preset, which describes them, that kernels look at, as ints."""
 
-    merge_rd: int  # merge candidates tried with full rate-distortion cost
-    intra_rd: int  # intra luma modes tried so, in addition to the most probable ones
-    intra_rd_small: int  # the same for blocks of 4x4 and 8x8
-    split_after_skip: int  # 1: try smaller CUs where the best is skipped without residual
-    rectangles: int  # 1: try 2NxN and Nx2N
-    range: int  # motion search range in samples, a power of two
-    bi_rounds: int  # alternations of the lists in the search for bi-prediction
-    bi_refs: int  # 1: look at all entries of a list there, not only at the best alone
+    merge_rd: int
+    early_skip: int
+    split_after_skip: int
+    rectangles: int
+    amp: int
+    shape_gate: int
+    ref_limit: int
+    range: int
+    rings: int
+    bi_rounds: int
+    bi_refs: int
+    intra_gate: int
+    intra_rd: int
+    intra_rd_small: int
+    coarse_angles: int
+    chroma_rd: int
 
 
 class Search(NamedTuple):
