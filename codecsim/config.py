@@ -9,6 +9,7 @@ from codecsim.errors import ConfigError
 CONFIGS = ("ai", "ldp")
 FILTERS = ("off", "frozen", "online")
 HASHES = ("md5", "crc", "checksum")
+BIT_DEPTHS = (8, 10)  # of coded samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +54,7 @@ class EncoderConfig:
     model: str | None = None  # initial weights; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     hash: str = "md5"  # picture hash: md5, crc or checksum
+    internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
     threads: int = 1  # of the prediction filter; results do not depend on it
 
     def __post_init__(self):
@@ -60,6 +62,7 @@ class EncoderConfig:
         _choice("preset", self.preset, tuple(PRESETS))
         _choice("prediction filter", self.filter, FILTERS)
         _choice("picture hash", self.hash, HASHES)
+        _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
         for name, value, low, high in (
             ("QP", self.qp, 0, 51),
             ("number of pictures", self.frames or 1, 1, 1 << 30),
@@ -74,4 +77,4 @@ class EncoderConfig:
 
 def _choice(name, value, allowed):
     if value not in allowed:
-        raise ConfigError(f"unknown {name} {value!r}; expected one of {', '.join(allowed)}")
+        raise ConfigError(f"unknown {name} {value!r}; expected one of {', '.join(map(str, filter(None, allowed)))}")
