@@ -19,7 +19,6 @@ PLANAR_OF = {
     "nv21": "yuv420p",
     "yuv420p10le": "yuv420p10le",
     "yuv420p10be": "yuv420p10le",
-    "p010le": "yuv420p10le",
 }
 
 
