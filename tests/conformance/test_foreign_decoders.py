@@ -32,7 +32,8 @@ def _matrix():
         found.append(pytest.param(clip, EncoderConfig(config, qp, filter="off", **options), id=_name(clip, config, qp)))
     for k, (config, clip) in enumerate(itertools.product(("ai", "ldp"), CLIPS)):
         depths = ((10, None), (8, 10), (10, 10), (10, 8))[k % 4]
-        qp, options = (0, 22, 32, 37, 51)[k % 5], {"preset": PRESETS[k % 3], "hash": HASHES[k % 3]}
+        # no checksum: libde265 sums the first half of the bytes only
+        qp, options = (0, 22, 32, 37, 51)[k % 5], {"preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2]}
         found.append(_row(clip, *depths, EncoderConfig(config, qp, filter="off", **options)))
     return found
 

@@ -398,20 +398,22 @@ def test_a_foreign_decoder_reads_our_parameter_sets(bit_depth, profile_idc, pixe
     assert context.framerate == sps.vui.fps == fractions.Fraction(30000, 1001)
 
 
-def foreign_stream(params, width=96, height=72, pictures=7):
+def foreign_stream(params, width=96, height=72, pictures=7, bit_depth=8):
     """A small stream by x265; skips the test where it is missing."""
     av = pytest.importorskip("av")
     if "libx265" not in av.codecs_available:
         pytest.skip("no libx265")
     context = av.CodecContext.create("libx265", "w")
-    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    pixels, dtype = ("yuv420p", np.uint8) if bit_depth == 8 else ("yuv420p10le", np.uint16)
+    context.width, context.height, context.pix_fmt = width, height, pixels
     context.framerate = fractions.Fraction(25)
     context.time_base = 1 / context.framerate
     context.options = {"x265-params": f"log-level=none:wpp=0:weightp=0:frame-threads=1:pools=1:{params}"}
-    ramp = np.add.outer(np.arange(height * 3 // 2) ** 2 // 50, np.arange(width)).astype(np.uint8)
+    ramp = np.add.outer(np.arange(height * 3 // 2) ** 2 // 50, np.arange(width)).astype(np.uint8).astype(dtype)
+    ramp *= (1 << bit_depth) // 256
     packets = []
     for i in range(pictures):
-        frame = av.VideoFrame.from_ndarray(np.roll(ramp, i, 1), format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(np.roll(ramp, i, 1), format=pixels)
         frame.pts = i
         packets += context.encode(frame)
     return b"".join(bytes(packet) for packet in [*packets, *context.encode(None)])
