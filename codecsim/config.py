@@ -10,6 +10,7 @@ CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
 HASHES = ("md5", "crc", "checksum")
+BIT_DEPTHS = (8, 10)  # of coded samples
 
 
 def _switch(doc):
@@ -119,6 +120,7 @@ class EncoderConfig:
     model: str | None = None  # initial weights; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     hash: str = "md5"  # picture hash: md5, crc or checksum
+    internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
     threads: int = 1  # of the prediction filter; results do not depend on it
 
     def __post_init__(self):
@@ -126,6 +128,7 @@ class EncoderConfig:
         _choice("preset", self.preset, tuple(PRESETS))
         _choice("prediction filter", self.filter, FILTERS)
         _choice("picture hash", self.hash, HASHES)
+        _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
         for name, value, low, high in (
             ("QP", self.qp, 0, 51),
             ("number of pictures", self.frames or 1, 1, 1 << 30),
@@ -180,4 +183,4 @@ def _effort_value(field, value):
 
 def _choice(name, value, allowed):
     if value not in allowed:
-        raise ConfigError(f"unknown {name} {value!r}; expected one of {', '.join(allowed)}")
+        raise ConfigError(f"unknown {name} {value!r}; expected one of {', '.join(map(str, filter(None, allowed)))}")

@@ -13,7 +13,7 @@ from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, st
 from codecsim.errors import CodecError
 from codecsim.learned.stream import LearnedStream, learn_params
 from codecsim.metrics import frame_psnr
-from codecsim.picture import Frame, VideoFormat, planes_from_frame
+from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_frame
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
 from codecsim.reports import PictureReport, bits_by_part
@@ -26,6 +26,7 @@ from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import (
     PROFILE_LEARNED,
     PROFILE_MAIN,
+    PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
     ParameterSets,
@@ -60,8 +61,8 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
     Parameters
     ----------
     config : EncoderConfig
-    video_format : VideoFormat, bit depth 8
-    frames : pictures of that format in output order
+    video_format : VideoFormat of the input
+    frames : pictures of that format in output order; they are coded at the bit depth of `internal_format`
 
     Yields
     ------
@@ -71,23 +72,37 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
     ------
     CodecError : an impossible setting, or weights that are missing
     """
-    encoder = _Encoder(config, video_format)
+    coded_format = internal_format(config, video_format)
+    encoder = _Encoder(config, coded_format)
     for structure, frame in coding_structure(config.config, frames, intra_period=config.intra_period):
-        yield encoder.encode(structure, frame)
+        yield encoder.encode(structure, change_bit_depth(frame, video_format.bit_depth, coded_format.bit_depth))
+
+
+def internal_format(config, video_format):
+    """The `VideoFormat` that is coded: the input's, at the internal bit depth."""
+    return dataclasses.replace(video_format, bit_depth=config.internal_bit_depth or video_format.bit_depth)
 
 
 def make_sps(config, video_format, learned):
-    """Sequence parameter set of an encoding; `learned`: LearnedTools or None."""
+    """Sequence parameter set of an encoding.
+
+    Parameters
+    ----------
+    config : EncoderConfig
+    video_format : VideoFormat of the coded samples
+    learned : LearnedTools or None
+    """
     width, height = video_format.coded_width, video_format.coded_height
     effort = config.search_effort
     fps = video_format.fps
+    standard_profile = PROFILE_MAIN if video_format.bit_depth == 8 else PROFILE_MAIN_10
     return Sps(
         width=width,
         height=height,
         crop_right=width - video_format.width,
         crop_bottom=height - video_format.height,
         bit_depth=video_format.bit_depth,
-        profile_idc=PROFILE_MAIN if learned is None else PROFILE_LEARNED,
+        profile_idc=standard_profile if learned is None else PROFILE_LEARNED,
         level_idc=choose_level(width, height, fps),
         max_dec_pic_buffering=dpb_size(config.config),
         max_num_reorder=GOPS[config.config].max_num_reorder,
@@ -139,7 +154,7 @@ class _Encoder:
         current = self._dpb.begin(structure.nal_type, structure.temporal_id, header, self._sps)
         codec.begin(current, header, self._pps, filter_on)
         orig = planes_from_frame(frame, self._format)
-        lam = picture_lambda(structure, header.qp)
+        lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
         state = self._search.run(orig, lam)
         codec.predict()
         if codec.filtered is not None:

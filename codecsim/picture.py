@@ -116,6 +116,28 @@ def planes_from_frame(frame, video_format):
     return Planes(*planes)
 
 
+def change_bit_depth(frame, source, target):
+    """A `Frame` at another bit depth: shifted up exactly, or down with rounding and clipping.
+
+    Parameters
+    ----------
+    frame : Frame, samples of `source` bits
+    source, target : int, bits a sample
+
+    Returns
+    -------
+    Frame, uint8 at 8 bits, else uint16; `frame` itself where nothing changes
+    """
+    if source == target:
+        return frame
+    dtype = np.uint8 if target == 8 else np.uint16
+    if target > source:
+        return Frame(*(plane.astype(dtype) << (target - source) for plane in frame))
+    shift, largest = source - target, (1 << target) - 1
+    rounded = ((plane.astype(np.int32) + (1 << (shift - 1))) >> shift for plane in frame)
+    return Frame(*(np.minimum(plane, largest).astype(dtype) for plane in rounded))
+
+
 class Picture:
     """A reconstructed picture with what later pictures need of it: samples, motion, marking.
 

@@ -13,7 +13,7 @@ from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P
 from codecsim.syntax.nal import CRA, IDR_W_RADL, RASL_N, RASL_R, TRAIL_N, TRAIL_R
 from codecsim.tables import chroma_qp
 
-MAX_QP = 51  # at bit depth 8
+MAX_QP = 51
 
 
 @dataclasses.dataclass(frozen=True)
@@ -242,8 +242,8 @@ def picture_qp(qp, structure):
     return min(max(qp + structure.qp_offset, 0), MAX_QP)
 
 
-def picture_lambda(structure, qp):
-    """Lagrange multiplier of a picture for squared error (8-bit samples) against bits.
+def picture_lambda(structure, qp, bit_depth=8):
+    """Lagrange multiplier of a picture for squared error against bits.
 
     HM lowers it by 5 % in inter pictures if motion search does without SATD; its test conditions have SATD.
 
@@ -251,8 +251,9 @@ def picture_lambda(structure, qp):
     ----------
     structure : PictureStructure
     qp : int, slice QP, 0..51
+    bit_depth : int, of the samples whose error is squared: each bit doubles the error of the same picture
     """
-    lam = structure.qp_factor * 2.0 ** ((qp - 12) / 3.0)
+    lam = structure.qp_factor * 2.0 ** ((qp - 12) / 3.0) * 4.0 ** (bit_depth - 8)
     if structure.depth > 0:
         lam *= min(max((qp - 12) / 6.0, 2.0), 4.0)
     return lam

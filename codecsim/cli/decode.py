@@ -4,6 +4,7 @@ import json
 
 import click
 
+from codecsim.cli.bit_depth import BitDepth
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
@@ -13,11 +14,16 @@ from codecsim.formats.video import open_stream
 @click.command("decode")
 @click.argument("input_path", metavar="IN")
 @click.option("-o", "--output", metavar="OUT.y4m", help="The video to write; - for standard output. None: only check.")
+@click.option(
+    "--bit-depth",
+    type=BitDepth(),
+    help="Bits a sample in the output: shifted up, or down with rounding. As coded if not given.",
+)
 @click.option("--keep-partial", is_flag=True, help="Keep the pictures before an error.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the filter.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
-def command(input_path, output, keep_partial, threads, as_json, quiet):
+def command(input_path, output, bit_depth, keep_partial, threads, as_json, quiet):
     """Decode the stream IN and check every hash that it carries.
 
     The decoder learns as the encoder did. It stops at the first picture or learner that differs.
@@ -35,6 +41,7 @@ def command(input_path, output, keep_partial, threads, as_json, quiet):
             keep_partial,
             threads,
             lambda report: progress.advance(f"{report.type} {report.bits} bits"),
+            bit_depth,
         )
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))

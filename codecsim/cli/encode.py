@@ -7,6 +7,7 @@ import json
 
 import click
 
+from codecsim.cli.bit_depth import BitDepth
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, EncoderConfig, Preset
 from codecsim.errors import ConfigError
@@ -16,6 +17,7 @@ from codecsim.formats.video import InputOptions, open_video
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
+INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in samples, sums to X."
 
@@ -52,7 +54,13 @@ class Rate(click.ParamType):
 def raw_options(function):
     """Options that raw samples need."""
     for option in (
-        click.option("--bit-depth", type=int, default=8, metavar="B", help="Bits a sample of raw samples; only 8 yet."),
+        click.option(
+            "--bit-depth",
+            type=BitDepth(),
+            default=8,
+            show_default=True,
+            help="Bits of raw samples; 10: 16-bit little-endian words.",
+        ),
         click.option("--fps", type=Rate(), help="Pictures a second; needed for raw samples."),
         click.option("--size", type=Size(), help="Width and height of raw samples, such as 352x288."),
     ):
@@ -75,6 +83,7 @@ def raw_options(function):
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
 )
 @click.option("--effort", multiple=True, metavar="NAME=VALUE", help=EFFORT_HELP)
+@click.option("--internal-bit-depth", type=BitDepth(), help=INTERNAL_BIT_DEPTH_HELP)
 @click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash.")
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."

@@ -13,14 +13,14 @@ from codecsim import __version__
 from codecsim.compilation import watch_compilation
 from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
-from codecsim.encoder import encode
+from codecsim.encoder import encode, internal_format
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.learned.complexity import inference_kmac, training_kmac
 from codecsim.learned.stream import learn_params
 from codecsim.learned.weights import builtin_weights
-from codecsim.picture import VideoFormat
+from codecsim.picture import VideoFormat, change_bit_depth
 
 PLANES = ("y", "u", "v")
 
@@ -51,20 +51,25 @@ def encode_video(
         raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
     _spare_input(video.name, output, recon)
     frames = itertools.islice(video.frames, config.frames)
+    coded_format = internal_format(config, video.format)
     reports = []
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(_Clock())
         stream = stack.enter_context(atomic_output(output))
+<<<<<<< HEAD
         write_recon = None
         if recon is not None:
             write_recon = OutputOrder(stack.enter_context(create_video(recon, video.format)))
+=======
+        write_recon = stack.enter_context(create_video(recon, coded_format)) if recon is not None else None
+>>>>>>> depth
         for coded in encode(config, video.format, frames):
             stream.write(coded.data)
             if write_recon:
                 write_recon(coded.index, coded.recon)
             reports.append(coded.report)
             on_picture(coded.report)
-    result = _summary(video.format, reports, stream.bytes_written * 8, clock.seconds)
+    result = _summary(coded_format, reports, stream.bytes_written * 8, clock.seconds)
     result |= {"input": video.name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
     result["encoder"] = {"version": __version__, "options": plain(config)}
@@ -76,7 +81,13 @@ def encode_video(
 
 
 def decode_stream(
-    stream, name: str, output=None, keep_partial=False, threads=1, on_picture: Callable = lambda report: None
+    stream,
+    name: str,
+    output=None,
+    keep_partial=False,
+    threads=1,
+    on_picture: Callable = lambda report: None,
+    bit_depth: int | None = None,
 ):
     """Decode a stream into a video file and check the hashes that it carries.
 
@@ -87,10 +98,12 @@ def decode_stream(
     output : path of the video, `-` for standard output, None to check only
     keep_partial : bool, keep the pictures before an error under the output's name
     threads : int, of the prediction filter
+    on_picture : called with the report of each picture
+    bit_depth : int, of the samples written; None: as they are coded
 
     Returns
     -------
-    The result, as `--json` prints it.
+    The result, as `--json` prints it; its bit depth is the stream's.
 
     Raises
     ------
@@ -106,14 +119,21 @@ def decode_stream(
             for decoded in decode(counter, threads=threads):
                 if video_format is None:
                     video_format = decoded.video_format
-                    write = video_writer(file, output, video_format) if file else None
+                    written_format = dataclasses.replace(video_format, bit_depth=bit_depth or video_format.bit_depth)
+                    write = video_writer(file, output, written_format) if file else None
                 elif decoded.video_format != video_format:
                     raise FormatError(
-                        f"{name}: the size or rate changes at picture {decoded.report.poc}; one file cannot hold both"
+                        f"{name}: the size, rate or bit depth changes at picture {decoded.report.poc}; "
+                        "one file cannot hold both"
                     )
                 if write:
+<<<<<<< HEAD
                     write(decoded.frame)
                 reports.append((decoded.coding_index, decoded.report))
+=======
+                    write(change_bit_depth(decoded.frame, video_format.bit_depth, written_format.bit_depth))
+                reports.append(decoded.report)
+>>>>>>> depth
                 on_picture(decoded.report)
         except BitstreamError as error:
             if not (keep_partial and reports):

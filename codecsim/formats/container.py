@@ -8,11 +8,18 @@ import av
 import numpy as np
 
 from codecsim.errors import FormatError
-from codecsim.formats.samples import checked_format
+from codecsim.formats.samples import checked_format, checked_frame
 from codecsim.picture import Frame, VideoFormat
 
-PLANAR_FORMATS = ("yuv420p", "yuvj420p")  # 8-bit 4:2:0 planes as they are
-SAME_SAMPLES = ("nv12", "nv21")  # the same samples in another order
+# 4:2:0 pixel formats and the planar one that holds the same samples in the order and the bytes that are read
+PLANAR_OF = {
+    "yuv420p": "yuv420p",
+    "yuvj420p": "yuvj420p",
+    "nv12": "yuv420p",
+    "nv21": "yuv420p",
+    "yuv420p10le": "yuv420p10le",
+    "yuv420p10be": "yuv420p10le",
+}
 
 
 @contextlib.contextmanager
@@ -31,7 +38,7 @@ def open_container(path: str, name: str, fps: fractions.Fraction | None = None):
 
     Raises
     ------
-    FormatError : not a video, or not 8-bit 4:2:0 with even sides
+    FormatError : not a video, or not 4:2:0 of 8 or 10 bits with even sides
     """
     with contextlib.ExitStack() as stack:
         try:
@@ -42,15 +49,16 @@ def open_container(path: str, name: str, fps: fractions.Fraction | None = None):
             raise FormatError(f"{name}: holds no video stream")
         stream = container.streams.video[0]
         pixel_format = stream.pix_fmt or "unknown"
-        if pixel_format not in PLANAR_FORMATS + SAME_SAMPLES:
+        if pixel_format not in PLANAR_OF:
             raise FormatError(
-                f"{name}: pixel format '{pixel_format}' is not supported, only 8-bit 4:2:0 (yuv420p); "
-                "convert the video first"
+                f"{name}: pixel format '{pixel_format}' is not supported, only 4:2:0 of 8 or 10 bits (yuv420p, "
+                "yuv420p10le); convert the video first"
             )
         rate = fps or stream.average_rate or stream.guessed_rate
         if not rate:
             raise FormatError(f"{name}: gives no frame rate; say it with --fps")
-        video_format = checked_format(name, stream.width, stream.height, fractions.Fraction(rate))
+        bit_depth = 10 if PLANAR_OF[pixel_format] == "yuv420p10le" else 8
+        video_format = checked_format(name, stream.width, stream.height, fractions.Fraction(rate), bit_depth)
         yield video_format, stream.frames or None, _frames(container, stream, video_format, name)
 
 
@@ -67,15 +75,21 @@ def _frames(container, stream, video_format: VideoFormat, name: str) -> Iterator
                     f"{name}: picture {index} is {frame.width}x{frame.height}, "
                     f"expected {video_format.width}x{video_format.height} as at the start"
                 )
-            if frame.format.name not in PLANAR_FORMATS:
-                frame = frame.reformat(format="yuv420p")
-            yield Frame(*(_samples(plane) for plane in frame.planes))
+            planar = PLANAR_OF.get(frame.format.name)
+            if planar is None or (planar == "yuv420p10le") != (video_format.bit_depth == 10):
+                raise FormatError(f"{name}: the pixel format changes to '{frame.format.name}' at picture {index}")
+            if frame.format.name != planar:
+                frame = frame.reformat(format=planar)
+            yield checked_frame(
+                Frame(*(_samples(plane, video_format.bit_depth) for plane in frame.planes)), video_format, name, index
+            )
             index += 1
     except av.FFmpegError as error:
         raise FormatError(f"{name}: damaged at picture {index} ({_reason(error)})") from error
 
 
-def _samples(plane) -> np.ndarray:
-    """Copy of an 8-bit plane, (height, width) uint8, without the padding at the end of its rows."""
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+def _samples(plane, bit_depth: int) -> np.ndarray:
+    """Copy of a plane, (height, width) uint8 or at 10 bits uint16, without the padding at the end of its rows."""
+    dtype = np.dtype(np.uint8 if bit_depth == 8 else "<u2")
+    rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
     return rows[: plane.height, : plane.width].copy()

@@ -4,10 +4,10 @@ import fractions
 
 import numpy as np
 
+from codecsim.config import BIT_DEPTHS
 from codecsim.errors import FormatError
 from codecsim.picture import Frame, VideoFormat
 
-BIT_DEPTHS = (8,)  # that the codec takes in
 MAX_PICTURE = 35_651_584  # luma samples, level 6.2 of H.265 (table A.8)
 MAX_SIDE = 16_888  # floor(sqrt(8 * MAX_PICTURE)), H.265 A.4.1
 MAX_RATE_TERM = 2**32 - 1  # numerator and denominator of the rate: 32-bit fields in the stream
@@ -63,7 +63,7 @@ def read_picture(file, video_format: VideoFormat, name: str, index: int) -> Fram
 
     Raises
     ------
-    FormatError : the file ends within the picture
+    FormatError : the file ends within the picture, or a sample has more bits than the format says
     """
     expected = frame_bytes(video_format)
     data = file.read(expected)
@@ -71,4 +71,21 @@ def read_picture(file, video_format: VideoFormat, name: str, index: int) -> Fram
         raise FormatError(
             f"{name}: ends within picture {index}, after {len(data)} of its {expected} bytes; the file is truncated"
         )
-    return frame_from_bytes(data, video_format)
+    return checked_frame(frame_from_bytes(data, video_format), video_format, name, index)
+
+
+def checked_frame(frame: Frame, video_format: VideoFormat, name: str, index: int) -> Frame:
+    """The frame itself, if its samples fit the bit depth.
+
+    Raises
+    ------
+    FormatError : a sample is too large
+    """
+    largest = (1 << video_format.bit_depth) - 1
+    found = 0 if video_format.bit_depth == 8 else max(int(plane.max()) for plane in frame)
+    if found > largest:
+        raise FormatError(
+            f"{name}: picture {index} has a sample of {found}, {video_format.bit_depth} bits allow {largest}; "
+            "is the bit depth right, and are the samples little-endian?"
+        )
+    return frame

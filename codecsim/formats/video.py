@@ -50,7 +50,8 @@ def open_video(path: str | os.PathLike, options: InputOptions = InputOptions()):
 
     Raises
     ------
-    FormatError : the file is missing, empty, damaged or not 8-bit 4:2:0 of even size; while reading: it is truncated
+    FormatError : the file is missing, empty, damaged or not 4:2:0 of 8 or 10 bits and even size; while reading: it is
+        truncated, or a sample has more bits than it may
     ConfigError : raw samples without their size and rate
     """
     path = os.fspath(path)

@@ -64,7 +64,8 @@ def read_y4m_header(file, name: str, fps: fractions.Fraction | None = None) -> V
     colour_space = fields.get("C", "420")
     if colour_space not in DEPTH_OF_COLOUR_SPACE:
         raise FormatError(
-            f"{name}: colour format '{colour_space}' is not supported, only 8-bit 4:2:0; convert the video first"
+            f"{name}: colour format '{colour_space}' is not supported, only 4:2:0 of 8 or 10 bits; "
+            "convert the video first"
         )
     return checked_format(
         name,

@@ -9,6 +9,7 @@ from codecsim.syntax.headers_picture import Pps, code_pps
 from codecsim.syntax.headers_sequence import (
     PROFILE_LEARNED,
     PROFILE_MAIN,
+    PROFILE_MAIN_10,
     LearnedTools,
     ReferencePictureSet,
     Sps,
@@ -23,6 +24,7 @@ from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P, SliceHeader
 __all__ = [
     "PROFILE_LEARNED",
     "PROFILE_MAIN",
+    "PROFILE_MAIN_10",
     "SLICE_B",
     "SLICE_I",
     "SLICE_P",

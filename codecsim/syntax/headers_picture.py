@@ -2,6 +2,11 @@
 
 import dataclasses
 
+from codecsim.syntax.headers_sequence import SUPPORTED_BIT_DEPTHS, Sps
+
+# the sequence's bit depth need not be known yet: the slice's QP is checked against it
+_MIN_QP = Sps(bit_depth=max(SUPPORTED_BIT_DEPTHS)).min_qp
+
 
 @dataclasses.dataclass(frozen=True)
 class Pps:
@@ -14,7 +19,7 @@ class Pps:
     sign_data_hiding: bool = False
     cabac_init_present: bool = False
     num_ref_idx_default: tuple[int, int] = (1, 1)  # active entries of each list, 1..15
-    init_qp: int = 26  # SliceQpY before its slice's difference, 0..51
+    init_qp: int = 26  # SliceQpY before its slice's difference, -QpBdOffset..51
     transform_skip: bool = False
     cu_qp_delta: bool = False
     diff_cu_qp_delta_depth: int = 0  # 0..3: quantisation groups are 64 >> this
@@ -64,7 +69,7 @@ def code_pps(coder, pps=Pps()):
     out["num_ref_idx_default"] = tuple(
         coder.ue(count - 1, "num_ref_idx_default_active_minus1", 0, 14) + 1 for count in pps.num_ref_idx_default
     )
-    out["init_qp"] = coder.se(pps.init_qp - 26, "init_qp_minus26", -26, 25) + 26
+    out["init_qp"] = coder.se(pps.init_qp - 26, "init_qp_minus26", _MIN_QP - 26, 25) + 26
     coder.only_u(1, 0, "constrained_intra_pred_flag", "constrained intra prediction")
     out["transform_skip"] = coder.flag(pps.transform_skip, "transform_skip_enabled_flag")
     out["cu_qp_delta"] = coder.flag(pps.cu_qp_delta, "cu_qp_delta_enabled_flag")

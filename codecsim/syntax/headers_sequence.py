@@ -10,8 +10,9 @@ import math
 
 MAX_LUMA_SAMPLES = 35_651_584  # largest picture of any level (A.4.1): bounds the memory a stream can ask for
 MAX_SIDE = 16888  # and the longest side
-SUPPORTED_BIT_DEPTHS = (8,)
+SUPPORTED_BIT_DEPTHS = (8, 10)
 PROFILE_MAIN = 1
+PROFILE_MAIN_10 = 2
 PROFILE_LEARNED = 30  # not a profile of the standard: the stream needs this project's decoder
 
 # Table A.8: (general_level_idc, MaxLumaPs, MaxLumaSr), samples and samples a second
@@ -99,7 +100,7 @@ class Sps:
     height: int = 8
     crop_right: int = 0  # luma samples, even, 0..width-2
     crop_bottom: int = 0
-    bit_depth: int = 8
+    bit_depth: int = 8  # of luma and chroma, one of SUPPORTED_BIT_DEPTHS
     vps_id: int = 0
     sps_id: int = 0  # 0..15
     max_sub_layers: int = 1
@@ -118,6 +119,11 @@ class Sps:
     rps_list: tuple[ReferencePictureSet, ...] = ()  # at most 64
     vui: Vui | None = None
     learned: LearnedTools | None = None  # set: profile_idc is PROFILE_LEARNED
+
+    @property
+    def min_qp(self):
+        """Lowest SliceQpY: -QpBdOffset; the highest is 51 at any bit depth (7.4.3.2.1)."""
+        return -6 * (self.bit_depth - 8)
 
     @property
     def true_size(self):
@@ -148,7 +154,7 @@ def _code_profile_tier_level(coder, profile_idc, level_idc, max_sub_layers):
     profile_idc = coder.u(5, profile_idc, "general_profile_idc")
     for j in range(32):
         # A Main stream is a Main 10 stream too.
-        compatible = j == profile_idc or (profile_idc == PROFILE_MAIN and j == 2)
+        compatible = j == profile_idc or (profile_idc == PROFILE_MAIN and j == PROFILE_MAIN_10)
         coder.flag(compatible, "general_profile_compatibility_flag")
     coder.flag(True, "general_progressive_source_flag")
     coder.flag(False, "general_interlaced_source_flag")

@@ -28,7 +28,7 @@ class SliceHeader:
     collocated_from_l0: bool = True
     collocated_ref_idx: int = 0
     five_minus_max_num_merge_cand: int = 0  # 0..4
-    qp: int = 26  # SliceQpY, 0..51 at bit depth 8
+    qp: int = 26  # SliceQpY, -QpBdOffset..51
     cb_qp_offset: int = 0  # of the slice, beside the one of the picture parameter set
     cr_qp_offset: int = 0
     deblocking_disabled: bool = False
@@ -154,7 +154,8 @@ def code_slice_header(coder, nal_type, parameter_sets, header=SliceHeader()):
         typed = dataclasses.replace(header, slice_type=slice_type)
         num_used = out["rps"].num_used
         out |= _code_inter(coder, typed, pps, out.get("temporal_mvp", False), num_used)
-    out["qp"] = coder.se(header.qp - pps.init_qp, "slice_qp_delta", -pps.init_qp, 51 - pps.init_qp) + pps.init_qp
+    low, high = sps.min_qp - pps.init_qp, 51 - pps.init_qp
+    out["qp"] = coder.se(header.qp - pps.init_qp, "slice_qp_delta", low, high) + pps.init_qp
     if pps.slice_chroma_qp_offsets_present:
         out["cb_qp_offset"] = coder.se(header.cb_qp_offset, "slice_cb_qp_offset", -12, 12)
         out["cr_qp_offset"] = coder.se(header.cr_qp_offset, "slice_cr_qp_offset", -12, 12)

@@ -25,7 +25,9 @@ INPUTS = {
     "huge.y4m": y4m(b"W99998 H99998 F25:1"),
     "no_rate.y4m": y4m(b"W32 H16 F0:0"),
     "422.y4m": y4m(b"W32 H16 F25:1 C422"),
-    "10_bits.y4m": y4m(b"W32 H16 F25:1 C420p10"),
+    "12_bits.y4m": y4m(b"W32 H16 F25:1 C420p12"),
+    "half_of_10_bits.y4m": y4m(b"W32 H16 F25:1 C420p10"),
+    "big_endian.y4m": y4m(b"W32 H16 F25:1 C420p10", b"FRAME\n" + b"\2\xff" * len(PICTURE)),
     "no_picture.y4m": y4m(b"W32 H16 F25:1", b""),
     "cut.y4m": y4m(b"W32 H16 F25:1", b"FRAME\n" + PICTURE[:-1]),
     "no_frame_line.y4m": y4m(b"W32 H16 F25:1", PICTURE),
@@ -54,7 +56,7 @@ def test_inputs(tmp_path, capsys, name):
     assert name in refused(["encode", path, "-o", tmp_path / "out"], tmp_path, capsys)
 
 
-@pytest.mark.parametrize(("pixels", "size"), [("yuv422p", (32, 16)), ("yuv420p", (33, 16)), ("yuv420p10le", (32, 16))])
+@pytest.mark.parametrize(("pixels", "size"), [("yuv422p", (32, 16)), ("yuv420p", (33, 16)), ("yuv420p12le", (32, 16))])
 def test_containers(tmp_path, capsys, pixels, size):
     path = tmp_path / "clip.mkv"
     with av.open(str(path), "w") as container:

@@ -55,6 +55,32 @@ def test_encode_decode_info(clip, tmp_path, capsys, mode):
     assert "residual" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("mode", ["off", "online"])
+def test_bit_depths(clip, tmp_path, capsys, mode):
+    stream, recon = tmp_path / "s.bin", tmp_path / "recon.yuv"
+    options = ["--filter", mode, "--internal-bit-depth", 10, "--recon", recon]
+    encoded = run_json(["encode", clip, "-o", stream, *options], capsys)
+    assert encoded["bit_depth"] == 10
+    samples = np.fromfile(recon, "<u2")
+    assert samples.size == FRAMES * WIDTH * HEIGHT * 3 // 2
+    written = {}
+    for depth in ([], ["--bit-depth", 8], ["--bit-depth", 10]):
+        decoded = tmp_path / "decoded.yuv"
+        assert run_json(["decode", stream, "-o", decoded, *depth], capsys)["bit_depth"] == 10
+        written[depth[-1] if depth else None] = decoded.read_bytes()
+    assert written[None] == written[10] == recon.read_bytes()
+    assert written[8] == np.minimum((samples + 2) // 4, 255).astype(np.uint8).tobytes()
+
+    again = ["--filter", mode, "--size", f"{WIDTH}x{HEIGHT}", "--fps", 25, "--bit-depth", 10]
+    assert run_json(["encode", recon, "-o", stream, *again], capsys)["bit_depth"] == 10
+    eight = run_json(["encode", recon, "-o", stream, *again, "--internal-bit-depth", 8, "--recon", decoded], capsys)
+    assert eight["bit_depth"] == 8
+    assert decoded.stat().st_size == samples.size
+    eight_bits = np.fromfile(decoded, np.uint8)
+    run_json(["decode", stream, "-o", decoded, "--bit-depth", 10], capsys)
+    np.testing.assert_array_equal(np.fromfile(decoded, "<u2"), 4 * eight_bits.astype(np.uint16))
+
+
 def test_results_can_be_compared(clip, tmp_path, capsys):
     files = []
     for qp in (22, 27, 32, 37):

@@ -98,8 +98,16 @@ def film(rng, width, height, count):
 CONTENTS = {f.__name__: f for f in (texture, edges, fade, cut, flat, noise, film)}
 
 
-def make_clip(content, width, height, count, seed=0):
-    """(VideoFormat, list of `count` Frames) of a key of CONTENTS."""
-    frames = list(CONTENTS[content](np.random.default_rng(seed), width, height, count))
+def _with_two_more_bits(rng, frame, count):
+    """A Frame of 10 bits whose two lowest ones are noise of `count` values."""
+    return Frame(*(4 * plane.astype(np.uint16) + rng.integers(0, count, plane.shape, np.uint16) for plane in frame))
+
+
+def make_clip(content, width, height, count, seed=0, bit_depth=8):
+    """(VideoFormat, list of `count` Frames) of a key of CONTENTS; at 10 bits the two lowest ones are noise."""
+    rng = np.random.default_rng(seed)
+    frames = list(CONTENTS[content](rng, width, height, count))
     assert len(frames) == count
-    return VideoFormat(width, height, FPS), frames
+    if bit_depth == 10:
+        frames = [_with_two_more_bits(rng, frame, 1 if content == "flat" else 4) for frame in frames]
+    return VideoFormat(width, height, FPS, bit_depth), frames

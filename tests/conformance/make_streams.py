@@ -24,6 +24,12 @@ STREAMS = {
     "learned.bin": lambda: run_encoder(
         EncoderConfig("ldp", 30, learn=LEARN, intra_period=5), make_clip("texture", 96, 66, 8)
     ),
+    "main10.hevc": lambda: run_encoder(
+        EncoderConfig("ldp", 27, filter="off", internal_bit_depth=10), make_clip("cut", 66, 98, 5)
+    ),
+    "learned_10_bits.bin": lambda: run_encoder(
+        EncoderConfig("ldp", 32, learn=LEARN), make_clip("texture", 72, 66, 5, bit_depth=10)
+    ),
     "learned_switches.bin": lambda: run_encoder(
         EncoderConfig(
             "ldp",

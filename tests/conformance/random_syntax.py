@@ -47,6 +47,7 @@ def draw_sps(rng):
         height=height,
         crop_right=2 * int(rng.integers(0, 4)),
         crop_bottom=2 * int(rng.integers(0, 4)),
+        bit_depth=int(rng.choice([8, 10])),
         log2_max_poc_lsb=int(rng.integers(4, 17)),
         max_transform_hierarchy_depth_inter=int(rng.integers(0, 5)),
         max_transform_hierarchy_depth_intra=int(rng.integers(0, 5)),
@@ -57,14 +58,14 @@ def draw_sps(rng):
     )
 
 
-def draw_pps(rng):
+def draw_pps(rng, sps):
     """Options of pictures."""
     disabled = bool(rng.integers(3) == 0)
     return Pps(
         sign_data_hiding=bool(rng.integers(2)),
         cabac_init_present=bool(rng.integers(2)),
         num_ref_idx_default=(int(rng.integers(1, 16)), 1),
-        init_qp=int(rng.integers(0, 52)),
+        init_qp=int(rng.integers(sps.min_qp, 52)),
         cb_qp_offset=int(rng.integers(-6, 7)),
         cr_qp_offset=int(rng.integers(-6, 7)),
         slice_chroma_qp_offsets_present=bool(rng.integers(2)),
@@ -79,7 +80,7 @@ def draw_pps(rng):
 def draw_header(rng, sps, pps, poc, held):
     """Header of the picture `poc`; held: POC of the pictures in the buffer, latest first."""
     out = {
-        "qp": int(rng.integers(0, 52)),
+        "qp": int(rng.integers(sps.min_qp, 52)),
         "beta_offset_div2": pps.beta_offset_div2,
         "tc_offset_div2": pps.tc_offset_div2,
     }
@@ -160,13 +161,14 @@ def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
     learn : LearnParams, for a stream with the prediction filter
     """
     rng = np.random.default_rng(seed)
-    sps, pps = draw_sps(rng), draw_pps(rng)
+    sps = draw_sps(rng)
+    pps = draw_pps(rng, sps)
     learned = LearnedStream(learn) if learn else None
     if learned:
         sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=learned.announce())
         pps = dataclasses.replace(pps, slice_header_extension_present=True)
     width, height = sps.true_size
-    video_format = VideoFormat(width, height, FPS)
+    video_format = VideoFormat(width, height, FPS, sps.bit_depth)
     sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
     codec = PictureCodec(sps, learned.make_filter(sps) if learned else None)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
@@ -193,7 +195,7 @@ def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
         writer = BitWriter()
         code_slice_header(writer, nal_type, sets, header)
         data += nal_units.write_nal_unit(nal_type, writer.to_bytes() + payload, long_start=True)
-        messages = [hash_picture(current.picture, "md5")]
+        messages = [hash_picture(current.picture, "md5", sps.bit_depth)]
         if learned:
             messages.append(LearnerHash(codec.learned_filter.digest()))
         data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages))

@@ -47,9 +47,10 @@ def check_own_decoder(run, threads=1):
 def check_ffmpeg(run):
     """FFmpeg gives the encoder's pictures."""
     frames = []
+    pixel_format = "yuv420p" if run.recon[0].y.dtype == np.uint8 else "yuv420p10le"
     with av.open(io.BytesIO(run.data), format="hevc") as container:
         for picture in container.decode(video=0):
-            assert picture.format.name == "yuv420p"
+            assert picture.format.name == pixel_format
             frames.append(_split(picture.to_ndarray().ravel(), picture.width, picture.height))
     assert_same_pictures(frames, run.recon)
 
@@ -64,7 +65,7 @@ def check_libde265(binary, run, folder):
     said = done.stdout + done.stderr
     assert done.returncode == 0 and "mismatch" not in said.lower() and "error" not in said.lower(), said
     height, width = run.recon[0].y.shape
-    samples = np.fromfile(output, np.uint8).reshape(-1, width * height * 3 // 2)
+    samples = np.fromfile(output, run.recon[0].y.dtype).reshape(-1, width * height * 3 // 2)
     assert_same_pictures([_split(picture, width, height) for picture in samples], run.recon)
 
 

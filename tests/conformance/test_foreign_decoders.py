@@ -1,5 +1,6 @@
 """With learned tools off, decoders of other people decode our streams to our reconstruction."""
 
+import dataclasses
 import itertools
 import shutil
 
@@ -29,7 +30,19 @@ def _matrix():
     for k, (config, qp, clip) in enumerate(itertools.product(("ai", "ldp"), QPS, CLIPS)):
         options = {"preset": PRESETS[k % 3], "hash": HASHES[k // 2 % 3], "intra_period": PERIODS[k % 5]}
         found.append(pytest.param(clip, EncoderConfig(config, qp, filter="off", **options), id=_name(clip, config, qp)))
+    for k, (config, clip) in enumerate(itertools.product(("ai", "ldp"), CLIPS)):
+        depths = ((10, None), (8, 10), (10, 10), (10, 8))[k % 4]
+        # no checksum: libde265 sums the first half of the bytes only
+        qp, options = (0, 22, 32, 37, 51)[k % 5], {"preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2]}
+        found.append(_row(clip, *depths, EncoderConfig(config, qp, filter="off", **options)))
     return found
+
+
+def _row(clip, bit_depth, internal, config):
+    """A clip of `bit_depth` bits, coded at `internal` bits."""
+    name = f"{_name(clip, config.config, config.qp)}-{bit_depth}-as-{internal or bit_depth}-bits"
+    config = dataclasses.replace(config, internal_bit_depth=internal)
+    return pytest.param((*clip, 0, bit_depth), config, id=name)
 
 
 def _name(clip, config, qp):
@@ -54,6 +67,10 @@ FEW = [
         (CLIPS[6], "ai", 0, "medium", "checksum"),
         (CLIPS[0], "ai", 51, "slow", "md5"),
     )
+]
+FEW += [
+    _row(_short(CLIPS[1]), 8, 10, EncoderConfig("ldp", 27, filter="off", preset="fast", hash="crc")),
+    _row(_short(CLIPS[0]), 10, None, EncoderConfig("ldp", 22, filter="off", preset="medium", hash="checksum")),
 ]
 
 

@@ -50,10 +50,11 @@ def draw(seed):
         intra_period=int(rng.choice([0, 0, 1, 3])),
         filter=str(rng.choice(["off", "online", "online", "frozen"])),
         hash=str(rng.choice(["md5", "crc", "checksum"])),
+        internal_bit_depth=(None, None, 8, 10)[rng.integers(4)],
         threads=int(rng.integers(1, 3)),
         learn=draw_learning(rng),
     )
-    return config, make_clip(content, int(width), int(height), count, seed)
+    return config, make_clip(content, int(width), int(height), count, seed, bit_depth=int(rng.choice([8, 8, 10])))
 
 
 def check(seed):

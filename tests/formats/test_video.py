@@ -21,26 +21,28 @@ RATE = fractions.Fraction(25)
 
 
 def write_with_av(path, frames, codec="ffv1", pixel_format="yuv420p"):
+    own_format = "yuv420p" if frames[0].y.dtype == np.uint8 else "yuv420p10le"
     height, width = frames[0].y.shape
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         for frame in frames:
             stacked = np.concatenate([plane.reshape(-1, width) for plane in frame])
-            picture = av.VideoFrame.from_ndarray(stacked, "yuv420p").reformat(format=pixel_format)
+            picture = av.VideoFrame.from_ndarray(stacked, own_format).reformat(format=pixel_format)
             container.mux(stream.encode(picture))
         container.mux(stream.encode())
 
 
-def test_raw_round_trip(tmp_path):
-    frames = random_frames(6, 4, 3)
+@pytest.mark.parametrize(("bit_depth", "picture_bytes"), [(8, 36), (10, 72)])
+def test_raw_round_trip(tmp_path, bit_depth, picture_bytes):
+    frames = random_frames(6, 4, 3, bit_depth=bit_depth)
     path = tmp_path / "a.yuv"
-    with create_video(path, VideoFormat(6, 4, RATE)) as write:
+    with create_video(path, VideoFormat(6, 4, RATE, bit_depth)) as write:
         for frame in frames:
             write(frame)
-    assert path.stat().st_size == 3 * 36
-    video, back = read_file(path, size=(6, 4), fps=RATE)
-    assert video.frame_count == 3
+    assert path.stat().st_size == 3 * picture_bytes
+    video, back = read_file(path, size=(6, 4), fps=RATE, bit_depth=bit_depth)
+    assert (video.frame_count, video.format.bit_depth) == (3, bit_depth)
     assert same_frames(back, frames)
 
 
@@ -53,33 +55,39 @@ def test_raw_round_trip(tmp_path):
         ({"size": (5, 4), "fps": RATE}, FormatError, "odd"),
         ({"size": (6, 4), "fps": fractions.Fraction(0)}, ConfigError, "--fps"),
         ({"size": (6, 4), "fps": fractions.Fraction(-1)}, FormatError, "no usable frame rate"),
-        ({"size": (6, 4), "fps": RATE, "bit_depth": 10}, FormatError, "10 bits"),
+        ({"size": (6, 4), "fps": RATE, "bit_depth": 12}, FormatError, "12 bits"),
+        ({"size": (6, 4), "fps": RATE, "bit_depth": 10}, FormatError, "36 bytes are no whole number of 6x4"),
+        ({"size": (6, 2), "fps": RATE, "bit_depth": 10}, FormatError, "picture 0 has a sample of 1024, 10 bits allow"),
     ],
 )
 def test_raw_refusals(tmp_path, options, error, message):
     path = tmp_path / "a.yuv"
-    path.write_bytes(bytes(36))
+    path.write_bytes(bytes(35) + b"\4")
     with pytest.raises(error, match=message):
         read_file(path, **options)
 
 
-def test_container_samples_are_exact(tmp_path):
-    frames = random_frames(50, 36, 4)  # rows are padded in memory at this width
+@pytest.mark.parametrize(("bit_depth", "pixel_format"), [(8, "yuv420p"), (10, "yuv420p10le")])
+def test_container_samples_are_exact(tmp_path, bit_depth, pixel_format):
+    frames = random_frames(50, 36, 4, bit_depth=bit_depth)  # rows are padded in memory at this width
     path = tmp_path / "a.mkv"
-    write_with_av(path, frames)
+    write_with_av(path, frames, pixel_format=pixel_format)
     video, back = read_file(path)
-    assert video.format == VideoFormat(50, 36, RATE)
+    assert video.format == VideoFormat(50, 36, RATE, bit_depth)
     assert same_frames(back, frames)
 
 
-def test_semi_planar_samples_are_reordered(tmp_path):
-    frames = random_frames(16, 16, 2)
+@pytest.mark.parametrize(("bit_depth", "pixel_format"), [(8, "nv12"), (8, "nv21"), (10, "yuv420p10be")])
+def test_samples_in_another_order_are_put_right(tmp_path, bit_depth, pixel_format):
+    frames = random_frames(16, 16, 2, bit_depth=bit_depth)
     path = tmp_path / "a.nut"
-    write_with_av(path, frames, "rawvideo", "nv12")
-    assert same_frames(read_file(path)[1], frames)
+    write_with_av(path, frames, "rawvideo", pixel_format)
+    video, back = read_file(path)
+    assert video.format.bit_depth == bit_depth
+    assert same_frames(back, frames)
 
 
-@pytest.mark.parametrize("pixel_format", ["yuv422p", "yuv444p", "yuv420p10le", "gray"])
+@pytest.mark.parametrize("pixel_format", ["yuv422p", "yuv444p", "yuv422p10le", "yuv420p12le", "gray"])
 def test_other_sampling_is_refused(tmp_path, pixel_format):
     path = tmp_path / "a.mkv"
     write_with_av(path, random_frames(16, 16, 1), pixel_format=pixel_format)

@@ -14,12 +14,14 @@ from codecsim.picture import Frame, VideoFormat
 
 HEADER = b"YUV4MPEG2 W4 H2 F25:1 Ip A1:1 C420jpeg XYSCSS=420JPEG\n"
 PICTURE = b"FRAME\n" + bytes(range(12))
+TEN_BITS = b"FRAME\n" + b"\1\2" * 11 + b"\xff\3"
 
 
-def random_frames(width, height, count, seed=0):
+def random_frames(width, height, count, seed=0, bit_depth=8):
+    dtype = np.uint8 if bit_depth == 8 else np.uint16
     rng = np.random.default_rng(seed)
     shapes = ((height, width), (height // 2, width // 2), (height // 2, width // 2))
-    return [Frame(*(rng.integers(0, 256, shape, np.uint8) for shape in shapes)) for _ in range(count)]
+    return [Frame(*(rng.integers(0, 1 << bit_depth, shape, dtype) for shape in shapes)) for _ in range(count)]
 
 
 def same_frames(first, second):
@@ -38,10 +40,11 @@ def read_file(path, **options):
     st.integers(1, 20),
     st.integers(0, 4),
     st.fractions(min_value="1/1000", max_value=1000, max_denominator=2000),
+    st.sampled_from([8, 10]),
 )
-def test_round_trip(half_width, half_height, count, fps):
-    video_format = VideoFormat(2 * half_width, 2 * half_height, fps)
-    frames = random_frames(video_format.width, video_format.height, count)
+def test_round_trip(half_width, half_height, count, fps, bit_depth):
+    video_format = VideoFormat(2 * half_width, 2 * half_height, fps, bit_depth)
+    frames = random_frames(video_format.width, video_format.height, count, bit_depth=bit_depth)
     file = io.BytesIO()
     write_y4m_header(file, video_format)
     for frame in frames:
@@ -58,6 +61,15 @@ def test_parameters_of_pictures_and_comments_are_skipped(tmp_path):
     assert video.format == VideoFormat(4, 2, fractions.Fraction(25))
     assert [frame.v.tolist() for frame in frames] == [[[10, 11]]] * 2
     assert frames[0].y.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_samples_of_10_bits_are_little_endian(tmp_path):
+    path = tmp_path / "a.y4m"
+    path.write_bytes(HEADER.replace(b"420jpeg", b"420p10") + TEN_BITS)
+    video, (frame,) = read_file(path)
+    assert video.format.bit_depth == 10
+    assert frame.y.tolist() == [[513] * 4] * 2
+    assert frame.v.tolist() == [[513, 1023]]
 
 
 def test_the_users_rate_wins(tmp_path):
@@ -87,7 +99,9 @@ def test_the_users_rate_wins(tmp_path):
         (HEADER.replace(b"W4 ", b""), "no W field"),
         (HEADER.replace(b"420jpeg", b"422"), "'422' is not supported"),
         (HEADER.replace(b"420jpeg", b"444"), "'444' is not supported"),
-        (HEADER.replace(b"420jpeg", b"420p10"), "10 bits a sample"),
+        (HEADER.replace(b"420jpeg", b"420p12"), "12 bits a sample"),
+        (HEADER.replace(b"420jpeg", b"420p10") + PICTURE, "within picture 0, after 12 of its 24 bytes"),
+        (HEADER.replace(b"420jpeg", b"420p10") + TEN_BITS + TEN_BITS[:-1] + b"\4", "picture 1 has a sample of 1279"),
         (HEADER.replace(b"F25:1", b"Fx:1"), "frame rate"),
         (HEADER.replace(b"F25:1", b"F25"), "frame rate"),
     ],

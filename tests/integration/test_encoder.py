@@ -1,5 +1,6 @@
 """What the encoder promises about its bytes, its reports, its search and its memory."""
 
+import dataclasses
 import gc
 import io
 import tracemalloc
@@ -12,11 +13,14 @@ import codecsim.picture_codec
 from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.encoder import encode
+from codecsim.errors import ConfigError
+from codecsim.picture import Frame
 from codecsim.search.picture import PictureSearch
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 
 CONFIGS = [
+    EncoderConfig("ldp", 22, filter="off", preset="fast", internal_bit_depth=10),
     EncoderConfig("ai", 27, filter="off", preset="medium"),
     EncoderConfig("ldp", 32, filter="off", preset="slow", intra_period=3),
     EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}),
@@ -42,7 +46,7 @@ def test_bits_add_up(config):
         assert found.parts == coded.parts
 
 
-@pytest.mark.parametrize("config", CONFIGS[:2])
+@pytest.mark.parametrize("config", CONFIGS[:3])
 def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
     """Before the in-loop filters, without the learned one."""
     searches, compared = [], []
@@ -69,6 +73,40 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
     monkeypatch.setattr(codecsim.picture_codec, "reconstruct", compare)
     run_encoder(config, make_clip("edges", 72, 56, 4))
     assert len(compared) == 12
+
+
+@pytest.mark.parametrize("mode", ["off", "online"])
+def test_coding_at_another_bit_depth_is_coding_samples_of_that_depth(mode):
+    options = {"filter": mode, "preset": "fast", "learn": {"channels": 8, "tile_log2": 5}}
+    video_format, frames = make_clip("texture", 72, 56, 3)
+    ten_bits = dataclasses.replace(video_format, bit_depth=10)
+    up = [Frame(*(plane.astype(np.uint16) * 4 for plane in frame)) for frame in frames]
+    shifted = run_encoder(EncoderConfig("ldp", 27, internal_bit_depth=10, **options), (video_format, frames))
+    own = run_encoder(EncoderConfig("ldp", 27, **options), (ten_bits, up))
+    assert shifted.data == own.data
+    assert [report.psnr_y for report in shifted.reports] == [report.psnr_y for report in own.reports]
+
+    finer = [Frame(*(plane + np.uint16(k % 2) for plane in frame)) for k, frame in enumerate(up)]
+    rounded = run_encoder(EncoderConfig("ldp", 27, internal_bit_depth=8, **options), (ten_bits, finer))
+    assert rounded.data == run_encoder(EncoderConfig("ldp", 27, **options), (video_format, frames)).data
+
+
+@pytest.mark.parametrize("qp", [22, 37])
+def test_rate_and_quality_do_not_depend_on_the_bit_depth(qp):
+    """So that what is weighed against bits has the scale of the samples."""
+    clip = make_clip("film", 128, 96, 4)
+    eight, ten = (
+        run_encoder(EncoderConfig("ldp", qp, filter="off", preset="fast", internal_bit_depth=depth), clip)
+        for depth in (8, 10)
+    )
+    assert len(ten.data) == pytest.approx(len(eight.data), rel=0.05)
+    for first, second in zip(eight.reports, ten.reports, strict=True):
+        assert second.psnr_y == pytest.approx(first.psnr_y, abs=0.5)
+
+
+def test_unknown_bit_depths_are_refused():
+    with pytest.raises(ConfigError, match="internal bit depth 9; expected one of 8, 10"):
+        EncoderConfig(internal_bit_depth=9)
 
 
 def traced_sizes(pictures):

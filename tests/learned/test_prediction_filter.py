@@ -101,28 +101,30 @@ def test_two_sides_and_thread_counts_agree():
                 side.reset()
 
 
+@pytest.mark.parametrize("bit_depth", [8, 10])
 @pytest.mark.parametrize("params", [PLAIN, dataclasses.replace(PLAIN, further=1), LearnParams()], ids=str)
-def test_prediction_equals_naive_twin(params):
+def test_prediction_equals_naive_twin(params, bit_depth):
     """Input planes, borders, tiles, output rounding: told again in NumPy."""
     height, width, qp = 72, 136, 37
-    learner = PredictionFilter(params, width, height)
+    learner = PredictionFilter(params, width, height, bit_depth)
     for k in range(2):
-        pred, recon = picture(k, height, width)
+        pred, recon = picture(k, height, width, bit_depth)
         aux = (np.roll(recon, 1, 0), np.roll(recon, 2, 1))[: params.n_aux]
-        expected = naive_filter(learner.state.weights, params, pred, aux, qp)
+        expected = naive_filter(learner.state.weights, params, pred, aux, qp, bit_depth)
         np.testing.assert_array_equal(learner.predict(pred, aux, qp), expected)
         learner.learn(recon, everywhere(height, width), qp)
     assert (expected != pred).any()
 
 
-def naive_filter(master, params, pred, aux, qp):
+def naive_filter(master, params, pred, aux, qp, bit_depth):
+    scale = 1 << (bit_depth - 8)  # samples in one of 8 bits
     p, taps = pred.astype(np.int64), (2, 4, 8, 11, 14, 11, 8, 4, 2)
     padded = np.pad(p, 4, mode="edge")
     h, w = p.shape
     blur = sum(a * b * padded[i : i + h, j : j + w] for i, a in enumerate(taps) for j, b in enumerate(taps))
-    high_pass = (4096 * p - blur + 32) >> 6
-    planes = [8 * (p - 128), np.clip(high_pass, -8191, 8191)]
-    planes += [np.clip(64 * (plane.astype(np.int64) - p), -8191, 8191) for plane in aux]
+    high_pass = (4096 * p - blur + 32 * scale) // (64 * scale)
+    planes = [8 * (p - 128 * scale) // scale, np.clip(high_pass, -8191, 8191)]
+    planes += [np.clip(64 // scale * (plane.astype(np.int64) - p), -8191, 8191) for plane in aux]
     planes.append(np.full_like(p, 128 * (qp - 32)))
     if len(planes) % 2:
         planes.append(np.zeros_like(p))
@@ -130,7 +132,7 @@ def naive_filter(master, params, pred, aux, qp):
     x = np.pad(np.stack(planes), ((0, 0), (margin, margin), (margin, margin)), mode="edge")
     layers = naive_engine.quantise(naive_engine.split(master, len(planes), params.channels, params.hidden_layers))
     _, y = naive_engine.forward(layers, x)
-    return np.clip(p + ((y + 512) >> 10), 0, 255)
+    return np.clip(p + (y + 512 // scale) // (1024 // scale), 0, (1 << bit_depth) - 1)
 
 
 def test_average_of_weights():

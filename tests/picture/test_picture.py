@@ -1,11 +1,12 @@
 """Pictures: borders, edge extension, cropping."""
 
 import fractions
+import math
 
 import numpy as np
 import pytest
 
-from codecsim.picture import PAD_C, PAD_Y, Frame, Picture, VideoFormat, planes_from_frame
+from codecsim.picture import PAD_C, PAD_Y, Frame, Picture, VideoFormat, change_bit_depth, planes_from_frame
 
 
 def random_frame(rng, width, height):
@@ -29,6 +30,21 @@ def test_frame_to_planes_and_back(width, height):
         np.testing.assert_array_equal(got, wanted)
         assert got.dtype == np.uint8
     assert planes.y[-1, -1] == frame.y[-1, -1]
+
+
+def test_every_sample_at_another_bit_depth():
+    eight, ten = np.arange(256, dtype=np.uint8)[None], np.arange(1024, dtype=np.uint16)[None]
+    up = change_bit_depth(Frame(eight, eight, eight), 8, 10)
+    down = change_bit_depth(Frame(ten, ten, ten), 10, 8)
+    for plane in up:
+        assert plane.dtype == np.uint16
+        assert plane[0].tolist() == [4 * sample for sample in range(256)]
+    for plane in down:
+        assert plane.dtype == np.uint8
+        assert plane[0].tolist() == [min(math.floor(sample / 4 + 0.5), 255) for sample in range(1024)]
+    for plane in change_bit_depth(up, 10, 8):
+        np.testing.assert_array_equal(plane, eight)
+    assert change_bit_depth(up, 10, 10) is up
 
 
 def test_wrong_sizes_are_refused():

@@ -10,75 +10,89 @@ from codecsim.syntax.residual import code_residual
 from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.tools.transform import TMP_SIZE, dequant_inverse, fwd_transform
 
-QP, BIT_DEPTH = 30, 8
-LAM = 0.57 * 2.0 ** ((QP - 12) / 3)
+QP = 30
+BIT_DEPTHS = pytest.mark.parametrize("bit_depth", [8, 10])
 
 
-def block(seed, log2):
+def component_qp(bit_depth):
+    """QP with QpBdOffset added."""
+    return QP + 6 * (bit_depth - 8)
+
+
+def lam(bit_depth):
+    """Squared error per bit at QP."""
+    return 0.57 * 2.0 ** ((QP - 12) / 3) * 4 ** (bit_depth - 8)
+
+
+def block(seed, log2, bit_depth):
     """A smooth residual with noise, and its transform."""
     rng = np.random.default_rng(seed)
     n = 1 << log2
     y, x = np.mgrid[:n, :n]
     res = 30 * np.sin(x / n * 3 + seed) * np.cos(y / n * 2) + rng.normal(0, 12, (n, n))
-    res = np.rint(res).astype(np.int32).ravel()
+    res = np.rint(res * 2 ** (bit_depth - 8)).astype(np.int32).ravel()
     flat = np.zeros(1024, np.int32)
     flat[: n * n] = res
     coef = np.zeros(1024, np.int32)
-    fwd_transform(flat, log2, 0, BIT_DEPTH, coef, np.zeros(TMP_SIZE, np.int32))
+    fwd_transform(flat, log2, 0, bit_depth, coef, np.zeros(TMP_SIZE, np.int32))
     return res, coef
 
 
-def cost_of(levels, res, log2, scan_idx):
+def cost_of(levels, res, log2, scan_idx, bit_depth):
     """Squared error plus rate of a block as the search counts it."""
     out, tmp = np.zeros(1024, np.int32), np.zeros(TMP_SIZE, np.int32)
-    dequant_inverse(levels, 0, 0, log2, QP, 0, BIT_DEPTH, out, tmp)
+    dequant_inverse(levels, 0, 0, log2, component_qp(bit_depth), 0, bit_depth, out, tmp)
     error = float(((out[: res.size] - res) ** 2).sum())
     if not levels.any():
         return error
     coder = make_coder(np.zeros(1, np.uint8))
     init_contexts(coder.ctx, 0, QP)
     code_residual(COUNT, coder, levels, 0, 0, log2, 0, scan_idx, 0)
-    return error + LAM * coder.reg[COST] / 2**15
+    return error + lam(bit_depth) * coder.reg[COST] / 2**15
 
 
-def rounded(coef, log2):
+def rounded(coef, log2, bit_depth):
     """Plain rounding to nearest."""
     n = 1 << log2
-    scale, qbits = int(QUANT_SCALE[QP % 6]), 14 + QP // 6 + 15 - BIT_DEPTH - log2
+    qp = component_qp(bit_depth)
+    scale, qbits = int(QUANT_SCALE[qp % 6]), 14 + qp // 6 + 15 - bit_depth - log2
     exact = np.abs(coef[: n * n]) * scale / 2**qbits
     return (np.sign(coef[: n * n]) * np.floor(exact + 0.5)).astype(np.int16).reshape(n, n)
 
 
-def optimised(coef, log2, scan_idx, hide):
+def optimised(coef, log2, scan_idx, hide, bit_depth):
     n = 1 << log2
     levels = np.full((n, n), 77, np.int16)
     ctx = make_coder(np.zeros(1, np.uint8)).ctx
     init_contexts(ctx, 0, QP)
-    count = quantise(coef, levels, 0, 0, log2, 0, scan_idx, QP, BIT_DEPTH, LAM, ctx, hide, np.zeros(WORK_SHAPE))
+    qp, work = component_qp(bit_depth), np.zeros(WORK_SHAPE)
+    count = quantise(coef, levels, 0, 0, log2, 0, scan_idx, qp, bit_depth, lam(bit_depth), ctx, hide, work)
     assert count == np.count_nonzero(levels)
     return levels
 
 
+@BIT_DEPTHS
 @pytest.mark.parametrize("log2", [2, 3, 4, 5])
-def test_costs_less_than_rounding(log2):
+def test_costs_less_than_rounding(log2, bit_depth):
     gains = []
     for seed in range(12):
-        res, coef = block(seed, log2)
+        res, coef = block(seed, log2, bit_depth)
         scan_idx = seed % 3 if log2 <= 3 else 0
-        plain, better = rounded(coef, log2), optimised(coef, log2, scan_idx, 0)
+        plain, better = rounded(coef, log2, bit_depth), optimised(coef, log2, scan_idx, 0, bit_depth)
         assert (np.abs(better) <= np.abs(plain)).all()
-        gains.append(cost_of(plain, res, log2, scan_idx) / cost_of(better, res, log2, scan_idx))
+        gains.append(cost_of(plain, res, log2, scan_idx, bit_depth) / cost_of(better, res, log2, scan_idx, bit_depth))
     assert np.mean(gains) > 1.0
     assert min(gains) > 0.95  # single blocks may lose: rates are estimated with fixed contexts
 
 
+@BIT_DEPTHS
 @pytest.mark.parametrize("log2", [2, 3, 4, 5])
-def test_hidden_signs_follow_from_parity(log2):
+def test_hidden_signs_follow_from_parity(log2, bit_depth):
     hidden = 0
     for seed in range(12):
-        _, coef = block(seed, log2)
+        _, coef = block(seed, log2, bit_depth)
         scan_idx = seed % 3 if log2 <= 3 else 0
-        levels = optimised(4 * coef, log2, scan_idx, 1)
+        levels = optimised(4 * coef, log2, scan_idx, 1, bit_depth)
         for i in range(1 << (2 * log2 - 4)):
             xs, ys = 4 * int(SCAN_X[scan_idx, log2 - 2, i]), 4 * int(SCAN_Y[scan_idx, log2 - 2, i])
             group = [int(levels[ys + SCAN_Y[scan_idx, 2, k], xs + SCAN_X[scan_idx, 2, k]]) for k in range(16)]
@@ -90,4 +104,4 @@ def test_hidden_signs_follow_from_parity(log2):
 
 
 def test_nothing_from_nothing():
-    assert not optimised(np.zeros(1024, np.int32), 4, 0, 1).any()
+    assert not optimised(np.zeros(1024, np.int32), 4, 0, 1, 8).any()

@@ -62,6 +62,8 @@ def test_lambda():
     assert picture_lambda(inter[0], 22) == pytest.approx(0.4624 * 2 ** (10 / 3) * 2)
     assert picture_lambda(inter[1], 51) == pytest.approx(0.4624 * 2 ** (39 / 3) * 4)
     assert picture_lambda(inter[3], 33) == pytest.approx(0.578 * 2 ** (21 / 3))
+    for picture in (intra, *inter):
+        assert picture_lambda(picture, 30, 10) == pytest.approx(16 * picture_lambda(picture, 30, 8))
 
 
 def test_qp_and_chroma_weight():

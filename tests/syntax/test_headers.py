@@ -15,6 +15,8 @@ from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitReader, BitWriter
 from codecsim.syntax.headers import (
     PROFILE_LEARNED,
+    PROFILE_MAIN,
+    PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
     SLICE_P,
@@ -64,6 +66,7 @@ SPSS = st.builds(
     height=st.integers(1, 500).map(lambda n: 8 * n),
     crop_right=st.sampled_from([0, 2, 6]),
     crop_bottom=st.sampled_from([0, 4]),
+    bit_depth=st.sampled_from([8, 10]),
     vps_id=st.integers(0, 15),
     sps_id=st.integers(0, 15),
     level_idc=st.integers(0, 255),
@@ -95,7 +98,7 @@ PPSS = st.builds(
     sign_data_hiding=BOOLS,
     cabac_init_present=BOOLS,
     num_ref_idx_default=st.tuples(st.integers(1, 15), st.integers(1, 15)),
-    init_qp=st.integers(0, 51),
+    init_qp=st.integers(-12, 51),
     transform_skip=BOOLS,
     cb_qp_offset=st.integers(-6, 6),
     cr_qp_offset=st.integers(-6, 6),
@@ -143,7 +146,7 @@ def slices(draw):
     sps, pps = draw(SPSS), draw(PPSS)
     pps = dataclasses.replace(pps, sps_id=sps.sps_id)
     nal_type = draw(st.sampled_from([nal_units.IDR_W_RADL, nal_units.TRAIL_N, nal_units.TRAIL_R]))
-    fields = {"pps_id": pps.pps_id, "qp": draw(st.integers(0, 51))}
+    fields = {"pps_id": pps.pps_id, "qp": draw(st.integers(0 if sps.bit_depth == 8 else -12, 51))}
     slice_type = SLICE_I
     rps = ReferencePictureSet()
     if nal_type == nal_units.IDR_W_RADL:
@@ -263,7 +266,9 @@ def flip_element(code, value, name, new):
     "code,value,name,new,message",
     [
         (code_sps, Sps(), "chroma_format_idc", 2, "chroma format"),
-        (code_sps, Sps(), "bit_depth_luma_minus8", 2, "bit depth 10"),
+        (code_sps, Sps(), "bit_depth_luma_minus8", 4, "bit depth 12"),
+        (code_sps, Sps(), "bit_depth_chroma_minus8", 2, r"bit depth 8 \(luma\), 10 \(chroma\)"),
+        (code_sps, Sps(bit_depth=10), "bit_depth_luma_minus8", 0, r"bit depth 8 \(luma\), 10 \(chroma\)"),
         (code_sps, Sps(), "pcm_enabled_flag", 1, "PCM"),
         (code_sps, Sps(), "scaling_list_enabled_flag", 1, "scaling lists"),
         (code_sps, Sps(), "long_term_ref_pics_present_flag", 1, "long-term"),
@@ -314,6 +319,28 @@ def test_slices_that_are_refused():
         code_slice_header(BitReader(b"\xff\xff"), 1, orphan)
 
 
+@pytest.mark.parametrize(("bit_depth", "lowest"), [(8, 0), (10, -12)])
+def test_lowest_qp_of_a_slice(bit_depth, lowest):
+    sets = ParameterSets(sps=[Sps(bit_depth=bit_depth)], pps=[Pps(init_qp=-12)])
+    for qp in (lowest, 51):
+        writer = BitWriter()
+        code_slice_header(writer, nal_units.IDR_W_RADL, sets, SliceHeader(qp=qp))
+        assert code_slice_header(BitReader(writer.to_bytes()), nal_units.IDR_W_RADL, sets).qp == qp
+    for qp in (lowest - 1, 52):
+        with pytest.raises(ValueError, match="slice_qp_delta"):
+            code_slice_header(BitWriter(), nal_units.IDR_W_RADL, sets, SliceHeader(qp=qp))
+    with pytest.raises(ValueError, match="init_qp_minus26"):
+        rbsp(code_pps, Pps(init_qp=-13))
+
+
+@pytest.mark.parametrize(("profile_idc", "flags"), [(PROFILE_MAIN, {1, 2}), (PROFILE_MAIN_10, {2})])
+def test_profiles_and_those_they_are_compatible_with(profile_idc, flags):
+    reader = BitReader(rbsp(code_sps, Sps(profile_idc=profile_idc)), trace=[])
+    assert code_sps(reader).profile_idc == profile_idc
+    values = [value for name, value, *_ in reader.trace if name == "general_profile_compatibility_flag"]
+    assert {j for j, value in enumerate(values) if value} == flags
+
+
 def test_a_writer_refuses_contradictions():
     with pytest.raises(ValueError, match="go together"):
         rbsp(code_sps, Sps(profile_idc=PROFILE_LEARNED))
@@ -353,32 +380,40 @@ def test_level_of_too_large_a_picture():
         choose_level(20000, 20000, 1)
 
 
-def test_a_foreign_decoder_reads_our_parameter_sets():
+@pytest.mark.parametrize(
+    ("bit_depth", "profile_idc", "pixels", "profile"),
+    [(8, PROFILE_MAIN, "yuv420p", "Main"), (10, PROFILE_MAIN_10, "yuv420p10le", "Main 10")],
+)
+def test_a_foreign_decoder_reads_our_parameter_sets(bit_depth, profile_idc, pixels, profile):
     av = pytest.importorskip("av")
     rps_list = (ReferencePictureSet(((-1, True), (-5, True))), ReferencePictureSet(((-1, True),)))
     vui = Vui(num_units_in_tick=1001, time_scale=30000)
     sps = Sps(width=264, height=136, crop_bottom=6, crop_right=2, vui=vui, rps_list=rps_list, sao=True)
+    sps = dataclasses.replace(sps, bit_depth=bit_depth, profile_idc=profile_idc)
     context = av.CodecContext.create("hevc", "r")
     context.extradata = write_parameter_sets(make_vps(sps), sps, Pps(sign_data_hiding=True))
     context.open()
     assert (context.width, context.height) == sps.true_size == (262, 130)
+    assert (context.pix_fmt, context.profile) == (pixels, profile)
     assert context.framerate == sps.vui.fps == fractions.Fraction(30000, 1001)
 
 
-def foreign_stream(params, width=96, height=72, pictures=7):
+def foreign_stream(params, width=96, height=72, pictures=7, bit_depth=8):
     """A small stream by x265; skips the test where it is missing."""
     av = pytest.importorskip("av")
     if "libx265" not in av.codecs_available:
         pytest.skip("no libx265")
     context = av.CodecContext.create("libx265", "w")
-    context.width, context.height, context.pix_fmt = width, height, "yuv420p"
+    pixels, dtype = ("yuv420p", np.uint8) if bit_depth == 8 else ("yuv420p10le", np.uint16)
+    context.width, context.height, context.pix_fmt = width, height, pixels
     context.framerate = fractions.Fraction(25)
     context.time_base = 1 / context.framerate
     context.options = {"x265-params": f"log-level=none:wpp=0:weightp=0:frame-threads=1:pools=1:{params}"}
-    ramp = np.add.outer(np.arange(height * 3 // 2) ** 2 // 50, np.arange(width)).astype(np.uint8)
+    ramp = np.add.outer(np.arange(height * 3 // 2) ** 2 // 50, np.arange(width)).astype(np.uint8).astype(dtype)
+    ramp *= (1 << bit_depth) // 256
     packets = []
     for i in range(pictures):
-        frame = av.VideoFrame.from_ndarray(np.roll(ramp, i, 1), format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(np.roll(ramp, i, 1), format=pixels)
         frame.pts = i
         packets += context.encode(frame)
     return b"".join(bytes(packet) for packet in [*packets, *context.encode(None)])

@@ -62,10 +62,11 @@ def test_garbage_ends_in_messages_or_an_error(data):
         read_sei(unit(data))
 
 
+@pytest.mark.parametrize("bit_depth", [8, 10])
 @pytest.mark.parametrize("number,method", [(1, "md5"), (2, "crc"), (3, "checksum")])
-def test_hashes_agree_with_foreign_encoder_and_decoder(number, method):
+def test_hashes_agree_with_foreign_encoder_and_decoder(number, method, bit_depth):
     # One row of CTUs: with more, x265's CRC of chroma is not that of the standard.
-    stream = foreign_stream(f"bframes=0:hash={number}", height=64)
+    stream = foreign_stream(f"bframes=0:hash={number}", height=64, bit_depth=bit_depth)
     av = pytest.importorskip("av")
     with av.open(io.BytesIO(stream), format="hevc") as container:
         frames = [frame.to_ndarray() for frame in container.decode(video=0)]
@@ -78,5 +79,5 @@ def test_hashes_agree_with_foreign_encoder_and_decoder(number, method):
         luma, chroma = frame[:height], frame[height:].reshape(2, height // 2, width // 2)
         for plane, samples in zip(picture.inner(), (luma, *chroma), strict=True):
             plane[:] = samples
-        assert hash_picture(picture, method) == wanted
+        assert hash_picture(picture, method, bit_depth) == wanted
     assert not np.array_equal(frames[0], frames[-1])

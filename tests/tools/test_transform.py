@@ -94,31 +94,35 @@ def test_forward(log2, is_dst):
             assert abs(want).max() <= 32768
 
 
-def test_forward_then_inverse_is_close():
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_forward_then_inverse_is_close(bit_depth):
+    top = (1 << bit_depth) - 1
     tmp = np.zeros(transform.TMP_SIZE, np.int32)
     out, back = np.zeros((2, transform.RES_SIZE), np.int32)
     for log2, is_dst in SHAPES:
         n = 1 << log2
-        res = RNG.integers(-255, 256, transform.RES_SIZE).astype(np.int32)
-        transform.fwd_transform(res, log2, is_dst, 8, out, tmp)
+        res = RNG.integers(-top, top + 1, transform.RES_SIZE).astype(np.int32)
+        transform.fwd_transform(res, log2, is_dst, bit_depth, out, tmp)
         tmp[:1024].reshape(32, 32)[:n, :n] = out[: n * n].reshape(n, n)
         if log2 == 2:
-            transform.inv_4x4(is_dst, 8, back, tmp)
+            transform.inv_4x4(is_dst, bit_depth, back, tmp)
         else:
-            transform.inv_dct(log2, n - 1, n - 1, 8, back, tmp)
-        assert abs(back[: n * n] - res[: n * n]).max() <= 4
+            transform.inv_dct(log2, n - 1, n - 1, bit_depth, back, tmp)
+        assert abs(back[: n * n] - res[: n * n]).max() <= 4 << (bit_depth - 8)
 
 
 def test_quantiser_factors_are_reciprocal():
     assert (abs(QUANT_SCALE * LEVEL_SCALE - (1 << 20)) < 50).all()
 
 
+@pytest.mark.parametrize("bit_depth", [8, 10])
 @pytest.mark.parametrize("n", [4, 8, 16, 32])
-def test_add_residual(n):
-    pred = RNG.integers(0, 256, (n + 2, n + 3)).astype(np.uint16)
+def test_add_residual(n, bit_depth):
+    top = (1 << bit_depth) - 1
+    pred = RNG.integers(0, top + 1, (n + 2, n + 3)).astype(np.uint16)
     res = RNG.choice([-32768, -300, -1, 0, 1, 300, 32767], transform.RES_SIZE).astype(np.int32)
-    rec = np.full((n + 7, n + 5), 999, np.uint16)
-    transform.add_residual(pred, 1, 2, res, n, rec, 3, 4, 8)
-    want = np.clip(pred[1 : 1 + n, 2 : 2 + n] + res[: n * n].reshape(n, n), 0, 255)
+    rec = np.full((n + 7, n + 5), 9999, np.uint16)
+    transform.add_residual(pred, 1, 2, res, n, rec, 3, 4, bit_depth)
+    want = np.clip(pred[1 : 1 + n, 2 : 2 + n] + res[: n * n].reshape(n, n), 0, top)
     np.testing.assert_array_equal(rec[3 : 3 + n, 4 : 4 + n], want)
-    assert (rec == 999).sum() == rec.size - n * n
+    assert (rec == 9999).sum() == rec.size - n * n
