@@ -85,7 +85,7 @@ def _luma_bi(ref, dst, first, tmp, log2):
 
 
 @numba.njit
-def _distortion(which, original, ref, tmp, log2):
+def _distortion(which, original, ref, log2):
     n = 1 << log2
     total = 0
     for y in range(0, HEIGHT, n):
@@ -95,7 +95,7 @@ def _distortion(which, original, ref, tmp, log2):
             elif which == 1:
                 total += distortion.sse(original, y, x, ref, y + PAD_Y, x + PAD_Y, n, n)
             else:
-                total += distortion.satd(original, y, x, ref, y + PAD_Y, x + PAD_Y, n, n, tmp)
+                total += distortion.satd(original, y, x, ref, y + PAD_Y, x + PAD_Y, n, n)
     return total
 
 
@@ -152,10 +152,9 @@ def inter_cases(rng):
 def distortion_cases(rng):
     ref = make_picture(rng).planes.y
     original = rng.integers(0, 256, (HEIGHT, WIDTH)).astype(np.uint16)
-    tmp = np.zeros(distortion.SATD_TMP_SIZE, np.int32)
     for which, name in enumerate(("SAD", "SSE", "SATD")):
         for log2 in range(2, 6):
-            yield f"{name} {1 << log2}", _distortion, (which, original, ref, tmp, log2)
+            yield f"{name} {1 << log2}", _distortion, (which, original, ref, log2)
 
 
 def filter_cases(rng):

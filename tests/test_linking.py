@@ -195,14 +195,12 @@ from codecsim.binding import bind
 from codecsim.compilation import watch_compilation
 from codecsim.picture import Planes
 from codecsim.search.state import luma_satd
-from codecsim.tools.distortion import SATD_TMP_SIZE
 
 class Source(typing.NamedTuple):
     orig: Planes
-    hadamard: numpy.ndarray
 
 plane = numpy.arange(256, dtype=numpy.uint16).reshape(16, 16) ** 2 % 251
-source = bind(Source(Planes(plane, plane, plane), numpy.zeros(SATD_TMP_SIZE, numpy.int32)))
+source = bind(Source(Planes(plane, plane, plane)))
 other = numpy.zeros((16, 16), numpy.uint16)
 names = []
 with watch_compilation(names.append):

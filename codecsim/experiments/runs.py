@@ -56,13 +56,9 @@ def encode_video(
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(_Clock())
         stream = stack.enter_context(atomic_output(output))
-<<<<<<< HEAD
         write_recon = None
         if recon is not None:
-            write_recon = OutputOrder(stack.enter_context(create_video(recon, video.format)))
-=======
-        write_recon = stack.enter_context(create_video(recon, coded_format)) if recon is not None else None
->>>>>>> depth
+            write_recon = OutputOrder(stack.enter_context(create_video(recon, coded_format)))
         for coded in encode(config, video.format, frames):
             stream.write(coded.data)
             if write_recon:
@@ -127,13 +123,8 @@ def decode_stream(
                         "one file cannot hold both"
                     )
                 if write:
-<<<<<<< HEAD
-                    write(decoded.frame)
-                reports.append((decoded.coding_index, decoded.report))
-=======
                     write(change_bit_depth(decoded.frame, video_format.bit_depth, written_format.bit_depth))
-                reports.append(decoded.report)
->>>>>>> depth
+                reports.append((decoded.coding_index, decoded.report))
                 on_picture(decoded.report)
         except BitstreamError as error:
             if not (keep_partial and reports):

@@ -8,6 +8,7 @@ from codecsim.search.state import SQRT_LAM
 from codecsim.tables import LUMA_TAPS
 from codecsim.tools.distortion import sad, satd
 from codecsim.tools.indexing import natural
+from codecsim.tools.interpolation_ir import filter_line, filter_line_rounded
 
 # eight directions, so that a step of s visits (s * x, s * y)
 _STAR_X = np.array([0, 1, 1, 1, 0, -1, -1, -1], np.int64)
@@ -21,41 +22,21 @@ def interpolate_picture(plane, subpel, tmp, bit_depth):
 
     Parameters
     ----------
-    plane : (h, w) uint16, padded
+    plane : (h, w) uint16, padded, w a multiple of 8
     subpel : (16, h, w) uint16, written but for a margin of 4; phase 4 * y + x
     tmp : (h, w) int16, overwritten
     """
     h, w = plane.shape
-    shift = bit_depth - 8
-    top = np.int32((1 << bit_depth) - 1)
-    out_shift = 14 - bit_depth
-    rounding = np.int32(1 << (out_shift - 1))
+    count = w - 2 * _MARGIN
     for fx in range(4):
-        t = LUMA_TAPS[fx]
         for y in range(h):
-            for x in range(_MARGIN, w - _MARGIN):
-                if fx == 0:
-                    tmp[y, x] = np.int32(plane[y, x]) << out_shift
-                else:
-                    acc = t[0] * np.int32(plane[y, x - 3]) + t[1] * np.int32(plane[y, x - 2])
-                    acc += t[2] * np.int32(plane[y, x - 1]) + t[3] * np.int32(plane[y, x])
-                    acc += t[4] * np.int32(plane[y, x + 1]) + t[5] * np.int32(plane[y, x + 2])
-                    acc += t[6] * np.int32(plane[y, x + 3]) + t[7] * np.int32(plane[y, x + 4])
-                    tmp[y, x] = np.int32(acc) >> shift
+            at = y * w + _MARGIN
+            filter_line(plane, at - 3, 1, LUMA_TAPS, 8 * fx, tmp, at, count, bit_depth - 8)
         for fy in range(4):
-            t = LUMA_TAPS[fy]
+            out = subpel[4 * fy + fx]
             for y in range(_MARGIN, h - _MARGIN):
-                for x in range(_MARGIN, w - _MARGIN):
-                    if fy == 0:
-                        acc = np.int32(tmp[y, x])
-                    else:
-                        acc = t[0] * np.int32(tmp[y - 3, x]) + t[1] * np.int32(tmp[y - 2, x])
-                        acc += t[2] * np.int32(tmp[y - 1, x]) + t[3] * np.int32(tmp[y, x])
-                        acc += t[4] * np.int32(tmp[y + 1, x]) + t[5] * np.int32(tmp[y + 2, x])
-                        acc += t[6] * np.int32(tmp[y + 3, x]) + t[7] * np.int32(tmp[y + 4, x])
-                        acc = np.int32(acc) >> 6
-                    sample = np.int32(acc + rounding) >> out_shift
-                    subpel[4 * fy + fx, y, x] = min(max(sample, np.int32(0)), top)
+                at = y * w + _MARGIN
+                filter_line_rounded(tmp, at - 3 * w, w, LUMA_TAPS, 8 * fy, out, at, count, bit_depth)
 
 
 @kernel(inline=True)
@@ -99,7 +80,7 @@ def moved_satd(st, first, fy, fx, side, ref, mv_x, mv_y, x, y, w, h):
     plane = st.subpel[st.rc.refs.slot_of[side, ref], ((mv_y & 3) << 2) | (mv_x & 3)]
     h_pic, w_pic = st.orig.y.shape
     ry, rx = _clamped(y + (mv_y >> 2), h, h_pic), _clamped(x + (mv_x >> 2), w, w_pic)
-    return satd(first, fy, fx, plane, ry, rx, w, h, st.hadamard)
+    return satd(first, fy, fx, plane, ry, rx, w, h)
 
 
 @kernel(unit=True)

@@ -9,14 +9,52 @@ import numpy as np
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y
 from codecsim.jit import kernel
-from codecsim.syntax.residual import sig_context
+from codecsim.syntax.residual import sig_context, sub_block_sig_contexts
 from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
+from codecsim.tools.indexing import natural
 
 # rows of the float64 work array of `quantise`, one entry per scan position
 _ZERO_COST, _BEST_COST, _SIG_COST, _EXACT, _MAGNITUDE, _GROUP = range(6)
 WORK_SHAPE = (6, 1024)
 
 _ONE_BIT = 1 << COST_BITS
+
+
+def _make_order():
+    """(3, 4, 1024) int16 [scan_idx, log2 - 2, scan position]: place v * n + u of the coefficient."""
+    order = np.zeros((3, 4, 1024), np.int16)
+    for scan_idx in range(3):
+        for sub_log2 in range(4):
+            n, groups = 4 << sub_log2, 1 << (2 * sub_log2)
+            v, u = (
+                4 * scan[scan_idx, sub_log2, :groups, None].astype(np.int16) + scan[scan_idx, 2, :16]
+                for scan in (SCAN_Y, SCAN_X)
+            )
+            order[scan_idx, sub_log2, : n * n] = (v * n + u).ravel()
+    return order
+
+
+_ORDER = _make_order()
+
+
+@kernel(inline=True)
+def _least_coded(to_level):
+    """Least magnitude of a coefficient that rounds to a nonzero level."""
+    least = np.int64(0.5 / to_level)
+    while np.int64(least * to_level + 0.5) == 0:
+        least += 1
+    while np.int64((least - 1) * to_level + 0.5) > 0:
+        least -= 1
+    return least
+
+
+@kernel
+def _largest(coef, n):
+    """Greatest magnitude of n * n coefficients."""
+    most = np.int32(0)
+    for k in range(n * n):
+        most = max(most, np.int32(abs(coef[natural(k)])))
+    return most
 
 
 @kernel(inline=True)
@@ -90,7 +128,7 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
     -------
     int, number of nonzero levels
     """
-    n = 1 << log2
+    n = natural(1 << log2)
     scale = QUANT_SCALE[qp % 6]
     transform_shift = 15 - bit_depth - log2
     qbits = 14 + qp // 6 + transform_shift
@@ -101,12 +139,28 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
     sub_log2 = log2 - 2
     chroma = 1 if c_idx else 0
 
-    coded_groups = 0  # bit 8 * y + x
+    least = _least_coded(to_level)
+    if _largest(coef, n) < least:
+        _clear(levels, y0, x0, n)
+        return 0
+    order = _ORDER[scan_idx, sub_log2]
+    last = n * n - 1
+    while abs(coef[natural(order[natural(last)])]) < least:
+        last -= 1
+
     total_zero = 0.0
     base_cost = 0.0
-    last = -1
+    for i in range((n * n >> 4) - 1, last >> 4, -1):
+        group_cost = 0.0
+        for k in range(15, -1, -1):
+            exact = abs(np.int64(coef[natural(order[natural(16 * i + k)])])) * to_level
+            zero_cost = exact * exact * error
+            total_zero += zero_cost
+            group_cost += zero_cost
+        base_cost += group_cost
+    coded_groups = 0  # bit 8 * y + x
     state = 1
-    for i in range((1 << (2 * sub_log2)) - 1, -1, -1):
+    for i in range(last >> 4, -1, -1):
         xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
         right = (coded_groups >> (8 * ys + xs + 1)) & 1 if xs < (1 << sub_log2) - 1 else 0
         lower = (coded_groups >> (8 * ys + xs + 8)) & 1 if ys < (1 << sub_log2) - 1 else 0
@@ -116,39 +170,33 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
         group_cost, group_zero, group_sig = 0.0, 0.0, 0.0
         group_count = 0
         group_sig_dc = 0.0
-        first_group = last < 0
+        first_group = i == last >> 4
+        first_sig, pattern = sub_block_sig_contexts(log2, c_idx, scan_idx, right | lower << 1, i)
         for k in range(15, -1, -1):
-            xi, yi = np.int64(SCAN_X[scan_idx, 2, k]), np.int64(SCAN_Y[scan_idx, 2, k])
-            p = 16 * i + k
-            exact = abs(np.int64(coef[(4 * ys + yi) * n + 4 * xs + xi])) * to_level
-            top = np.int64(exact + 0.5)
-            top = min(top, 32767)
+            p = natural(16 * i + k)
+            exact = abs(np.int64(coef[natural(order[p])])) * to_level
             zero_cost = exact * exact * error
+            total_zero += zero_cost
+            if p > last:
+                group_cost += zero_cost
+                group_zero += zero_cost
+                continue
             work[_ZERO_COST, p] = zero_cost
             work[_EXACT, p] = exact
-            work[_MAGNITUDE, p] = 0
-            work[_SIG_COST, p] = 0
-            total_zero += zero_cost
-            if last < 0:
-                if top == 0:
-                    work[_BEST_COST, p] = zero_cost
-                    group_cost += zero_cost
-                    group_zero += zero_cost
-                    continue
-                last = p
-            g1 = GREATER1 + (16 if chroma else 0) + 4 * context_set + state
-            g2 = GREATER2 + (4 if chroma else 0) + context_set
+            top = min(np.int64(exact + 0.5), 32767)
             best = -1
             best_cost = 0.0
             sig0, sig1 = 0.0, 0.0
             if p != last:
-                s = sig_context(log2, c_idx, scan_idx, right | lower << 1, xs, ys, xi, yi)
-                sig0 = BIN_COST[0, ctx[s]] * lam_bit
-                sig1 = BIN_COST[1, ctx[s]] * lam_bit
+                s = np.int64(ctx[sig_context(c_idx, first_sig, pattern, scan_idx, p)])
+                sig0 = BIN_COST[0, s] * lam_bit
+                sig1 = BIN_COST[1, s] * lam_bit
                 if top < 3:
                     best = 0
                     best_cost = zero_cost + sig0
             if top > 0:
+                g1 = GREATER1 + (16 if chroma else 0) + 4 * context_set + state
+                g2 = GREATER2 + (4 if chroma else 0) + context_set
                 for level in range(max(top - 1, 1), top + 1):
                     delta = exact - level
                     cost = delta * delta * error + sig1
@@ -156,14 +204,15 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
                     if best < 0 or cost < best_cost:
                         best = level
                         best_cost = cost
+            sig_cost = sig1 if best else sig0
             work[_BEST_COST, p] = best_cost
             work[_MAGNITUDE, p] = best
-            work[_SIG_COST, p] = sig1 if best else sig0
+            work[_SIG_COST, p] = sig_cost
             group_cost += best_cost
             group_zero += zero_cost
-            group_sig += work[_SIG_COST, p]
+            group_sig += sig_cost
             if k == 0:
-                group_sig_dc = work[_SIG_COST, p]
+                group_sig_dc = sig_cost
             if best > 0:
                 group_count += 1 if k > 0 else 0
                 if best >= ((2 + (1 if above == 0 else 0)) if coded < 8 else 1) and best > (3 << rice):
@@ -175,41 +224,37 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
                 elif 0 < state < 3:
                     state += 1
         work[_GROUP, i] = 0
-        if last >= 0:
-            if i == 0 or first_group:
-                if coded:
-                    coded_groups |= 1 << (8 * ys + xs)
+        if i == 0 or first_group:
+            if coded:
+                coded_groups |= 1 << (8 * ys + xs)
+        else:
+            s = CODED_SUB_BLOCK + (2 if chroma else 0) + (right | lower)
+            flag0, flag1 = BIN_COST[0, ctx[s]] * lam_bit, BIN_COST[1, ctx[s]] * lam_bit
+            if coded == 0:
+                group_cost += flag0 - group_sig
+                work[_GROUP, i] = flag0
+                for k in range(16):
+                    work[_BEST_COST, 16 * i + k] = work[_ZERO_COST, 16 * i + k]
+                    work[_SIG_COST, 16 * i + k] = 0
             else:
-                s = CODED_SUB_BLOCK + (2 if chroma else 0) + (right | lower)
-                flag0, flag1 = BIN_COST[0, ctx[s]] * lam_bit, BIN_COST[1, ctx[s]] * lam_bit
-                if coded == 0:
-                    group_cost += flag0 - group_sig
+                if group_count == 0:  # only the first position: its significance is inferred
+                    group_cost -= group_sig_dc
+                    work[_BEST_COST, 16 * i] -= group_sig_dc
+                    work[_SIG_COST, 16 * i] = 0
+                if group_zero + flag0 < group_cost + flag1:
+                    group_cost = group_zero + flag0
                     work[_GROUP, i] = flag0
+                    state = 1
                     for k in range(16):
-                        work[_BEST_COST, 16 * i + k] = work[_ZERO_COST, 16 * i + k]
-                        work[_SIG_COST, 16 * i + k] = 0
+                        p = 16 * i + k
+                        work[_BEST_COST, p] = work[_ZERO_COST, p]
+                        work[_SIG_COST, p] = 0
+                        work[_MAGNITUDE, p] = 0
                 else:
-                    if group_count == 0:  # only the first position: its significance is inferred
-                        group_cost -= group_sig_dc
-                        work[_BEST_COST, 16 * i] -= group_sig_dc
-                        work[_SIG_COST, 16 * i] = 0
-                    if group_zero + flag0 < group_cost + flag1:
-                        group_cost = group_zero + flag0
-                        work[_GROUP, i] = flag0
-                        state = 1
-                        for k in range(16):
-                            p = 16 * i + k
-                            work[_BEST_COST, p] = work[_ZERO_COST, p]
-                            work[_SIG_COST, p] = 0
-                            work[_MAGNITUDE, p] = 0
-                    else:
-                        group_cost += flag1
-                        work[_GROUP, i] = flag1
-                        coded_groups |= 1 << (8 * ys + xs)
+                    group_cost += flag1
+                    work[_GROUP, i] = flag1
+                    coded_groups |= 1 << (8 * ys + xs)
         base_cost += group_cost
-    if last < 0:
-        _clear(levels, y0, x0, n)
-        return 0
 
     end = _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zero, lam_bit, ctx, work)
     if end == 0:
@@ -313,6 +358,7 @@ def _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work):
 
 @kernel
 def _clear(levels, y0, x0, n):
+    n, y0, x0 = natural(n), natural(y0), natural(x0)
     for j in range(n):
         for k in range(n):
             levels[y0 + j, x0 + k] = 0
@@ -326,9 +372,8 @@ def _store(coef, levels, y0, x0, n, scan_idx, sub_log2, end, work):
     for p in range(end):
         magnitude = np.int64(work[_MAGNITUDE, p])
         if magnitude > 0:
-            i, k = p >> 4, p & 15
-            x = 4 * np.int64(SCAN_X[scan_idx, sub_log2, i]) + SCAN_X[scan_idx, 2, k]
-            y = 4 * np.int64(SCAN_Y[scan_idx, sub_log2, i]) + SCAN_Y[scan_idx, 2, k]
-            levels[y0 + y, x0 + x] = -magnitude if coef[y * n + x] < 0 else magnitude
+            place = natural(_ORDER[scan_idx, sub_log2, p])
+            negative = coef[place] < 0
+            levels[y0 + (place >> (sub_log2 + 2)), x0 + (place & (n - 1))] = -magnitude if negative else magnitude
             count += 1
     return count

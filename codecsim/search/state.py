@@ -16,7 +16,7 @@ from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.recon import Recon
 from codecsim.search.quantise import WORK_SHAPE
 from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
-from codecsim.tools.distortion import SATD_TMP_SIZE, satd, sse
+from codecsim.tools.distortion import satd, sse
 from codecsim.tools.motion import MotionContext
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
@@ -99,7 +99,6 @@ class Search(NamedTuple):
     unit: UnitMotion
     coef: np.ndarray  # (1024,) int32
     work: np.ndarray  # WORK_SHAPE float64
-    hadamard: np.ndarray  # (SATD_TMP_SIZE,) int32
     modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
     vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
     lam: np.ndarray  # (4,) float64
@@ -140,12 +139,11 @@ def make_counter():
 
 
 def make_search_memory():
-    """Scratch arrays of `Search`: snaps, coef, work, hadamard, modes."""
+    """Scratch arrays of `Search`: snaps, coef, work, modes."""
     return (
         np.zeros((NUM_SNAPSHOTS, NUM_CONTEXTS), np.uint8),
         np.zeros(1024, np.int32),
         np.zeros(WORK_SHAPE, np.float64),
-        np.zeros(SATD_TMP_SIZE, np.int32),
         np.zeros((3, 64), np.float64),
     )
 
@@ -237,4 +235,4 @@ def weighted_error(st, planes, pad_y, pad_c, uy, ux, units):
 @kernel
 def luma_satd(st, y, x, plane, py, px, w, h):
     """SATD of the source's luma block at (y, x) against the block of `plane` at (py, px)."""
-    return satd(st.orig.y, y, x, plane, py, px, w, h, st.hadamard)
+    return satd(st.orig.y, y, x, plane, py, px, w, h)

@@ -6,6 +6,7 @@ from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF
 from codecsim.jit import kernel
 from codecsim.tables import SCAN_X, SCAN_Y
+from codecsim.tools.indexing import natural
 
 _SIG_4X4 = np.array([0, 1, 4, 5, 2, 3, 4, 5, 6, 6, 8, 8, 7, 7, 8, 8], np.int64)
 # [right and lower sub-block coded, y, x] of a position inside its sub-block (9.3.4.2.5)
@@ -18,26 +19,48 @@ _SIG_PATTERN = np.array(
     ],
     np.int64,
 )
+
+
+def _make_increments():
+    """(3, 5, 16) int64 [scan_idx, pattern, scan position]: patterns 0..3 are those above, 4 is a 4x4 block."""
+    increments = np.zeros((3, 5, 16), np.int64)
+    for scan_idx in range(3):
+        y, x = SCAN_Y[scan_idx, 2, :16].astype(int), SCAN_X[scan_idx, 2, :16].astype(int)
+        increments[scan_idx, :4] = _SIG_PATTERN[:, y, x]
+        increments[scan_idx, 4] = _SIG_4X4[4 * y + x]
+    return increments
+
+
+_SIG_INCREMENT = _make_increments()
 _LAST_GROUP = np.array([0, 1, 2, 3, 4, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7] + [8] * 8 + [9] * 8, np.int64)
 _LAST_START = np.array([0, 1, 2, 3, 4, 6, 8, 12, 16, 24], np.int64)
 
 
 @kernel(inline=True)
-def sig_context(log2, c_idx, scan_idx, neighbours, x_sub, y_sub, x_in, y_in):
-    """Context of sig_coeff_flag at (x_in, y_in) of sub-block (x_sub, y_sub); `neighbours`: right | lower << 1."""
+def sub_block_sig_contexts(log2, c_idx, scan_idx, neighbours, i):
+    """What the contexts of sig_coeff_flag in sub-block `i` of the scan share; `neighbours`: right | lower << 1.
+
+    Returns
+    -------
+    first : the context that increments are added to
+    pattern : which increments apply
+    """
+    first = SIG_COEFF + (0 if c_idx == 0 else 27)
     if log2 == 2:
-        inc = _SIG_4X4[(y_in << 2) + x_in]
-    elif x_sub + y_sub + x_in + y_in == 0:
-        inc = 0
+        return first, 4
+    if c_idx == 0:
+        first += (0 if i == 0 else 3) + ((9 if scan_idx == 0 else 15) if log2 == 3 else 21)
     else:
-        inc = _SIG_PATTERN[neighbours, y_in, x_in]
-        if c_idx == 0:
-            if x_sub + y_sub > 0:
-                inc += 3
-            inc += (9 if scan_idx == 0 else 15) if log2 == 3 else 21
-        else:
-            inc += 9 if log2 == 3 else 12
-    return SIG_COEFF + (inc if c_idx == 0 else 27 + inc)
+        first += 9 if log2 == 3 else 12
+    return first, neighbours
+
+
+@kernel(inline=True)
+def sig_context(c_idx, first, pattern, scan_idx, p):
+    """Context of sig_coeff_flag at scan position `p` of a block; `first`, `pattern`: what its sub-block shares."""
+    if p == 0:
+        return SIG_COEFF + (0 if c_idx == 0 else 27)
+    return first + _SIG_INCREMENT[scan_idx, pattern, p & 15]
 
 
 @kernel
@@ -153,6 +176,24 @@ def _code_levels(mode, cd, count, hidden, c_idx, context_set):
     return state
 
 
+@kernel(inline=True)
+def _sub_block_origin(y0, x0, scan_idx, sub_log2, i):
+    """First row and column of sub-block `i` of the scan of the block at (x0, y0)."""
+    ys, xs = np.int64(SCAN_Y[scan_idx, sub_log2, i]), np.int64(SCAN_X[scan_idx, sub_log2, i])
+    return natural(y0 + (ys << 2)), natural(x0 + (xs << 2))
+
+
+@kernel(inline=True)
+def _any_level(levels, by, bx):
+    """1 if the sub-block at (bx, by) has a nonzero level."""
+    by, bx = natural(by), natural(bx)
+    seen = 0
+    for j in range(4):
+        for k in range(4):
+            seen |= levels[by + j, bx + k]
+    return 1 if seen != 0 else 0
+
+
 @kernel(unit=True)
 def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
     """The levels of the block at (x0, y0) of the int16 plane `levels`; at least one is nonzero.
@@ -165,15 +206,13 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
     if mode != DECODE:
         last_sub = (1 << (2 * sub_log2)) - 1
         last_pos = 15
-        while True:
-            last_x = (np.int64(SCAN_X[scan_idx, sub_log2, last_sub]) << 2) + SCAN_X[scan_idx, 2, last_pos]
-            last_y = (np.int64(SCAN_Y[scan_idx, sub_log2, last_sub]) << 2) + SCAN_Y[scan_idx, 2, last_pos]
-            if levels[y0 + last_y, x0 + last_x] != 0 or last_sub + last_pos == 0:
-                break
+        by, bx = _sub_block_origin(y0, x0, scan_idx, sub_log2, last_sub)
+        while last_sub > 0 and not _any_level(levels, by, bx):
+            last_sub -= 1
+            by, bx = _sub_block_origin(y0, x0, scan_idx, sub_log2, last_sub)
+        while last_pos > 0 and levels[by + SCAN_Y[scan_idx, 2, last_pos], bx + SCAN_X[scan_idx, 2, last_pos]] == 0:
             last_pos -= 1
-            if last_pos < 0:
-                last_pos = 15
-                last_sub -= 1
+        last_x, last_y = bx - x0 + SCAN_X[scan_idx, 2, last_pos], by - y0 + SCAN_Y[scan_idx, 2, last_pos]
     last_x, last_y = code_last_position(mode, cd, log2, c_idx, scan_idx, last_x, last_y)
     if mode == DECODE:
         if last_x >> log2 or last_y >> log2:
@@ -196,11 +235,7 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
         inferred_dc = False
         if i < last_sub and i > 0:
             if mode != DECODE:
-                sub_coded = 0
-                for j in range(4):
-                    for k in range(4):
-                        if levels[by + j, bx + k] != 0:
-                            sub_coded = 1
+                sub_coded = _any_level(levels, by, bx)
             index = CODED_SUB_BLOCK + (2 if c_idx else 0) + (right | lower)
             sub_coded = code_bin(mode, cd, index, sub_coded)
             inferred_dc = True
@@ -210,6 +245,7 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
 
         count = 0
         first_pos, top_pos = 0, 0
+        first, pattern = sub_block_sig_contexts(log2, c_idx, scan_idx, right | lower << 1, i)
         n = last_pos if i == last_sub else 15
         while n >= 0:
             xi, yi = np.int64(SCAN_X[scan_idx, 2, n]), np.int64(SCAN_Y[scan_idx, 2, n])
@@ -217,7 +253,7 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
             if i == last_sub and n == last_pos or n == 0 and inferred_dc and count == 0:
                 significant = 1
             else:
-                index = sig_context(log2, c_idx, scan_idx, right | lower << 1, xs, ys, xi, yi)
+                index = sig_context(c_idx, first, pattern, scan_idx, 16 * i + n)
                 significant = code_bin(mode, cd, index, 1 if value != 0 else 0)
             if significant:
                 if count == 0:

@@ -9,6 +9,7 @@ from codecsim.search.quantise import WORK_SHAPE, quantise
 from codecsim.syntax.residual import code_residual
 from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.tools.transform import TMP_SIZE, dequant_inverse, fwd_transform
+from tests.reference import quantise as naive
 
 QP = 30
 BIT_DEPTHS = pytest.mark.parametrize("bit_depth", [8, 10])
@@ -105,3 +106,24 @@ def test_hidden_signs_follow_from_parity(log2, bit_depth):
 
 def test_nothing_from_nothing():
     assert not optimised(np.zeros(1024, np.int32), 4, 0, 1, 8).any()
+
+
+@pytest.mark.parametrize(("log2", "scan_idx"), [(2, 0), (2, 1), (2, 2), (3, 0), (3, 1), (3, 2), (4, 0), (5, 0)])
+@pytest.mark.parametrize("c_idx", [0, 1])
+def test_equals_the_naive_twin(log2, scan_idx, c_idx):
+    n = 1 << log2
+    rng = np.random.default_rng(log2 + 10 * scan_idx)
+    spread = np.add.outer(np.arange(n), np.arange(n)).ravel()
+    for seed, scale in enumerate((0, 30, 200, 1000, 6000, 32767)):
+        for bit_depth, qp in ((8, 22), (8, 37), (10, 0), (10, 63)):
+            coef = np.zeros(1024, np.int32)
+            coef[: n * n] = np.clip(
+                rng.laplace(0, scale * 0.8**spread) if seed % 2 else rng.normal(0, scale, n * n), -32768, 32767
+            )
+            ctx = rng.integers(0, 126, make_coder(np.zeros(1, np.uint8)).ctx.size).astype(np.uint8)
+            for hide in (0, 1):
+                found, wanted = np.full((n, n), 7, np.int16), np.full((n, n), 9, np.int16)
+                rest = log2, c_idx, scan_idx, qp, bit_depth, 0.57 * 2.0 ** ((qp - 12) / 3), ctx, hide
+                count = quantise(coef, found, 0, 0, *rest, rng.normal(0, 1, WORK_SHAPE))
+                assert count == naive.quantise(coef, wanted, 0, 0, *rest, rng.normal(0, 1, WORK_SHAPE))
+                assert np.array_equal(found, wanted)

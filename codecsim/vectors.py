@@ -1,0 +1,95 @@
+"""Vector LLVM IR for kernels whose loops LLVM does not vectorise well by itself.
+
+The pieces that intrinsics are built of.  Written as generic IR, which LLVM turns into whatever the processor has: the
+results are those of integer arithmetic and never depend on it.  `b` is an llvmlite IRBuilder, `n` a number of lanes.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+INDEX = types.int64
+
+
+def integer(value):
+    """Constant of 64 bits."""
+    return ir.Constant(I64, value)
+
+
+def constant(kind, n, value):
+    """Vector of n equal constants."""
+    return ir.Constant(ir.VectorType(kind, n), [ir.Constant(kind, value)] * n)
+
+
+def lanes(order):
+    """Constant that names lanes for `shuffle_vector`."""
+    return ir.Constant(ir.VectorType(I32, len(order)), list(order))
+
+
+def offset(b, pointer, index, kind):
+    """Pointer to entry `index` of type `kind` behind `pointer`."""
+    return b.gep(b.bitcast(pointer, kind.as_pointer()), [index], source_etype=kind)
+
+
+def load(b, pointer, kind, align=2):
+    """Value of type `kind` at `pointer`, aligned to `align` bytes."""
+    return b.load(b.bitcast(pointer, kind.as_pointer()), align=align, typ=kind)
+
+
+def store(b, value, pointer):
+    """Store a value whose elements are aligned to 2 bytes."""
+    b.store(value, b.bitcast(pointer, value.type.as_pointer()), align=2)
+
+
+def splat(b, scalar, n):
+    """Vector of n times `scalar`."""
+    kind = ir.VectorType(scalar.type, n)
+    first = b.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(I32, 0))
+    return b.shuffle_vector(first, ir.Constant(kind, ir.Undefined), lanes([0] * n))
+
+
+def loop(b, n, step=1):
+    """Loop from 0 to below `n`: a context manager of (index, count)."""
+    return cgutils.for_range_slice(b, integer(0), n, integer(step), intp=I64)
+
+
+def dot_pairs(b, x, w, n):
+    """Sums of products of neighbours: 2 n int16 x 2 n int16 -> n int32, which is pmaddwd on x86."""
+    wide = ir.VectorType(I32, 2 * n)
+    product = b.mul(b.sext(x, wide), b.sext(w, wide))
+    undefined = ir.Constant(wide, ir.Undefined)
+    even = b.shuffle_vector(product, undefined, lanes(range(0, 2 * n, 2)))
+    return b.add(even, b.shuffle_vector(product, undefined, lanes(range(1, 2 * n, 2))))
+
+
+def interleave(b, first, second, n):
+    """2 n lanes: first[0], second[0], first[1], second[1], ..."""
+    return b.shuffle_vector(first, second, lanes([k for u in range(n) for k in (u, n + u)]))
+
+
+def absolute(b, value):
+    """Magnitude of signed lanes."""
+    zero = ir.Constant(value.type, [0] * value.type.count)
+    return b.select(b.icmp_signed("<", value, zero), b.sub(zero, value), value)
+
+
+def larger(b, first, second):
+    """Greater of signed lanes."""
+    return b.select(b.icmp_signed(">", first, second), first, second)
+
+
+def smaller(b, first, second):
+    """Lesser of signed lanes."""
+    return b.select(b.icmp_signed("<", first, second), first, second)
+
+
+def total(b, vector):
+    """Sum of the lanes, modulo their width."""
+    n = vector.type.count
+    while n > 1:
+        undefined = ir.Constant(vector.type, ir.Undefined)
+        low = b.shuffle_vector(vector, undefined, lanes(range(n // 2)))
+        vector = b.add(low, b.shuffle_vector(vector, undefined, lanes(range(n // 2, n))))
+        n //= 2
+    return b.extract_element(vector, ir.Constant(I32, 0))

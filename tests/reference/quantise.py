@@ -1,0 +1,344 @@
+"""Naive twin of codecsim.search.quantise: every scan position looked at in turn, all tables asked anew."""
+
+import numpy as np
+
+from codecsim.entropy.cabac import BIN_COST, COST_BITS
+from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF
+from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
+
+# rows of the float64 work array of `quantise`, one entry per scan position
+_ZERO_COST, _BEST_COST, _SIG_COST, _EXACT, _MAGNITUDE, _GROUP = range(6)
+WORK_SHAPE = (6, 1024)
+
+_ONE_BIT = 1 << COST_BITS
+
+
+def sig_context(log2, c_idx, scan_idx, neighbours, x_sub, y_sub, x_in, y_in):
+    """H.265 9.3.4.2.5, as written there."""
+    x, y = 4 * x_sub + x_in, 4 * y_sub + y_in
+    if log2 == 2:
+        inc = [0, 1, 4, 5, 2, 3, 4, 5, 6, 6, 8, 8, 7, 7, 8][(y << 2) + x] if x + y < 6 else 8
+    elif x + y == 0:
+        inc = 0
+    else:
+        if neighbours == 0:
+            inc = 2 if x_in + y_in == 0 else 1 if x_in + y_in < 3 else 0
+        elif neighbours == 1:
+            inc = 2 if y_in == 0 else 1 if y_in == 1 else 0
+        elif neighbours == 2:
+            inc = 2 if x_in == 0 else 1 if x_in == 1 else 0
+        else:
+            inc = 2
+        if c_idx == 0:
+            inc += 3 if x_sub + y_sub > 0 else 0
+            inc += (9 if scan_idx == 0 else 15) if log2 == 3 else 21
+        else:
+            inc += 9 if log2 == 3 else 12
+    return SIG_COEFF + inc + (0 if c_idx == 0 else 27)
+
+
+def _escape_bits(rest, rice):
+    """Bits of coeff_abs_level_remaining."""
+    if rest < (3 << rice):
+        return (rest >> rice) + 1 + rice
+    length = rice
+    rest -= 3 << rice
+    while rest >= (1 << length):
+        rest -= 1 << length
+        length += 1
+    return 4 + length - rice + length
+
+
+def _level_cost(ctx, level, g1, g2, coded, above, rice):
+    """Cost in 2**-15 bit of magnitude and sign of a nonzero level, without its significance.
+
+    g1, g2 : contexts; coded, above : nonzero levels and levels above 1 so far in the sub-block
+    """
+    base = (2 + (1 if above == 0 else 0)) if coded < 8 else 1
+    cost = _ONE_BIT
+    if coded < 8:
+        cost += BIN_COST[1 if level > 1 else 0, ctx[g1]]
+        if level > 1 and above == 0:
+            cost += BIN_COST[1 if level > 2 else 0, ctx[g2]]
+    if level >= base:
+        cost += _escape_bits(level - base, rice) << COST_BITS
+    return cost
+
+
+def _last_prefix_cost(ctx, first, log2, c_idx, position):
+    """Cost in 2**-15 bit of one coordinate of the last significant position."""
+    if c_idx == 0:
+        offset = 3 * (log2 - 2) + ((log2 - 1) >> 2)
+        shift = (log2 + 1) >> 2
+    else:
+        offset = 15
+        shift = log2 - 2
+    group = position
+    suffix = 0
+    if position > 3:
+        top = 2 if position < 8 else 3 if position < 16 else 4
+        group = 2 * top + ((position >> (top - 1)) & 1)
+        suffix = (group >> 1) - 1
+    cost = suffix << COST_BITS
+    for k in range(group):
+        cost += BIN_COST[1, ctx[first + offset + (k >> shift)]]
+    if group < 2 * log2 - 1:
+        cost += BIN_COST[0, ctx[first + offset + (group >> shift)]]
+    return cost
+
+
+def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx, hide, work):
+    """Choose the levels of a block by rate and distortion.
+
+    Parameters
+    ----------
+    coef : (>= n * n,) int32, transform coefficients, coef[v * n + u]
+    levels : int16 plane, written at [y0 + v, x0 + u]
+    qp : int, of the component, QpBdOffset included
+    lam : float, squared error per bit
+    ctx : (NUM_CONTEXTS,) uint8, contexts that give the rates
+    hide : int, sign_data_hiding_enabled_flag
+    work : WORK_SHAPE float64
+
+    Returns
+    -------
+    int, number of nonzero levels
+    """
+    n = 1 << log2
+    scale = QUANT_SCALE[qp % 6]
+    transform_shift = 15 - bit_depth - log2
+    qbits = 14 + qp // 6 + transform_shift
+    to_level = scale / (1 << qbits)
+    unit = 1.0 / (to_level * (1 << transform_shift)) if transform_shift >= 0 else 1.0 / to_level
+    error = unit * unit
+    lam_bit = lam / _ONE_BIT
+    sub_log2 = log2 - 2
+    chroma = 1 if c_idx else 0
+
+    coded_groups = 0  # bit 8 * y + x
+    total_zero = 0.0
+    base_cost = 0.0
+    last = -1
+    state = 1
+    for i in range((1 << (2 * sub_log2)) - 1, -1, -1):
+        xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
+        right = (coded_groups >> (8 * ys + xs + 1)) & 1 if xs < (1 << sub_log2) - 1 else 0
+        lower = (coded_groups >> (8 * ys + xs + 8)) & 1 if ys < (1 << sub_log2) - 1 else 0
+        context_set = (0 if i == 0 or chroma else 2) + (1 if state == 0 else 0)
+        state = 1
+        coded, above, rice = 0, 0, 0
+        group_cost, group_zero, group_sig = 0.0, 0.0, 0.0
+        group_count = 0
+        group_sig_dc = 0.0
+        first_group = last < 0
+        for k in range(15, -1, -1):
+            xi, yi = np.int64(SCAN_X[scan_idx, 2, k]), np.int64(SCAN_Y[scan_idx, 2, k])
+            p = 16 * i + k
+            exact = abs(np.int64(coef[(4 * ys + yi) * n + 4 * xs + xi])) * to_level
+            top = np.int64(exact + 0.5)
+            top = min(top, 32767)
+            zero_cost = exact * exact * error
+            work[_ZERO_COST, p] = zero_cost
+            work[_EXACT, p] = exact
+            work[_MAGNITUDE, p] = 0
+            work[_SIG_COST, p] = 0
+            total_zero += zero_cost
+            if last < 0:
+                if top == 0:
+                    work[_BEST_COST, p] = zero_cost
+                    group_cost += zero_cost
+                    group_zero += zero_cost
+                    continue
+                last = p
+            g1 = GREATER1 + (16 if chroma else 0) + 4 * context_set + state
+            g2 = GREATER2 + (4 if chroma else 0) + context_set
+            best = -1
+            best_cost = 0.0
+            sig0, sig1 = 0.0, 0.0
+            if p != last:
+                s = sig_context(log2, c_idx, scan_idx, right | lower << 1, xs, ys, xi, yi)
+                sig0 = BIN_COST[0, ctx[s]] * lam_bit
+                sig1 = BIN_COST[1, ctx[s]] * lam_bit
+                if top < 3:
+                    best = 0
+                    best_cost = zero_cost + sig0
+            if top > 0:
+                for level in range(max(top - 1, 1), top + 1):
+                    delta = exact - level
+                    cost = delta * delta * error + sig1
+                    cost += _level_cost(ctx, level, g1, g2, coded, above, rice) * lam_bit
+                    if best < 0 or cost < best_cost:
+                        best = level
+                        best_cost = cost
+            work[_BEST_COST, p] = best_cost
+            work[_MAGNITUDE, p] = best
+            work[_SIG_COST, p] = sig1 if best else sig0
+            group_cost += best_cost
+            group_zero += zero_cost
+            group_sig += work[_SIG_COST, p]
+            if k == 0:
+                group_sig_dc = work[_SIG_COST, p]
+            if best > 0:
+                group_count += 1 if k > 0 else 0
+                if best >= ((2 + (1 if above == 0 else 0)) if coded < 8 else 1) and best > (3 << rice):
+                    rice = min(rice + 1, 4)
+                coded += 1
+                if best > 1:
+                    state = 0
+                    above += 1
+                elif 0 < state < 3:
+                    state += 1
+        work[_GROUP, i] = 0
+        if last >= 0:
+            if i == 0 or first_group:
+                if coded:
+                    coded_groups |= 1 << (8 * ys + xs)
+            else:
+                s = CODED_SUB_BLOCK + (2 if chroma else 0) + (right | lower)
+                flag0, flag1 = BIN_COST[0, ctx[s]] * lam_bit, BIN_COST[1, ctx[s]] * lam_bit
+                if coded == 0:
+                    group_cost += flag0 - group_sig
+                    work[_GROUP, i] = flag0
+                    for k in range(16):
+                        work[_BEST_COST, 16 * i + k] = work[_ZERO_COST, 16 * i + k]
+                        work[_SIG_COST, 16 * i + k] = 0
+                else:
+                    if group_count == 0:  # only the first position: its significance is inferred
+                        group_cost -= group_sig_dc
+                        work[_BEST_COST, 16 * i] -= group_sig_dc
+                        work[_SIG_COST, 16 * i] = 0
+                    if group_zero + flag0 < group_cost + flag1:
+                        group_cost = group_zero + flag0
+                        work[_GROUP, i] = flag0
+                        state = 1
+                        for k in range(16):
+                            p = 16 * i + k
+                            work[_BEST_COST, p] = work[_ZERO_COST, p]
+                            work[_SIG_COST, p] = 0
+                            work[_MAGNITUDE, p] = 0
+                    else:
+                        group_cost += flag1
+                        work[_GROUP, i] = flag1
+                        coded_groups |= 1 << (8 * ys + xs)
+        base_cost += group_cost
+    if last < 0:
+        _clear(levels, y0, x0, n)
+        return 0
+
+    end = _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zero, lam_bit, ctx, work)
+    if end == 0:
+        _clear(levels, y0, x0, n)
+        return 0
+    if hide:
+        _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work)
+    return _store(coef, levels, y0, x0, n, scan_idx, sub_log2, end, work)
+
+
+def _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zero, lam_bit, ctx, work):
+    """Where to end the block: returns one past the last significant scan position, 0 for an empty block."""
+    sub_log2 = log2 - 2
+    best_cost = total_zero
+    end = 0
+    done = False
+    for i in range(last >> 4, -1, -1):
+        xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
+        base_cost -= work[_GROUP, i]
+        if not (coded_groups >> (8 * ys + xs)) & 1:
+            continue
+        for k in range(15, -1, -1):
+            p = 16 * i + k
+            if p > last:
+                continue
+            magnitude = work[_MAGNITUDE, p]
+            if magnitude > 0:
+                x, y = 4 * xs + SCAN_X[scan_idx, 2, k], 4 * ys + SCAN_Y[scan_idx, 2, k]
+                if scan_idx == 2:
+                    x, y = y, x
+                rate = _last_prefix_cost(ctx, LAST_X, log2, c_idx, x) + _last_prefix_cost(ctx, LAST_Y, log2, c_idx, y)
+                cost = base_cost + rate * lam_bit - work[_SIG_COST, p]
+                if cost < best_cost:
+                    best_cost = cost
+                    end = p + 1
+                if magnitude > 1:
+                    done = True
+                    break
+                base_cost += work[_ZERO_COST, p] - work[_BEST_COST, p]
+            else:
+                base_cost -= work[_SIG_COST, p]
+        if done:
+            break
+    return end
+
+
+def _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work):
+    """Make the parity of each long enough sub-block tell the sign of its first level, at the least cost.
+
+    The rate of a changed level is estimated: about one bit a step, some more where a level appears or vanishes.
+    """
+    top_group = (end - 1) >> 4
+    for i in range(top_group, -1, -1):
+        first, final, total = -1, -1, 0
+        for k in range(16):
+            p = 16 * i + k
+            if p < end and work[_MAGNITUDE, p] > 0:
+                if first < 0:
+                    first = k
+                final = k
+                total += np.int64(work[_MAGNITUDE, p])
+        if final - first <= 3:
+            continue
+        xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
+        x, y = 4 * xs + SCAN_X[scan_idx, 2, first], 4 * ys + SCAN_Y[scan_idx, 2, first]
+        if (total & 1) == (1 if coef[y * n + x] < 0 else 0):
+            continue
+        best, best_step, best_cost = -1, 0, 0.0
+        for k in range(16 if i < top_group else final + 1):
+            p = 16 * i + k
+            level = work[_MAGNITUDE, p]
+            exact = work[_EXACT, p]
+            step = 1 if exact > level else -1
+            if level == 0:
+                step = 1
+                if k < first:
+                    x, y = 4 * xs + SCAN_X[scan_idx, 2, k], 4 * ys + SCAN_Y[scan_idx, 2, k]
+                    # the new first level shows the parity: its own sign must be the odd one
+                    if coef[y * n + x] >= 0 and (total & 1) == 0 or coef[y * n + x] < 0 and (total & 1) == 1:
+                        continue
+            if level + step == 0 and (k == first or (k == final and i == top_group)):
+                continue
+            if level >= 32767:
+                continue
+            before, after = exact - level, exact - level - step
+            bits = 1.0 if step > 0 else -1.0
+            if level == 0:
+                bits = 3.5
+            elif level + step == 0:
+                bits = -3.5
+            cost = (after * after - before * before) * error + lam * bits
+            if best < 0 or cost < best_cost:
+                best, best_step, best_cost = p, step, cost
+        if best >= 0:
+            work[_MAGNITUDE, best] += best_step
+        else:
+            work[_MAGNITUDE, 16 * i + first] += 1
+
+
+def _clear(levels, y0, x0, n):
+    for j in range(n):
+        for k in range(n):
+            levels[y0 + j, x0 + k] = 0
+
+
+def _store(coef, levels, y0, x0, n, scan_idx, sub_log2, end, work):
+    """Write the chosen magnitudes with their signs; returns how many are nonzero."""
+    _clear(levels, y0, x0, n)
+    count = 0
+    for p in range(end):
+        magnitude = np.int64(work[_MAGNITUDE, p])
+        if magnitude > 0:
+            i, k = p >> 4, p & 15
+            x = 4 * np.int64(SCAN_X[scan_idx, sub_log2, i]) + SCAN_X[scan_idx, 2, k]
+            y = 4 * np.int64(SCAN_Y[scan_idx, sub_log2, i]) + SCAN_Y[scan_idx, 2, k]
+            levels[y0 + y, x0 + x] = -magnitude if coef[y * n + x] < 0 else magnitude
+            count += 1
+    return count
