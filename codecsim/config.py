@@ -39,7 +39,7 @@ class Preset:
     rectangles: bool = _switch("try 2NxN and Nx2N")
     amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
     shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N")
-    ref_limit: bool = _switch("in partitions, search only the reference pictures best for 2Nx2N")
+    ref_limit: int = _count("search only the reference pictures best for 2Nx2N: 1 in partitions, 2 in smaller CUs too", 0, 2)
     range: int = _power("motion search range in full samples", 2, 1024)
     rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
     bi_rounds: int = _count("rounds of the search for bi-prediction, each in one list", 1, 8)
@@ -65,7 +65,7 @@ _SLOW = Preset(
     rectangles=True,
     amp=True,
     shape_gate=False,
-    ref_limit=False,
+    ref_limit=0,
     range=64,
     rings=3,
     bi_rounds=4,

@@ -5,7 +5,17 @@ from codecsim.jit import kernel
 from codecsim.recon import predict_inter_block, set_motion
 from codecsim.search.motion import motion_satd
 from codecsim.search.residual import coded_cost, empty_cost
-from codecsim.search.state import CU_BEST, CU_ENTRY, CU_VERSION, SQRT_LAM, copy_cu, keep_contexts
+from codecsim.search.state import (
+    ALL_ENTRIES,
+    CU_BEST,
+    CU_ENTRY,
+    CU_VERSION,
+    MEMO_CODED,
+    MEMO_MOTION,
+    SQRT_LAM,
+    copy_cu,
+    keep_contexts,
+)
 from codecsim.search.units import merge_unit, same_candidate, search_unit, store_unit
 from codecsim.syntax.prediction import part_geometry
 from codecsim.tools.compensation import same_motion
@@ -43,6 +53,7 @@ def _try_residual(st, uy, ux, log2, best):
     best = keep_if_better(st, uy, ux, log2, empty_cost(st, uy, ux, log2, entry), best)
     cost = coded_cost(st, uy, ux, log2, entry)
     if cost >= 0:
+        st.memo[MEMO_CODED] += 1
         best = keep_if_better(st, uy, ux, log2, cost, best)
     return best
 
@@ -73,6 +84,8 @@ def search_merge(st, uy, ux, log2):
         order[i] = k
         listed += 1
     best = -1.0
+    st.memo[MEMO_MOTION] = costs[0]
+    st.memo[MEMO_CODED] = 0
     for i in range(min(listed, st.effort.merge_rd)):
         k = int(order[i])
         set_motion(rc.motion, uy, ux, units, units, sc.cand_mv[k], sc.cand_ref[k])
@@ -82,12 +95,40 @@ def search_merge(st, uy, ux, log2):
     return best
 
 
+@kernel
+def _allow_entries(st, log2, part):
+    """Which reference pictures the search of a partition looks at."""
+    unit, depth = st.unit, 6 - log2
+    for side in range(2):
+        unit.allowed[side] = ALL_ENTRIES
+        if part != PART_2Nx2N and st.effort.ref_limit > 0:
+            unit.allowed[side] = unit.promising[depth, side]
+        elif depth > 0 and st.effort.ref_limit > 1:
+            unit.allowed[side] = unit.promising[depth - 1, side] | 1
+
+
+@kernel
+def _note_promising(st, log2):
+    """After the search of 2Nx2N: the best entry of each list alone, and those that bi-prediction uses."""
+    unit, depth = st.unit, 6 - log2
+    for side in range(2):
+        best = 0
+        for k in range(st.sl.num_ref_l1 if side else st.sl.num_ref_l0):
+            if unit.cost[side, k] >= 0 and (unit.cost[side, best] < 0 or unit.cost[side, k] < unit.cost[side, best]):
+                best = k
+        unit.promising[depth, side] = 1 << best
+        if unit.ref[side] >= 0:
+            unit.promising[depth, side] |= 1 << int(unit.ref[side])
+
+
 @kernel(unit=True)
 def search_inter_cu(st, uy, ux, log2, part, best):
     """Search motion for each unit of partition `part` and try the CU; returns the best cost so far."""
     cu_x, cu_y, size = 4 * ux, 4 * uy, 1 << log2
     _begin_inter_cu(st, uy, ux, log2, part)
+    _allow_entries(st, log2, part)
     all_merged = True
+    total = 0.0
     for k in range(1 if part == PART_2Nx2N else 2):
         dx, dy, w, h = part_geometry(part, size, k)
         x, y = cu_x + dx, cu_y + dy
@@ -98,9 +139,17 @@ def search_inter_cu(st, uy, ux, log2, part, best):
         if merged < 0:
             all_merged = False
             store_unit(st, x, y, w, h)
-        predict_inter_block(st.rc, x, y, w, h)
-    if all_merged and _moves_as_one(st, uy, ux, log2):
+        total += cost if merged < 0 else merged
+        if part != PART_2Nx2N and st.effort.shape_gate and total >= st.memo[MEMO_MOTION]:
+            return best
+    if part == PART_2Nx2N:
+        st.memo[MEMO_MOTION] = min(st.memo[MEMO_MOTION], total)
+        _note_promising(st, log2)
+    elif all_merged and _moves_as_one(st, uy, ux, log2):
         return best
+    for k in range(1 if part == PART_2Nx2N else 2):
+        dx, dy, w, h = part_geometry(part, size, k)
+        predict_inter_block(st.rc, cu_x + dx, cu_y + dy, w, h)
     return _try_residual(st, uy, ux, log2, best)
 
 

@@ -25,9 +25,10 @@ from codecsim.search.state import (
     weighted_error,
 )
 from codecsim.syntax.prediction import intra_candidates
+from codecsim.tools.distortion import satd
 from codecsim.tools.intra import filter_references, gather_references, predict_intra, predict_mode
 
-_MODES, _COSTS = 0, 1  # rows of Search.modes
+_MODES, _COSTS, _TOTALS = 0, 1, 2  # rows of Search.modes
 
 
 @kernel(inline=True)
@@ -47,27 +48,59 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
     The block is 1 << log2 (at most 32) at unit (uy, ux).
     """
     rc = st.rc
-    n = 1 << log2
     y, x = 4 * uy, 4 * ux
     refs = rc.scratch.refs
     gather_references(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, 0, rc.bit_depth, refs)
     filter_references(refs, log2, rc.strong_intra != 0, rc.bit_depth)
-    modes, costs = st.modes[_MODES], st.modes[_COSTS]
-    count = 0
-    for mode in range(35):
-        predict_mode(refs, log2, mode, 0, rc.bit_depth, rc.pred.y, y, x)
-        cost = luma_satd(st, y, x, rc.pred.y, y, x, n, n)
-        cost += st.lam[SQRT_LAM] * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
-        if count < keep or cost < costs[count - 1]:
-            k = count if count < keep else count - 1
-            while k > 0 and costs[k - 1] > cost:
-                costs[k] = costs[k - 1]
-                modes[k] = modes[k - 1]
-                k -= 1
-            costs[k] = cost
-            modes[k] = mode
-            count = min(count + 1, keep)
-    return _add_probable(modes, count, a, b, c)
+    step = 4 if st.effort.coarse_angles else 1
+    count, tried = 0, 0
+    best_angle, best_cost = 2, -1.0
+    for turn in range(35):
+        mode = turn if turn < 2 else 2 + step * (turn - 2)
+        if mode > 34:
+            break
+        cost = _mode_cost(st, y, x, log2, mode, a, b, c)
+        count = _rank(st.modes, count, keep, mode, cost)
+        tried |= 1 << mode
+        if mode > 1 and (best_cost < 0 or cost < best_cost):
+            best_angle, best_cost = mode, cost
+    while step > 1:
+        step >>= 1
+        centre = best_angle
+        for mode in range(max(centre - step, 2), min(centre + step, 34) + 1, 2 * step):
+            if (tried >> mode) & 1:
+                continue
+            cost = _mode_cost(st, y, x, log2, mode, a, b, c)
+            count = _rank(st.modes, count, keep, mode, cost)
+            tried |= 1 << mode
+            if cost < best_cost:
+                best_angle, best_cost = mode, cost
+    return _add_probable(st.modes[_MODES], count, a, b, c)
+
+
+@kernel
+def _mode_cost(st, y, x, log2, mode, a, b, c):
+    """SATD and rate of a luma mode; the references are in place."""
+    rc, n = st.rc, 1 << log2
+    predict_mode(rc.scratch.refs, log2, mode, 0, rc.bit_depth, rc.pred.y, y, x)
+    error = luma_satd(st, y, x, rc.pred.y, y, x, n, n)
+    return error + st.lam[SQRT_LAM] * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
+
+
+@kernel
+def _rank(table, count, keep, mode, cost):
+    """Insert a mode into the `count` cheapest, at most `keep`; returns how many there are now."""
+    modes, costs = table[_MODES], table[_COSTS]
+    if count == keep and cost >= costs[count - 1]:
+        return count
+    k = count if count < keep else count - 1
+    while k > 0 and costs[k - 1] > cost:
+        costs[k] = costs[k - 1]
+        modes[k] = modes[k - 1]
+        k -= 1
+    costs[k] = cost
+    modes[k] = mode
+    return min(count + 1, keep)
 
 
 @kernel
@@ -123,16 +156,20 @@ def _search_luma_tree(st, uy, ux, log2, depth, limit, mode):
 
 
 @kernel
-def _search_luma_mode(st, uy, ux, log2, depth):
+def _search_luma_mode(st, uy, ux, log2, depth, bound):
     """Choose the luma mode of a part of 1 << log2 at unit (uy, ux) and code its luma; returns its cost.
 
-    `depth` is 1 for the parts of NxN.
+    `depth` is 1 for the parts of NxN.  If `bound` >= 0 and no mode has a lower SATD plus rate, nothing is coded: -1.
     """
     blocks = st.rc.blocks
     units = 1 << (log2 - 2)
     a, b, c = intra_candidates(blocks, uy, ux)
     if log2 <= MAX_TU_LOG2:
         count = _rank_modes(st, uy, ux, log2, st.effort.intra_rd_small if log2 < 4 else st.effort.intra_rd, a, b, c)
+        if 0 <= bound <= st.modes[_COSTS, 0]:
+            return -1.0
+    elif bound >= 0:
+        return -1.0
     else:
         st.modes[_MODES, 0] = 0
         st.modes[_MODES, 1] = 1
@@ -182,18 +219,46 @@ def code_chroma(st, uy, ux, log2, syntax):
     return cost
 
 
+@kernel(unit=True)
+def _rank_chroma(st, uy, ux, log2):
+    """Fill `st.modes` with the values of intra_chroma_pred_mode to try, the best by SATD and rate; returns how many."""
+    keep = st.effort.chroma_rd
+    if keep > CHROMA_DM:
+        for k in range(CHROMA_DM + 1):
+            st.modes[_MODES, k] = CHROMA_DM - k
+        return CHROMA_DM + 1
+    rc = st.rc
+    y, x, size = 2 * uy, 2 * ux, log2 - 1
+    n, refs = 1 << size, rc.scratch.refs
+    luma = int(rc.blocks.intra_luma[uy, ux])
+    for syntax in range(CHROMA_DM + 1):
+        st.modes[_TOTALS, syntax] = st.lam[SQRT_LAM] * (1 if syntax == CHROMA_DM else 3)
+    for c_idx in range(1, 3):
+        plane, pred, orig = (rc.rec.u, rc.pred.u, st.orig.u) if c_idx == 1 else (rc.rec.v, rc.pred.v, st.orig.v)
+        gather_references(plane, PAD_C, rc.zorder, x, y, size, c_idx, rc.bit_depth, refs)
+        for syntax in range(CHROMA_DM + 1):
+            predict_mode(refs, size, chroma_mode(syntax, luma), c_idx, rc.bit_depth, pred, y, x)
+            st.modes[_TOTALS, syntax] += satd(orig, y, x, pred, y, x, n, n)
+    count = 0
+    for syntax in range(CHROMA_DM, -1, -1):
+        count = _rank(st.modes, count, keep, syntax, st.modes[_TOTALS, syntax])
+    return count
+
+
 @kernel
 def _search_chroma_mode(st, uy, ux, log2):
     """Choose and code the chroma mode of an intra CU whose luma is decided."""
     blocks = st.rc.blocks
     keep_contexts(st, MODE_ENTRY)
-    best, best_cost = -1, 0.0
-    for syntax in range(CHROMA_DM, -1, -1):
+    count = _rank_chroma(st, uy, ux, log2)
+    best, best_cost, last = -1, 0.0, -1
+    for k in range(count):
+        last = int(st.modes[_MODES, k])
         recall_contexts(st, MODE_ENTRY)
-        cost = code_chroma(st, uy, ux, log2, syntax)
+        cost = code_chroma(st, uy, ux, log2, last)
         if best < 0 or cost < best_cost:
-            best, best_cost = syntax, cost
-    if best != 0:
+            best, best_cost = last, cost
+    if best != last:
         recall_contexts(st, MODE_ENTRY)
         code_chroma(st, uy, ux, log2, best)
     fill_units(blocks.intra_chroma, uy, ux, 1 << (log2 - 2), best)
@@ -219,17 +284,21 @@ def intra_cu_cost(st, uy, ux, log2):
 
 
 @kernel(unit=True)
-def search_intra_cu(st, uy, ux, log2, part):
-    """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost."""
+def search_intra_cu(st, uy, ux, log2, part, bound):
+    """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost.
+
+    -1 where 2Nx2N is not tried, since no mode has a SATD plus rate below `bound` >= 0.
+    """
     depth = 6 - log2
     begin_intra_cu(st, uy, ux, log2, part)
     recall_contexts(st, CU_ENTRY + depth)
     if part == PART_2Nx2N:
-        _search_luma_mode(st, uy, ux, log2, 0)
+        if _search_luma_mode(st, uy, ux, log2, 0, bound) < 0:
+            return -1.0
     else:
         half = 1 << (log2 - 3)
         for k in range(4):
-            _search_luma_mode(st, uy + half * (k >> 1), ux + half * (k & 1), log2 - 1, 1)
+            _search_luma_mode(st, uy + half * (k >> 1), ux + half * (k & 1), log2 - 1, 1, -1.0)
     _search_chroma_mode(st, uy, ux, log2)
     recall_contexts(st, CU_ENTRY + depth)
     return intra_cu_cost(st, uy, ux, log2)

@@ -158,7 +158,7 @@ def _search_full(st, place, x, y, w, h, mvp, limits):
                     if cost < best:
                         best_x, best_y, best = fx, fy, cost
                         far = step
-            if step >= 8 * max(far, 1):  # three rings without a gain
+            if step >= max(far, 1) << st.effort.rings:  # so many rings without a gain
                 break
             step <<= 1
         if far == 0:

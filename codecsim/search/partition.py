@@ -2,16 +2,30 @@
 
 from numba import types
 
-from codecsim.blocks import MIN_CU_LOG2, MODE_SKIP, PART_2Nx2N, PART_2NxN, PART_Nx2N, PART_NxN
+from codecsim.blocks import (
+    MIN_CU_LOG2,
+    MODE_SKIP,
+    PART_2Nx2N,
+    PART_2NxN,
+    PART_2NxnD,
+    PART_2NxnU,
+    PART_nLx2N,
+    PART_nRx2N,
+    PART_Nx2N,
+    PART_NxN,
+)
 from codecsim.entropy.cabac import COST, COUNT
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.search.inter import keep_if_better, search_inter_cu, search_merge
 from codecsim.search.intra import search_intra_cu
 from codecsim.search.state import (
+    ALL_ENTRIES,
     CU_BEST,
     CU_ENTRY,
     CU_VERSION,
+    MEMO_CODED,
+    MEMO_MOTION,
     SPLIT_ENTRY,
     bits_to_cost,
     copy_cu,
@@ -28,18 +42,47 @@ def _search_unsplit(st, uy, ux, log2):
     best = -1.0
     inter = st.sl.slice_type != 2
     skipped = False
+    bound = -1.0
     if inter:
         best = search_merge(st, uy, ux, log2)
+        skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
+        if skipped and st.effort.early_skip and st.memo[MEMO_CODED] == 0:
+            return best
         best = search_inter_cu(st, uy, ux, log2, PART_2Nx2N, best)
         skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
         if st.effort.rectangles and not skipped:
-            best = search_inter_cu(st, uy, ux, log2, PART_2NxN, best)
-            best = search_inter_cu(st, uy, ux, log2, PART_Nx2N, best)
+            best = _search_shapes(st, uy, ux, log2, best)
             skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
-    if not skipped:
-        best = keep_if_better(st, uy, ux, log2, search_intra_cu(st, uy, ux, log2, PART_2Nx2N), best)
-        if log2 == MIN_CU_LOG2:
-            best = keep_if_better(st, uy, ux, log2, search_intra_cu(st, uy, ux, log2, PART_NxN), best)
+        if st.effort.intra_gate > 0:
+            bound = st.memo[MEMO_MOTION] * st.effort.intra_gate / 16
+    if skipped:
+        return best
+    cost = search_intra_cu(st, uy, ux, log2, PART_2Nx2N, bound)
+    if cost < 0:
+        return best
+    best = keep_if_better(st, uy, ux, log2, cost, best)
+    if log2 == MIN_CU_LOG2:
+        best = keep_if_better(st, uy, ux, log2, search_intra_cu(st, uy, ux, log2, PART_NxN, -1.0), best)
+    return best
+
+
+@kernel
+def _search_shapes(st, uy, ux, log2, best):
+    """Try the partitions of two units, the asymmetric ones where the best so far points to; returns the best cost."""
+    version = CU_VERSION + 6 - log2
+    best = search_inter_cu(st, uy, ux, log2, PART_2NxN, best)
+    best = search_inter_cu(st, uy, ux, log2, PART_Nx2N, best)
+    if log2 == MIN_CU_LOG2 or not st.effort.amp:
+        return best
+    blocks = st.versions.blocks
+    part = blocks.part_mode[version, uy, ux]
+    undecided = part == PART_2Nx2N and blocks.merge[version, uy, ux] == 0
+    if part == PART_2NxN or undecided:
+        best = search_inter_cu(st, uy, ux, log2, PART_2NxnU, best)
+        best = search_inter_cu(st, uy, ux, log2, PART_2NxnD, best)
+    if part == PART_Nx2N or undecided:
+        best = search_inter_cu(st, uy, ux, log2, PART_nLx2N, best)
+        best = search_inter_cu(st, uy, ux, log2, PART_nRx2N, best)
     return best
 
 
@@ -69,6 +112,8 @@ def search_cu(st, uy, ux, log2):
         keep_contexts(st, SPLIT_ENTRY + depth)
         flag_cost = _count_split_flag(st, uy, ux, log2, 0)
         keep_contexts(st, CU_ENTRY + depth)
+        for side in range(2):
+            st.unit.promising[depth, side] = ALL_ENTRIES
         best = _search_unsplit(st, uy, ux, log2) + flag_cost
         skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
         if log2 == MIN_CU_LOG2 or (skipped and not st.effort.split_after_skip):

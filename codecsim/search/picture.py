@@ -56,7 +56,7 @@ class PictureSearch:
         blocks.pred_mode[:] = 0
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
-        snaps, coef, work, modes = self._memory
+        snaps, coef, work, modes, memo = self._memory
         weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
         self._interpolate()
         self._vectors[:] = 0
@@ -74,6 +74,7 @@ class PictureSearch:
             coef=coef,
             work=work,
             modes=modes,
+            memo=memo,
             vectors=self._vectors,
             lam=np.array([lam, lam**0.5, *weights]),
             effort=self._effort,

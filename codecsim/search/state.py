@@ -27,6 +27,9 @@ CU_VERSION, TU_VERSION, REGION_VERSION = 1, 5, 10
 CU_ENTRY, CU_BEST, TU_ENTRY, TU_BEST, TB_ENTRY, MODE_ENTRY, SPLIT_ENTRY = 0, 4, 8, 13, 18, 19, 21
 REGION_ENTRY, REGION_BEST = 25, 26
 NUM_SNAPSHOTS = 27
+# entries of Search.memo, about the CU at hand: the lowest SATD plus rate of an inter prediction, how many prediction
+# candidates left a residual worth coding
+MEMO_MOTION, MEMO_CODED = range(2)
 # entries of Search.lam
 LAM, SQRT_LAM, WEIGHT_CB, WEIGHT_CR = range(4)
 
@@ -40,13 +43,17 @@ class Versions(NamedTuple):
     rec: Planes
 
 
+ALL_ENTRIES = (1 << 16) - 1  # of a list, as bits
+
+
 class UnitMotion(NamedTuple):
     """What the motion search knows of the prediction unit it is at."""
 
     mvp: np.ndarray  # (2, 16, 2, 2) int32 [list, entry, candidate, (x, y)]: predictors
     vectors: np.ndarray  # (2, 16, 2) int32 [list, entry, (x, y)]: best vector alone, quarter samples
     cost: np.ndarray  # (2, 16) float64: its cost, negative where the entry has not been searched
-    allowed: np.ndarray  # (2,) int64: bit k of a list's entry is set where entry k may be searched
+    allowed: np.ndarray  # (2,) int64: bit k is set where entry k of the list may be searched
+    promising: np.ndarray  # (4, 2) int64: the same for what lies inside the CU searched at each depth
     mv: np.ndarray  # (2, 2) int32 [list, (x, y)]: chosen motion, as recon.set_motion takes it
     ref: np.ndarray  # (2,) int8
 
@@ -57,7 +64,8 @@ def make_unit_motion():
         np.zeros((2, 16, 2, 2), np.int32),
         np.zeros((2, 16, 2), np.int32),
         np.full((2, 16), -1.0),
-        np.full(2, (1 << 16) - 1, np.int64),
+        np.full(2, ALL_ENTRIES, np.int64),
+        np.full((4, 2), ALL_ENTRIES, np.int64),
         np.zeros((2, 2), np.int32),
         np.full(2, -1, np.int8),
     )
@@ -101,6 +109,7 @@ class Search(NamedTuple):
     work: np.ndarray  # WORK_SHAPE float64
     modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
     vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
+    memo: np.ndarray  # (2,) float64
     lam: np.ndarray  # (4,) float64
     effort: Effort
 
@@ -139,12 +148,13 @@ def make_counter():
 
 
 def make_search_memory():
-    """Scratch arrays of `Search`: snaps, coef, work, modes."""
+    """Scratch arrays of `Search`: snaps, coef, work, modes, memo."""
     return (
         np.zeros((NUM_SNAPSHOTS, NUM_CONTEXTS), np.uint8),
         np.zeros(1024, np.int32),
         np.zeros(WORK_SHAPE, np.float64),
         np.zeros((3, 64), np.float64),
+        np.zeros(2, np.float64),
     )
 
 
