@@ -19,7 +19,7 @@ from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
 INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
-LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in samples, sums to X."
+LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
 
 
 def _names(kind) -> list[str]:

@@ -6,7 +6,7 @@ from codecsim.jit import kernel
 from codecsim.picture import PAD_Y
 from codecsim.search.state import SQRT_LAM
 from codecsim.tables import LUMA_TAPS
-from codecsim.tools.distortion import sad, satd
+from codecsim.tools.distortion import MAX_DIFFERENCE, sad, satd
 from codecsim.tools.indexing import natural
 from codecsim.tools.interpolation_ir import filter_line, filter_line_rounded
 
@@ -85,15 +85,20 @@ def moved_satd(st, first, fy, fx, side, ref, mv_x, mv_y, x, y, w, h):
 
 @kernel(unit=True)
 def aim_beside(st, side, ref, mv_x, mv_y, x, y, w, h):
-    """`st.target` = twice the source less a prediction: what the other half of a bi-prediction should come close to."""
+    """`st.target` = twice the source less a prediction: what the other half of a bi-prediction should come close to.
+
+    It differs from samples by at most `MAX_DIFFERENCE`, as `satd` demands; at 10 bits this clips it to their range.
+    """
     plane = st.subpel[st.rc.refs.slot_of[side, ref], ((mv_y & 3) << 2) | (mv_x & 3)]
     h_pic, w_pic = st.orig.y.shape
     ry, rx = natural(_clamped(y + (mv_y >> 2), h, h_pic)), natural(_clamped(x + (mv_x >> 2), w, w_pic))
     y, x = natural(y), natural(x)
     target, source = st.target, st.orig.y
+    low, high = np.int32((1 << st.sl.bit_depth) - 1 - MAX_DIFFERENCE), np.int32(MAX_DIFFERENCE)
     for j in range(h):
         for i in range(w):
-            target[j, i] = 2 * np.int32(source[y + j, x + i]) - np.int32(plane[ry + j, rx + i])
+            wanted = np.int32(2 * np.int32(source[y + j, x + i]) - np.int32(plane[ry + j, rx + i]))
+            target[j, i] = min(max(wanted, low), high)
 
 
 @kernel

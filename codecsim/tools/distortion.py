@@ -18,6 +18,8 @@ from codecsim.tools.distortion_ir import (
 )
 from codecsim.tools.indexing import natural
 
+MAX_DIFFERENCE = 1023  # between two samples
+
 
 @kernel
 def sad(first, y, x, second, sy, sx, w, h):
@@ -54,7 +56,8 @@ def satd(first, y, x, second, sy, sx, w, h):
     """Sum of absolute transformed differences with HM's normalisation.
 
     Blocks whose sides are multiples of 8 are cut into 8x8 Hadamard transforms, each rounded to (sum + 2) >> 2; others
-    into 4x4 ones, each (sum + 1) >> 1.  w and h are multiples of 4.
+    into 4x4 ones, each (sum + 1) >> 1.  w and h are multiples of 4.  `first` may be int16 and hold what is no
+    sample, if no difference is above MAX_DIFFERENCE.
     """
     total = np.int64(0)
     if (w | h) & 7 == 0:

@@ -27,3 +27,16 @@ def test_costs(w, h, kind):
         assert distortion.sad(*at) == abs(a - b).sum()
         assert distortion.sse(*at) == ((a - b) ** 2).sum()
         assert distortion.satd(*at) == naive.satd(a, b)
+
+
+@pytest.mark.parametrize(("w", "h"), SIZES)
+@pytest.mark.parametrize("top", [255, 1023])
+def test_satd_of_what_is_no_sample(w, h, top):
+    """Signed values as far from samples as they may be, all on one side, and on both."""
+    rng = np.random.default_rng(w + h)
+    low, high = top - distortion.MAX_DIFFERENCE, distortion.MAX_DIFFERENCE
+    for values in ([low], [high], [low, high], range(low, high + 1)):
+        first = rng.choice(values, (64, 64)).astype(np.int16)
+        second = rng.choice([0, top] if len(values) > 1 else [top if values[0] == low else 0], (70, 80))
+        at = first, 0, 0, second.astype(np.uint16), 3, 5, w, h
+        assert distortion.satd(*at) == naive.satd(first[:h, :w].astype(np.int64), second[3 : 3 + h, 5 : 5 + w])
