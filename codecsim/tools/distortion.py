@@ -54,7 +54,13 @@ def satd(first, y, x, second, sy, sx, w, h):
     """Sum of absolute transformed differences with HM's normalisation.
 
     Blocks whose sides are multiples of 8 are cut into 8x8 Hadamard transforms, each rounded to (sum + 2) >> 2; others
-    into 4x4 ones, each (sum + 1) >> 1.  w and h are multiples of 4.
+    into 4x4 ones, each (sum + 1) >> 1.
+
+    Parameters
+    ----------
+    first : (h, w) uint16 samples, or int16 in -1023..2046: twice a sample less another
+    w, h : int
+        Multiples of 4.
     """
     total = np.int64(0)
     if (w | h) & 7 == 0:

@@ -27,3 +27,27 @@ def test_costs(w, h, kind):
         assert distortion.sad(*at) == abs(a - b).sum()
         assert distortion.sse(*at) == ((a - b) ** 2).sum()
         assert distortion.satd(*at) == naive.satd(a, b)
+
+
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_satd_of_the_greatest_coefficients(side):
+    """Differences that are plus or minus the greatest one in the pattern of each basis function."""
+    n = min(side, 8)
+    patterns = np.tile(naive.hadamard(n), (side // n, side // n))
+    for row in range(n):
+        for column in range(n):
+            signs = np.outer(patterns[row, :side], patterns[column, :side])
+            first, second = np.where(signs > 0, 1023, 0), np.where(signs > 0, 0, 1023)
+            at = 0, 0, second.astype(np.uint16), 0, 0, side, side
+            assert distortion.satd(first.astype(np.uint16), *at) == naive.satd(first, second)
+            target = 2 * first - second
+            assert distortion.satd(target.astype(np.int16), *at) == naive.satd(target, second)
+
+
+@pytest.mark.parametrize(("w", "h"), SIZES)
+def test_satd_of_signed_targets(w, h):
+    rng = np.random.default_rng(w + h)
+    for _ in range(20):
+        first, second = rng.integers(-1023, 2047, (h, w)), rng.integers(0, 1024, (h, w))
+        at = 0, 0, second.astype(np.uint16), 0, 0, w, h
+        assert distortion.satd(first.astype(np.int16), *at) == naive.satd(first, second)
