@@ -105,7 +105,7 @@ def motion_satd(st, mv, ref, x, y, w, h):
 
 @kernel(inline=True)
 def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
-    """SAD and rate of a full-sample vector (fx, fy) in a reference plane, or the rate alone if that is not below `bound`.
+    """SAD and rate of a full-sample vector (fx, fy) in a reference plane; the rate alone if that reaches `bound`.
 
     `bound` < 0: there is none.
     """
