@@ -27,6 +27,7 @@ from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.syntax.prediction import part_geometry
 from codecsim.tables import chroma_qp
 from codecsim.tools.compensation import InterScratch, References, compensate, make_inter_scratch
+from codecsim.tools.indexing import natural
 from codecsim.tools.intra import REFS_SHAPE, predict_intra
 from codecsim.tools.motion import amvp_candidates, merge_candidates, wrap_mv
 from codecsim.tools.transform import TMP_SIZE, add_residual, dequant_inverse
@@ -219,6 +220,7 @@ def predict_inter(rc):
 @kernel
 def copy_block(src, sy, sx, dst, dy, dx, h, w):
     """dst[dy + j, dx + i] = src[sy + j, sx + i] over h x w samples."""
+    sy, sx, dy, dx = natural(sy), natural(sx), natural(dy), natural(dx)
     for j in range(h):
         for i in range(w):
             dst[dy + j, dx + i] = src[sy + j, sx + i]

@@ -6,8 +6,8 @@ from codecsim.jit import kernel
 from codecsim.picture import PAD_Y
 from codecsim.search.state import SQRT_LAM
 from codecsim.tables import LUMA_TAPS
-from codecsim.tools.distortion import MAX_DIFFERENCE, sad, satd
-from codecsim.tools.indexing import natural
+from codecsim.tools.distortion import sad, satd
+from codecsim.tools.indexing import bit_length, natural
 from codecsim.tools.interpolation_ir import filter_line, filter_line_rounded
 
 # eight directions, so that a step of s visits (s * x, s * y)
@@ -43,11 +43,7 @@ def interpolate_picture(plane, subpel, tmp, bit_depth):
 def component_bits(value):
     """Rough number of bits of one motion vector difference component."""
     code = (-value << 1) + 1 if value <= 0 else value << 1
-    length = 1
-    while code > 1:
-        code >>= 1
-        length += 2
-    return length
+    return 2 * bit_length(code) - 1
 
 
 @kernel(inline=True)
@@ -85,20 +81,15 @@ def moved_satd(st, first, fy, fx, side, ref, mv_x, mv_y, x, y, w, h):
 
 @kernel(unit=True)
 def aim_beside(st, side, ref, mv_x, mv_y, x, y, w, h):
-    """`st.target` = twice the source less a prediction: what the other half of a bi-prediction should come close to.
-
-    It differs from samples by at most `MAX_DIFFERENCE`, as `satd` demands; at 10 bits this clips it to their range.
-    """
+    """`st.target` = twice the source less a prediction: what the other half of a bi-prediction should come close to."""
     plane = st.subpel[st.rc.refs.slot_of[side, ref], ((mv_y & 3) << 2) | (mv_x & 3)]
     h_pic, w_pic = st.orig.y.shape
     ry, rx = natural(_clamped(y + (mv_y >> 2), h, h_pic)), natural(_clamped(x + (mv_x >> 2), w, w_pic))
     y, x = natural(y), natural(x)
     target, source = st.target, st.orig.y
-    low, high = np.int32((1 << st.sl.bit_depth) - 1 - MAX_DIFFERENCE), np.int32(MAX_DIFFERENCE)
     for j in range(h):
         for i in range(w):
-            wanted = np.int32(2 * np.int32(source[y + j, x + i]) - np.int32(plane[ry + j, rx + i]))
-            target[j, i] = min(max(wanted, low), high)
+            target[j, i] = 2 * np.int32(source[y + j, x + i]) - np.int32(plane[ry + j, rx + i])
 
 
 @kernel
@@ -113,10 +104,16 @@ def motion_satd(st, mv, ref, x, y, w, h):
 
 
 @kernel(inline=True)
-def _full_cost(st, plane, x, y, w, h, mvp, fx, fy):
-    """SAD and rate of a full-sample vector (fx, fy) in a reference plane."""
+def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
+    """SAD and rate of a full-sample vector (fx, fy) in a reference plane; the rate alone if that reaches `bound`.
+
+    `bound` < 0: there is none.
+    """
+    rate = st.lam[SQRT_LAM] * vector_bits(mvp, fx << 2, fy << 2)
+    if 0 <= bound <= rate:
+        return rate
     error = sad(st.orig.y, y, x, plane, y + fy + PAD_Y, x + fx + PAD_Y, w, h)
-    return error + st.lam[SQRT_LAM] * vector_bits(mvp, fx << 2, fy << 2)
+    return error + rate
 
 
 @kernel
@@ -147,7 +144,7 @@ def _search_full(st, place, x, y, w, h, mvp, limits):
         fx, fy = min(max(fx, low_x), high_x), min(max(fy, low_y), high_y)
         if k > 0 and fx == best_x and fy == best_y:
             continue
-        cost = _full_cost(st, plane, x, y, w, h, mvp, fx, fy)
+        cost = _full_cost(st, plane, x, y, w, h, mvp, fx, fy, best)
         if best < 0 or cost < best:
             best_x, best_y, best = fx, fy, cost
     reach = st.effort.range
@@ -159,7 +156,7 @@ def _search_full(st, place, x, y, w, h, mvp, limits):
             for k in range(8):
                 fx, fy = centre_x + step * _STAR_X[k], centre_y + step * _STAR_Y[k]
                 if low_x <= fx <= high_x and low_y <= fy <= high_y:
-                    cost = _full_cost(st, plane, x, y, w, h, mvp, fx, fy)
+                    cost = _full_cost(st, plane, x, y, w, h, mvp, fx, fy, best)
                     if cost < best:
                         best_x, best_y, best = fx, fy, cost
                         far = step

@@ -10,7 +10,7 @@ from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y
 from codecsim.jit import kernel
 from codecsim.syntax.residual import sig_context, sub_block_sig_contexts
-from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
+from codecsim.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.tools.indexing import natural
 
 # rows of the float64 work array of `quantise`, one entry per scan position
@@ -35,6 +35,21 @@ def _make_order():
 
 
 _ORDER = _make_order()
+
+
+def _greatest_stretch():
+    """Greatest squared norm of a row of a transform matrix, relative to the norm that all should have."""
+    matrices = [DCT32[:: 32 // n, :n] for n in (4, 8, 16, 32)] + [DST4]
+    return max(float((matrix.astype(float) ** 2).sum(axis=1).max()) / (4096 * len(matrix)) for matrix in matrices)
+
+
+_STRETCH = _greatest_stretch()
+
+
+@kernel(inline=True)
+def _level_scale(qp, transform_shift):
+    """Levels per unit of a coefficient that is scaled up by 2**transform_shift."""
+    return QUANT_SCALE[qp % 6] / (1 << (14 + qp // 6 + transform_shift))
 
 
 @kernel(inline=True)
@@ -110,6 +125,20 @@ def _last_prefix_cost(ctx, first, log2, c_idx, position):
     return cost
 
 
+@kernel
+def vanishes(energy, log2, qp, bit_depth):
+    """True where the sum of squares of a residual tells that `quantise` would find no level.
+
+    A coefficient is at most the norm of the residual times the squared norm of a row of the matrix, 4096 n * _STRETCH,
+    over 2**(2 * log2 + bit_depth - 3).  Rounding the first stage adds less than n * 90 / 2 / 2**(log2 + 6) < 0.71,
+    rounding the second 0.5.  Without transform, coefficients are smaller still.
+    """
+    transform_shift = 15 - bit_depth - log2
+    least = _least_coded(_level_scale(qp, transform_shift))
+    bound = (least - 1.25) / (_STRETCH * (1 << transform_shift))
+    return bound > 0 and energy < bound * bound
+
+
 @kernel(unit=True)
 def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx, hide, work):
     """Choose the levels of a block by rate and distortion.
@@ -129,10 +158,8 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
     int, number of nonzero levels
     """
     n = natural(1 << log2)
-    scale = QUANT_SCALE[qp % 6]
     transform_shift = 15 - bit_depth - log2
-    qbits = 14 + qp // 6 + transform_shift
-    to_level = scale / (1 << qbits)
+    to_level = _level_scale(qp, transform_shift)
     unit = 1.0 / (to_level * (1 << transform_shift)) if transform_shift >= 0 else 1.0 / to_level
     error = unit * unit
     lam_bit = lam / _ONE_BIT
@@ -141,7 +168,7 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
 
     least = _least_coded(to_level)
     if _largest(coef, n) < least:
-        _clear(levels, y0, x0, n)
+        clear_levels(levels, y0, x0, n)
         return 0
     order = _ORDER[scan_idx, sub_log2]
     last = n * n - 1
@@ -258,7 +285,7 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
 
     end = _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zero, lam_bit, ctx, work)
     if end == 0:
-        _clear(levels, y0, x0, n)
+        clear_levels(levels, y0, x0, n)
         return 0
     if hide:
         _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work)
@@ -357,7 +384,8 @@ def _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work):
 
 
 @kernel
-def _clear(levels, y0, x0, n):
+def clear_levels(levels, y0, x0, n):
+    """Make the n x n levels from [y0, x0] on zero."""
     n, y0, x0 = natural(n), natural(y0), natural(x0)
     for j in range(n):
         for k in range(n):
@@ -367,7 +395,7 @@ def _clear(levels, y0, x0, n):
 @kernel
 def _store(coef, levels, y0, x0, n, scan_idx, sub_log2, end, work):
     """Write the chosen magnitudes with their signs; returns how many are nonzero."""
-    _clear(levels, y0, x0, n)
+    clear_levels(levels, y0, x0, n)
     count = 0
     for p in range(end):
         magnitude = np.int64(work[_MAGNITUDE, p])

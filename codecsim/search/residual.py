@@ -8,7 +8,7 @@ from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
 from codecsim.recon import component_qp, copy_block
-from codecsim.search.quantise import quantise
+from codecsim.search.quantise import clear_levels, quantise, vanishes
 from codecsim.search.state import (
     LAM,
     TB_ENTRY,
@@ -25,7 +25,7 @@ from codecsim.search.state import (
 from codecsim.syntax.residual import code_residual
 from codecsim.tables import choose_scan_idx
 from codecsim.tools.distortion import sse
-from codecsim.tools.transform import add_residual, dequant_inverse, fwd_transform
+from codecsim.tools.transform import add_residual, dequant_inverse, fwd_transform, subtract
 
 
 @kernel(unit=True)
@@ -45,14 +45,15 @@ def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode)
     qp = component_qp(rc, y >> shift, x >> shift, c_idx)
     is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
     flag = CBF_LUMA + (1 if depth == 0 else 0) if c_idx == 0 else CBF_CHROMA + depth
-    energy = 0
-    for j in range(n):
-        for i in range(n):
-            d = int(orig[y + j, x + i]) - int(pred[y + j, x + i])
-            sc.res[j * n + i] = d
-            energy += d * d
-    cost = weight * energy + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
+    error = sse(orig, y, x, pred, y, x, n, n)
+    cost = weight * error + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
+    if vanishes(error, log2, qp, rc.bit_depth):
+        clear_levels(levels, y, x, n)
+        copy_block(pred, y, x, rec, y + pad, x + pad, n, n)
+        cd.ctx[flag] = NEXT_CONTEXT[0, cd.ctx[flag]]
+        return cost, 0
     coded = 0
+    subtract(orig, y, x, pred, y, x, n, sc.res)
     keep_contexts(st, TB_ENTRY)
     fwd_transform(sc.res, log2, is_dst, rc.bit_depth, st.coef, sc.tmp)
     scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)

@@ -17,6 +17,7 @@ from codecsim.recon import Recon
 from codecsim.search.quantise import WORK_SHAPE
 from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
 from codecsim.tools.distortion import satd, sse
+from codecsim.tools.indexing import natural
 from codecsim.tools.motion import MotionContext
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
@@ -178,28 +179,31 @@ def bits_to_cost(st, cost):
     return st.lam[LAM] * cost / (1 << COST_BITS)
 
 
+@kernel
+def _copy_square(array, src, dst, y, x, n):
+    """Copy n x n entries from (y, x) between two versions of an array."""
+    src, dst, y, x, n = natural(src), natural(dst), natural(y), natural(x), natural(n)
+    for j in range(y, y + n):
+        for i in range(n):
+            array[dst, j, x + i] = array[src, j, x + i]
+
+
 @kernel(unit=True)
 def copy_residual(versions, src, dst, uy, ux, units):
     """Copy transform sizes, cbf, levels and reconstruction of a square of units between versions."""
     blocks, levels, rec = versions.blocks, versions.levels, versions.rec
-    for j in range(uy, uy + units):
-        for i in range(ux, ux + units):
-            blocks.tu_log2[dst, j, i] = blocks.tu_log2[src, j, i]
-            blocks.cbf[dst, j, i] = blocks.cbf[src, j, i]
-    for j in range(4 * uy, 4 * (uy + units)):
-        for i in range(4 * ux, 4 * (ux + units)):
-            levels.y[dst, j, i] = levels.y[src, j, i]
-        for i in range(4 * ux + PAD_Y, 4 * (ux + units) + PAD_Y):
-            rec.y[dst, j + PAD_Y, i] = rec.y[src, j + PAD_Y, i]
+    _copy_square(blocks.tu_log2, src, dst, uy, ux, units)
+    _copy_square(blocks.cbf, src, dst, uy, ux, units)
+    y, x, n = 4 * uy, 4 * ux, 4 * units
+    _copy_square(levels.y, src, dst, y, x, n)
+    _copy_square(rec.y, src, dst, y + PAD_Y, x + PAD_Y, n)
     if units == 1:
         return
-    for j in range(2 * uy, 2 * (uy + units)):
-        for i in range(2 * ux, 2 * (ux + units)):
-            levels.u[dst, j, i] = levels.u[src, j, i]
-            levels.v[dst, j, i] = levels.v[src, j, i]
-        for i in range(2 * ux + PAD_C, 2 * (ux + units) + PAD_C):
-            rec.u[dst, j + PAD_C, i] = rec.u[src, j + PAD_C, i]
-            rec.v[dst, j + PAD_C, i] = rec.v[src, j + PAD_C, i]
+    y, x, n = 2 * uy, 2 * ux, 2 * units
+    _copy_square(levels.u, src, dst, y, x, n)
+    _copy_square(levels.v, src, dst, y, x, n)
+    _copy_square(rec.u, src, dst, y + PAD_C, x + PAD_C, n)
+    _copy_square(rec.v, src, dst, y + PAD_C, x + PAD_C, n)
 
 
 @kernel(unit=True)
@@ -207,14 +211,15 @@ def copy_cu(versions, src, dst, uy, ux, units):
     """Copy everything about a square of units between versions."""
     copy_residual(versions, src, dst, uy, ux, units)
     blocks, motion = versions.blocks, versions.motion
+    _copy_square(blocks.cu_log2, src, dst, uy, ux, units)
+    _copy_square(blocks.pred_mode, src, dst, uy, ux, units)
+    _copy_square(blocks.part_mode, src, dst, uy, ux, units)
+    _copy_square(blocks.intra_luma, src, dst, uy, ux, units)
+    _copy_square(blocks.intra_chroma, src, dst, uy, ux, units)
+    _copy_square(blocks.merge, src, dst, uy, ux, units)
+    src, dst, uy, ux = natural(src), natural(dst), natural(uy), natural(ux)
     for j in range(uy, uy + units):
         for i in range(ux, ux + units):
-            blocks.cu_log2[dst, j, i] = blocks.cu_log2[src, j, i]
-            blocks.pred_mode[dst, j, i] = blocks.pred_mode[src, j, i]
-            blocks.part_mode[dst, j, i] = blocks.part_mode[src, j, i]
-            blocks.intra_luma[dst, j, i] = blocks.intra_luma[src, j, i]
-            blocks.intra_chroma[dst, j, i] = blocks.intra_chroma[src, j, i]
-            blocks.merge[dst, j, i] = blocks.merge[src, j, i]
             for k in range(2):
                 blocks.mvp_idx[dst, j, i, k] = blocks.mvp_idx[src, j, i, k]
                 motion.ref_idx[dst, j, i, k] = motion.ref_idx[src, j, i, k]

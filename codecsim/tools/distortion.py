@@ -18,8 +18,6 @@ from codecsim.tools.distortion_ir import (
 )
 from codecsim.tools.indexing import natural
 
-MAX_DIFFERENCE = 1023  # between two samples
-
 
 @kernel
 def sad(first, y, x, second, sy, sx, w, h):
@@ -56,8 +54,13 @@ def satd(first, y, x, second, sy, sx, w, h):
     """Sum of absolute transformed differences with HM's normalisation.
 
     Blocks whose sides are multiples of 8 are cut into 8x8 Hadamard transforms, each rounded to (sum + 2) >> 2; others
-    into 4x4 ones, each (sum + 1) >> 1.  w and h are multiples of 4.  `first` may be int16 and hold what is no
-    sample, if no difference is above MAX_DIFFERENCE.
+    into 4x4 ones, each (sum + 1) >> 1.
+
+    Parameters
+    ----------
+    first : (h, w) uint16 samples, or int16 in -1023..2046: twice a sample less another
+    w, h : int
+        Multiples of 4.
     """
     total = np.int64(0)
     if (w | h) & 7 == 0:

@@ -1,7 +1,8 @@
 """SAD and SATD of small blocks as vector LLVM IR: the inner loops of distortion.py.  Encoder only.
 
-Samples are at most 10 bit, so that differences fit int16 lanes, and so do the sums of a Hadamard transform but for its
-last stage: 32 * 1023 < 2**15.  That stage is not computed, since |a + b| + |a - b| = 2 max(|a|, |b|).
+Differences of 10-bit samples fit int16 lanes, and so do the sums of a Hadamard transform but for its last stage:
+32 * 1023 < 2**15.  That stage is not computed, since |a + b| + |a - b| = 2 max(|a|, |b|).  Differences from what is
+no sample but int16, twice a sample less another, are up to 2046, and the stage before the last takes int32 lanes.
 """
 
 from llvmlite import ir
@@ -96,10 +97,11 @@ def _exchange_halves(b, first, second, side, run):
     return b.shuffle_vector(first, second, lanes(low)), b.shuffle_vector(first, second, lanes(high))
 
 
-def _half_transformed_sums(b, rows, side):
+def _half_transformed_sums(b, rows, side, wide):
     """Half of the sums of the magnitudes of Hadamard transforms, spread over int32 lanes.
 
-    `rows` holds `side` vectors of int16 lanes; each `side` lanes belong to one block.  Columns need no transposition:
+    `rows` holds `side` vectors of int16 lanes; each `side` lanes belong to one block.  `wide`: the last stages of 8x8
+    do not fit int16.  Columns need no transposition:
     where two rows exchange their halves, columns side / 2 apart meet in the same lane, and alternating runs leave the
     next stage's partners half a block apart again.  Which coefficient ends where does not matter for the sum.
     """
@@ -109,6 +111,8 @@ def _half_transformed_sums(b, rows, side):
         distance *= 2
     run = 1
     while run < side // 2:
+        if wide and run == 2:
+            rows = [b.sext(row, ir.VectorType(I32, row.type.count)) for row in rows]
         crossed = [_exchange_halves(b, rows[j], rows[j + 1], side, run) for j in range(0, side, 2)]
         rows = [half for low, high in crossed for half in (b.add(low, high), b.sub(low, high))]
         run *= 2
@@ -116,11 +120,19 @@ def _half_transformed_sums(b, rows, side):
     for j in range(0, side, 2):
         low, high = _exchange_halves(b, rows[j], rows[j + 1], side, run)
         most = larger(b, absolute(b, low), absolute(b, high))
-        pairs = b.bitcast(most, ir.VectorType(I32, most.type.count // 2))
-        count = pairs.type.count
-        both = b.add(b.and_(pairs, constant(I32, count, 0xFFFF)), b.lshr(pairs, constant(I32, count, 16)))
-        sums = both if sums is None else b.add(sums, both)
+        most = _pair_sums(b, most)
+        sums = most if sums is None else b.add(sums, most)
     return sums
+
+
+def _pair_sums(b, values):
+    """Sums of lanes 2 k and 2 k + 1, all natural, as int32."""
+    n = values.type.count // 2
+    if values.type.element == I16:
+        pairs = b.bitcast(values, ir.VectorType(I32, n))
+        return b.add(b.and_(pairs, constant(I32, n, 0xFFFF)), b.lshr(pairs, constant(I32, n, 16)))
+    halves = (b.shuffle_vector(values, values, lanes(range(k, 2 * n, 2))) for k in (0, 1))
+    return b.add(*halves)
 
 
 def _satd_blocks(side, n):
@@ -131,7 +143,7 @@ def _satd_blocks(side, n):
         def codegen(context, b, signature, args):
             one, other = _blocks(context, b, signature, args, n)
             rows = [b.sub(one.row(j), other.row(j)) for j in range(side)]
-            sums = _half_transformed_sums(b, rows, side)
+            sums = _half_transformed_sums(b, rows, side, signature.args[0].dtype == types.int16)
             result = ir.Constant(I32, 0)
             for block in range(0, n // 2, side // 2):
                 part = b.shuffle_vector(sums, sums, lanes(range(block, block + side // 2)))

@@ -223,6 +223,15 @@ def add_residual(pred, py, px, res, n, rec, ry, rx, bit_depth):
             rec[ry + j, rx + i] = min(max(sample, np.int32(0)), limit)
 
 
+@kernel
+def subtract(orig, y, x, pred, py, px, n, res):
+    """res[j * n + i] = orig[y + j, x + i] - pred[py + j, px + i], both uint16.  Encoder only: see `add_residual`."""
+    n, y, x, py, px = natural(n), natural(y), natural(x), natural(py), natural(px)
+    for j in range(n):
+        for i in range(n):
+            res[j * n + i] = np.int32(orig[y + j, x + i]) - np.int32(pred[py + j, px + i])
+
+
 @kernel(unit=True)
 def fwd_transform(res, log2, is_dst, bit_depth, out, tmp):
     """Forward DCT or DST, rows first, with the integer shifts of the HM encoder.

@@ -1,14 +1,10 @@
 """Motion search: interpolated planes are those of motion compensation."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pytest
 
-from codecsim.binding import bind
-from codecsim.picture import PAD_Y, Planes, extend_borders
-from codecsim.search.motion import aim_beside, component_bits, interpolate_picture
-from codecsim.syntax.slice_data import SliceSyntax
+from codecsim.picture import PAD_Y, extend_borders
+from codecsim.search.motion import component_bits, interpolate_picture
 from codecsim.tools.inter import TMP_SIZE, predict_luma_uni
 
 
@@ -29,42 +25,6 @@ def test_every_phase_equals_motion_compensation(bit_depth):
             predict_luma_uni(plane, mv_x, mv_y, x, y, 8, 8, out, 0, 0, tmp, bit_depth)
             top, left = y + dy + PAD_Y, x + dx + PAD_Y
             assert np.array_equal(subpel[phase, top : top + 8, left : left + 8], out)
-
-
-class Slots(NamedTuple):
-    slot_of: np.ndarray
-
-
-class SimpleRecon(NamedTuple):
-    refs: Slots
-
-
-class Aim(NamedTuple):
-    """What `aim_beside` knows of a search."""
-
-    subpel: np.ndarray
-    rc: SimpleRecon
-    orig: Planes
-    target: np.ndarray
-    sl: SliceSyntax
-
-
-@pytest.mark.parametrize("bit_depth", [8, 10])
-def test_what_a_second_prediction_aims_at(bit_depth):
-    height, width, top = 24, 40, (1 << bit_depth) - 1
-    rng = np.random.default_rng(bit_depth)
-    subpel = rng.choice([0, top, top // 3], (1, 16, height + 2 * PAD_Y, width + 2 * PAD_Y)).astype(np.uint16)
-    orig = rng.choice([0, top, top // 2], (height, width)).astype(np.uint16)
-    syntax = SliceSyntax(**{name: bit_depth if name == "bit_depth" else 0 for name in SliceSyntax._fields})
-    target = np.zeros((64, 64), np.int16)
-    state = Aim(subpel, SimpleRecon(Slots(np.zeros((2, 16), np.int64))), Planes(orig, orig, orig), target, syntax)
-    aim_beside(bind(state), 0, 0, 4 * 3 + 1, 4 * -2 + 2, 16, 8, 16, 8)
-    other = subpel[0, 4 * 2 + 1, PAD_Y + 8 - 2 :, PAD_Y + 16 + 3 :][:8, :16].astype(int)
-    wanted = 2 * orig[8:16, 16:32].astype(int) - other
-    if bit_depth == 10:
-        wanted = np.clip(wanted, 0, top)
-    assert np.array_equal(target[:8, :16], wanted)
-    assert wanted.min() == (-top if bit_depth == 8 else 0)
 
 
 def test_component_bits_grow_with_magnitude():

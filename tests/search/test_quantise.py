@@ -5,9 +5,9 @@ import pytest
 
 from codecsim.entropy.cabac import COST, COUNT, make_coder
 from codecsim.entropy.contexts import init_contexts
-from codecsim.search.quantise import WORK_SHAPE, quantise
+from codecsim.search.quantise import WORK_SHAPE, quantise, vanishes
 from codecsim.syntax.residual import code_residual
-from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
+from codecsim.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.tools.transform import TMP_SIZE, dequant_inverse, fwd_transform
 from tests.reference import quantise as naive
 
@@ -127,3 +127,29 @@ def test_equals_the_naive_twin(log2, scan_idx, c_idx):
                 count = quantise(coef, found, 0, 0, *rest, rng.normal(0, 1, WORK_SHAPE))
                 assert count == naive.quantise(coef, wanted, 0, 0, *rest, rng.normal(0, 1, WORK_SHAPE))
                 assert np.array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("log2", [2, 3, 4, 5])
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_what_vanishes_has_no_coefficient_that_rounds_up(log2, bit_depth):
+    """Residuals in the direction of single basis functions, which need the least energy for a level."""
+    n = 1 << log2
+    rng = np.random.default_rng(log2)
+    matrices = [DCT32[:: 32 // n, :n], DST4] if log2 == 2 else [DCT32[:: 32 // n, :n]]
+    tight = 0
+    for qp in (10, 22, 37, 51):
+        step = 2 ** ((qp - 4) / 6)
+        for is_dst, matrix in enumerate(matrices):
+            for size in rng.uniform(0.3, 0.6, 60) * step:
+                rows = matrix[rng.integers(0, n, 2)].astype(float)
+                pattern = np.outer(*rows)
+                res = np.zeros(1024, np.int32)
+                res[: n * n] = np.rint(size * pattern / np.linalg.norm(pattern) + rng.uniform(-0.5, 0.5)).ravel()
+                energy = int((res.astype(np.int64) ** 2).sum())
+                coef = np.zeros(1024, np.int32)
+                fwd_transform(res, log2, is_dst, bit_depth, coef, np.zeros(TMP_SIZE, np.int32))
+                scale = int(QUANT_SCALE[qp % 6]) / 2 ** (14 + qp // 6 + 15 - bit_depth - log2)
+                vanished = vanishes(energy, log2, qp, bit_depth)
+                assert not vanished or abs(coef).max() * scale < 0.5
+                tight += vanished and abs(coef).max() * scale > 0.4
+    assert tight

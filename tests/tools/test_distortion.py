@@ -29,14 +29,25 @@ def test_costs(w, h, kind):
         assert distortion.satd(*at) == naive.satd(a, b)
 
 
+@pytest.mark.parametrize("side", [4, 8, 16])
+def test_satd_of_the_greatest_coefficients(side):
+    """Differences that are plus or minus the greatest one in the pattern of each basis function."""
+    n = min(side, 8)
+    patterns = np.tile(naive.hadamard(n), (side // n, side // n))
+    for row in range(n):
+        for column in range(n):
+            signs = np.outer(patterns[row, :side], patterns[column, :side])
+            first, second = np.where(signs > 0, 1023, 0), np.where(signs > 0, 0, 1023)
+            at = 0, 0, second.astype(np.uint16), 0, 0, side, side
+            assert distortion.satd(first.astype(np.uint16), *at) == naive.satd(first, second)
+            target = 2 * first - second
+            assert distortion.satd(target.astype(np.int16), *at) == naive.satd(target, second)
+
+
 @pytest.mark.parametrize(("w", "h"), SIZES)
-@pytest.mark.parametrize("top", [255, 1023])
-def test_satd_of_what_is_no_sample(w, h, top):
-    """Signed values as far from samples as they may be, all on one side, and on both."""
+def test_satd_of_signed_targets(w, h):
     rng = np.random.default_rng(w + h)
-    low, high = top - distortion.MAX_DIFFERENCE, distortion.MAX_DIFFERENCE
-    for values in ([low], [high], [low, high], range(low, high + 1)):
-        first = rng.choice(values, (64, 64)).astype(np.int16)
-        second = rng.choice([0, top] if len(values) > 1 else [top if values[0] == low else 0], (70, 80))
-        at = first, 0, 0, second.astype(np.uint16), 3, 5, w, h
-        assert distortion.satd(*at) == naive.satd(first[:h, :w].astype(np.int64), second[3 : 3 + h, 5 : 5 + w])
+    for _ in range(20):
+        first, second = rng.integers(-1023, 2047, (h, w)), rng.integers(0, 1024, (h, w))
+        at = 0, 0, second.astype(np.uint16), 0, 0, w, h
+        assert distortion.satd(first.astype(np.int16), *at) == naive.satd(first, second)
