@@ -14,6 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from codecsim.errors import CodecError
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame
 from codecsim.resources import bundled_clip
@@ -115,6 +116,19 @@ def clip_options(parser):
     parser.add_argument("--clip", default="vtest_384x288_ds2", help="name of a clip in that folder")
 
 
+def guarded(command, arguments):
+    """Exit status of `command(arguments)`; an error that the user can act on is one line, an interruption too."""
+    name = pathlib.Path(sys.argv[0]).stem
+    try:
+        return command(arguments)
+    except CodecError as error:
+        print(f"{name}: error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f"{name}: stopped", file=sys.stderr)
+        return 130
+
+
 class Run(NamedTuple):
     """A finished process."""
 
@@ -136,11 +150,21 @@ def codecsim(*arguments, environment=None, core=None):
     Run
     """
     pinned = ["taskset", "-c", str(core)] if core is not None else []
-    command = [*pinned, sys.executable, "-m", "codecsim", *map(str, arguments)]
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD | (environment or {})
+    return run(
+        [*pinned, sys.executable, "-m", "codecsim", *arguments], env=os.environ | ONE_THREAD | (environment or {})
     )
+
+
+def run(command, **settings):
+    """Run a command to its end; `settings` are those of subprocess.Popen.
+
+    Returns
+    -------
+    Run
+    """
+    command = list(map(str, command))
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **settings)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

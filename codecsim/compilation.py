@@ -15,19 +15,19 @@ class CompilationWatch(event.Listener):
     Attributes
     ----------
     kernels : int, compiled so far
-    seconds : float, spent on them so far, without the one that is being compiled
+    seconds, cpu_seconds : float, spent on them so far, without the one that is being compiled
     """
 
     def __init__(self, on_kernel: Callable[[str], None]):
         self.kernels = 0
-        self.seconds = 0.0
+        self.seconds = self.cpu_seconds = 0.0
         self._on_kernel = on_kernel
         self._depth = 0
-        self._started = 0.0
+        self._started = self._cpu_started = 0.0
 
     def on_start(self, event):
         if self._depth == 0:
-            self._started = time.perf_counter()
+            self._started, self._cpu_started = time.perf_counter(), time.process_time()
         self._depth += 1
         self._on_kernel(getattr(event.data["dispatcher"], "__name__", "kernel"))
 
@@ -36,6 +36,7 @@ class CompilationWatch(event.Listener):
         self.kernels += 1
         if self._depth == 0:
             self.seconds += time.perf_counter() - self._started
+            self.cpu_seconds += time.process_time() - self._cpu_started
 
 
 @contextlib.contextmanager

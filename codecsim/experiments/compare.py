@@ -74,7 +74,7 @@ def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison
     alone = sorted({clip[0] for curve in curves for clip in curve if clip not in shared})
     if alone:
         rows[0] = dataclasses.replace(rows[0], warnings=(*rows[0].warnings, f"only on one side: {', '.join(alone)}"))
-    return rows if len(rows) == 1 else [*rows, _mean(rows)]
+    return rows if len(rows) == 1 else [*rows, mean_of(rows)]
 
 
 def _curves(results: Iterable[dict]) -> dict[tuple, list[dict]]:
@@ -122,7 +122,8 @@ def _geometric_mean(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
-def _mean(rows: list[ClipComparison]) -> ClipComparison:
+def mean_of(rows: list[ClipComparison]) -> ClipComparison:
+    """Mean BD-rates and geometric mean times; what one row lacks, the mean lacks."""
     percents = {plane: [row.bd_rate[plane] for row in rows] for plane in PLANES}
     ratios = [[row.encoder_time for row in rows], [row.decoder_time for row in rows]]
     return ClipComparison(

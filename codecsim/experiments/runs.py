@@ -41,7 +41,7 @@ def encode_video(
     Returns
     -------
     The result, as `--json` prints it; `seconds` is the time of the whole loop, reading and writing
-    included, compiling kernels not.
+    included, compiling kernels not, and `cpu_seconds` what processors spent on it.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def encode_video(
                 write_recon(coded.index, coded.recon)
             reports.append(coded.report)
             on_picture(coded.report)
-    result = _summary(coded_format, reports, stream.bytes_written * 8, clock.seconds)
+    result = _summary(coded_format, reports, stream.bytes_written * 8, clock)
     result |= {"input": video.name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
     result["encoder"] = {"version": __version__, "options": plain(config)}
@@ -135,7 +135,7 @@ def decode_stream(
     if not reports:
         raise FormatError(f"{name}: holds no pictures")
     reports = [report for _, report in sorted(reports, key=lambda item: item[0])]
-    result = _summary(video_format, reports, counter.bytes_read * 8, clock.seconds)
+    result = _summary(video_format, reports, counter.bytes_read * 8, clock)
     result |= {"input": name, "decoder": {"version": __version__}, "pictures": [plain(report) for report in reports]}
     return result
 
@@ -161,16 +161,23 @@ class OutputOrder:
 
 
 class _Clock:
-    """Seconds from entry to exit, without those that the first run on a machine spends on compiling kernels."""
+    """Seconds from entry to exit, without those that the first run on a machine spends on compiling kernels.
+
+    Attributes
+    ----------
+    seconds : float, by the clock on the wall
+    cpu_seconds : float, of all threads of the process
+    """
 
     def __enter__(self):
         self._watching = watch_compilation()
         self._watch = self._watching.__enter__()
-        self._started = time.perf_counter()
+        self._started, self._cpu_started = time.perf_counter(), time.process_time()
         return self
 
     def __exit__(self, *error):
         self.seconds = time.perf_counter() - self._started - self._watch.seconds
+        self.cpu_seconds = time.process_time() - self._cpu_started - self._watch.cpu_seconds
         return self._watching.__exit__(*error)
 
 
@@ -187,7 +194,7 @@ class _CountingReader:
         return data
 
 
-def _summary(video_format: VideoFormat, reports: list, bits: int, seconds: float) -> dict:
+def _summary(video_format: VideoFormat, reports: list, bits: int, clock: _Clock) -> dict:
     return {
         "frames": len(reports),
         "width": video_format.width,
@@ -196,7 +203,8 @@ def _summary(video_format: VideoFormat, reports: list, bits: int, seconds: float
         "bit_depth": video_format.bit_depth,
         "bits": bits,
         "kbps": float(bits * video_format.fps / len(reports) / 1000),
-        "seconds": seconds,
+        "seconds": clock.seconds,
+        "cpu_seconds": clock.cpu_seconds,
     }
 
 

@@ -12,7 +12,7 @@ from codecsim.cli import run
 from tests.cli.clips import FRAMES, HEIGHT, WIDTH
 
 ENCODER_FIELDS = {"frames", "width", "height", "fps", "bit_depth", "config", "qp", "bits", "kbps", "psnr_y", "psnr_u",
-                  "psnr_v", "seconds", "encoder", "pictures"}  # fmt: skip
+                  "psnr_v", "seconds", "cpu_seconds", "encoder", "pictures"}  # fmt: skip
 PICTURE_FIELDS = {"poc", "type", "qp", "bits", "psnr_y", "psnr_u", "psnr_v", "seconds"}
 LEARNED_FIELDS = {"filtered_share", "trained_steps", "reset", "accumulated_loss", "learner_hash"}
 

@@ -1,0 +1,1 @@
+"""Rate-distortion campaigns: many encodings over all cores, kept in a database, and the tables made of them."""

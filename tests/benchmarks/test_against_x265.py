@@ -1,0 +1,26 @@
+"""Timing beside x265."""
+
+import shutil
+
+import against_x265
+import pytest
+
+from codecsim.errors import ConfigError
+from tests.benchmarks.test_rd import cells_of
+
+
+def test_without_x265_a_message_says_so(capsys):
+    with pytest.raises(ConfigError, match="no-such-x265: not installed"):
+        against_x265.main(against_x265.parse(["--x265", "no-such-x265"]))
+
+
+@pytest.mark.skipif(shutil.which("x265") is None, reason="x265 is not installed")
+def test_both_encoders_are_described(clips, capsys):
+    words = ["--clips", str(clips), "--clip", "a", "--frames", "2", "--qp", "30", "--preset", "fast", "--repeat", "1"]
+    assert against_x265.main(against_x265.parse([*words, "--x265-offset", "1"])) == 0
+    ours, theirs = cells_of(capsys.readouterr().out, "at CIF")
+    assert (ours[0], theirs[0]) == ("ours --qp 30", "x265 --qp 31")
+    assert (ours[1], theirs[1:3]) == ("30.00", ["28.00", "31.00"])
+    for row in (ours, theirs):
+        assert int(row[3]) > 0 and all(20 < float(psnr) < 60 for psnr in row[4:7])
+    assert float(ours[8]) == pytest.approx(float(ours[7]) / float(theirs[7]), rel=0.05)
