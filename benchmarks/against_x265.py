@@ -4,8 +4,8 @@
     python benchmarks/against_x265.py --clips FOLDER --clip carphone_qcif --frames 33 --qp 22 27 32 37 --core 1
 
 The clip is brought to CIF. Runs of the two alternate and the best time of each counts. Ours is the loop over pictures,
-reading and writing included, with kernels loaded; x265's is its whole process. x265's --qp sets its P pictures, its first
-picture gets a lower one; our base QP is that of the first picture, and P pictures get more.
+reading and writing included, with kernels loaded; x265's is its whole process. x265's --qp sets its P pictures, and
+its first picture gets a lower one; our base QP is that of the first picture, and P pictures get more.
 """
 
 import argparse
@@ -27,23 +27,8 @@ from codecsim.experiments.runs import PLANES, encode_video
 from codecsim.formats.video import open_video
 from codecsim.metrics import frame_psnr
 
-X265 = [
-    "--preset",
-    "veryslow",
-    "--tune",
-    "psnr",
-    "--pools",
-    "1",
-    "--frame-threads",
-    "1",
-    "--no-wpp",
-    "--no-info",
-    "--bframes",
-    "0",
-    "--keyint",
-    "-1",
-    "--no-scenecut",
-]
+X265 = ["--preset", "veryslow", "--tune", "psnr", "--pools", "1", "--frame-threads", "1", "--no-wpp", "--no-info"]
+X265 += ["--bframes", "0", "--keyint", "-1", "--no-scenecut"]
 
 
 def main(arguments):
