@@ -25,6 +25,7 @@ from codecsim.experiments.compare import mean_of
 
 FRAMES = 17
 OF_THE_FILTER = ("filter_passes",)  # do nothing without the prediction filter
+OF_B_SLICES = ("bi_rounds", "bi_refs")  # do nothing where there are none
 DOCS = {field.name: field.metadata["doc"] for field in dataclasses.fields(Preset)}
 
 
@@ -35,7 +36,7 @@ class Step:
     preset: str
     other: str
     field: str | None  # None: all, which is the other preset
-    filter: str = "off"
+    filter: str
 
     @property
     def arm(self):
@@ -52,15 +53,22 @@ def preset_arm(preset, mode):
     return read_arm(f"{preset}: --preset {preset} --filter {mode}")
 
 
-def steps(preset, mode):
-    """All steps from a preset, towards the next slower one first."""
+def steps(preset, config, mode):
+    """All steps from a preset that can make a difference, towards the next slower preset first.
+
+    Parameters
+    ----------
+    preset : a key of PRESETS
+    config : of CONFIGS
+    mode : of FILTERS
+    """
+    idle = (OF_THE_FILTER if mode == "off" else ()) + (OF_B_SLICES if config in ("ai", "ldp") else ())
     order = list(PRESETS)
     place = order.index(preset)
     found = []
-    for other in (*order[place + 1 : place + 2], *order[max(place - 1, 0) : place]):
+    for other in order[place + 1 : place + 2] + order[max(place - 1, 0) : place]:
         differing = [name for name in DOCS if getattr(PRESETS[preset], name) != getattr(PRESETS[other], name)]
-        if mode == "off":
-            differing = [name for name in differing if name not in OF_THE_FILTER]
+        differing = [name for name in differing if name not in idle]
         found += [Step(preset, other, name, mode) for name in (*differing, None)]
     return found
 
@@ -70,7 +78,7 @@ def main(arguments):
     clips = find_clips(arguments.clips, arguments.clip)
     presets = arguments.preset or list(PRESETS)
     arms = {preset: preset_arm(preset, arguments.filter) for preset in presets}
-    tried = {preset: steps(preset, arguments.filter) for preset in presets}
+    tried = {preset: steps(preset, arguments.config, arguments.filter) for preset in presets}
     jobs = [
         Job(clip, settings(arm, clip, qp, arguments), arm.name)
         for arm in (*arms.values(), *(step.arm for own in tried.values() for step in own))
@@ -105,18 +113,18 @@ def show(report, kept, sources, preset, clips, arguments):
 
     reference = curves(preset_arm(preset, arguments.filter))
     rows, warnings = [], []
-    for step in steps(preset, arguments.filter):
+    for step in steps(preset, arguments.config, arguments.filter):
         tests = curves(step.arm)
         compared = [compare_curves(c.name, *pair) for c, *pair in zip(clips, reference, tests, strict=True)]
         mean = mean_of(compared)
         percent, ratio = mean.bd_rate["y"], mean.encoder_time
         own, other = (getattr(PRESETS[name], step.field) if step.field else name for name in (preset, step.other))
-        what = (step.field or "all of these", step.other, f"{own} -> {other}")
+        what = (step.field or "all", step.other, f"{own} -> {other}")
         figures = (
             None if percent is None else f"{percent:+.2f}",
             None if ratio is None else f"{100 * (1 - ratio):+.0f}",
         )
-        rows.append((*what, *figures, DOCS.get(step.field, "the preset itself")))
+        rows.append((*what, *figures, DOCS.get(step.field, "that preset itself")))
         warnings += [f"- {step.arm.name}, {row.clip}: {text}" for row in compared for text in row.warnings]
     columns = ("setting", "as in", "change", "BD-rate Y %", "time saved %", "what it does")
     report.table(f"**Preset {preset}, one setting changed**", columns, rows)

@@ -26,7 +26,7 @@ from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame, VideoFormat
 from codecsim.resources import bundled_clip
 
-WARM_SIZE, WARM_FRAMES = 64, 4
+WARM_SIZE, WARM_FRAMES = 64, 10  # more than a group of pictures of random access
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ FIELDS = [field.name for field in dataclasses.fields(Preset)]
 @pytest.mark.parametrize("preset", PRESETS)
 def test_steps_change_one_field_to_a_neighbours_value(preset):
     order = list(PRESETS)
-    found = presets.steps(preset, "online")
+    found = presets.steps(preset, "ra", "online")
     for step in found:
         assert abs(order.index(step.other) - order.index(preset)) == 1
         effort = step.arm.encoder_config("ldp", 32, 1).search_effort
@@ -30,7 +30,14 @@ def test_steps_change_one_field_to_a_neighbours_value(preset):
     for other in {step.other for step in found}:
         differing = [name for name in FIELDS if getattr(PRESETS[preset], name) != getattr(PRESETS[other], name)]
         assert [step.field for step in found if step.other == other] == [*differing, None]
-    assert {step.field for step in presets.steps(preset, "off")} == {s.field for s in found} - {"filter_passes"}
+
+
+def test_fields_that_do_nothing_are_left_out():
+    idle = {*presets.OF_THE_FILTER, *presets.OF_B_SLICES}
+    assert idle <= set(FIELDS)
+    fields = {step.field for preset in PRESETS for step in presets.steps(preset, "ra", "online")}
+    assert idle <= fields
+    assert {step.field for preset in PRESETS for step in presets.steps(preset, "ldp", "off")} == fields - idle
 
 
 def test_table(clips, tmp_path, capsys):
@@ -39,12 +46,12 @@ def test_table(clips, tmp_path, capsys):
     assert presets.main(presets.parse(list(map(str, words)))) == 0
     printed = capsys.readouterr().out
     assert (tmp_path / "presets.md").read_text() == printed
-    steps = presets.steps("fast", "off")
+    steps = presets.steps("fast", "ldp", "off")
     rows = cells_of(printed, "Preset fast")
-    assert [row[0] for row in rows] == [step.field or "all of these" for step in steps]
+    assert [row[0] for row in rows] == [step.field or "all" for step in steps]
     assert len(rows_of(tmp_path)) == 4 * (1 + len(steps))
     for row, step in zip(rows, steps, strict=True):
-        assert row[5] == (presets.DOCS[step.field] if step.field else "the preset itself")
+        assert row[5] == (presets.DOCS[step.field] if step.field else "that preset itself")
         with Database(tmp_path / "runs.sqlite") as kept:
             (clip,) = presets.find_clips(str(clips), ["a"])
             curves = [

@@ -16,6 +16,7 @@ from campaign.arms import read_arm
 from campaign.database import Database, run_key
 
 from codecsim.cli import run as codecsim
+from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError, FormatError
 from tests.benchmarks.conftest import BENCHMARKS
 
@@ -28,7 +29,7 @@ QPS = (22, 27, 32, 37)
 
 
 def command(clips, folder, *words):
-    """Words of a command line over clip a with one process; later words win."""
+    """Words of a command line over clip a with one process and low delay P; more clips and structures add to these."""
     own = ["--clips", clips, "--clip", "a", "--config", "ldp", "-j", 1, "--database", folder / "runs.sqlite"]
     return [str(word) for word in [*own, *words]]
 
@@ -93,7 +94,8 @@ def test_a_run_is_found_again_and_tables_equal_those_of_compare(clips, tmp_path,
 
 def test_what_changes_a_run_is_another_run(clips, tmp_path):
     assert campaign(clips, tmp_path, "--arm", OFF, "--frames", 1, "--qp", 37) == 0
-    for words in (["--frames", 2], ["--qp", 36], ["--arm", THIN], ["--clip", "b"], ["--config", "ai"]):
+    configs = [["--config", config] for config in CONFIGS if config != "ldp"]
+    for words in (["--frames", 2], ["--qp", 36], ["--arm", THIN], ["--clip", "b"], *configs):
         before = len(rows_of(tmp_path))
         given = ["--arm", OFF] if "--arm" not in words else []
         assert campaign(clips, tmp_path, *given, "--frames", 1, "--qp", 37, *words) == 0
