@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -36,7 +37,7 @@ class Report:
         self._path = arguments.output and pathlib.Path(arguments.output)
         self._lines = []
         # Where files are does not matter, and is nobody's business.
-        given = " ".join(pathlib.Path(word).name if os.path.isabs(word) else word for word in sys.argv)
+        given = shlex.join(pathlib.Path(word).name if os.path.isabs(word) else word for word in sys.argv)
         self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}, {processor()}")
 
     def say(self, *lines):

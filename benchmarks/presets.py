@@ -17,7 +17,7 @@ import measuring
 from campaign.arms import read_arm
 from campaign.database import Database, sources_digest
 from campaign.jobs import Job, find_clips, run_all
-from campaign.table import NOTE, compare_curves, find_curve
+from campaign.table import RATE_NOTE, compare_curves, find_curve
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
 from codecsim.config import CONFIGS, FILTERS, PRESETS, Preset
@@ -92,7 +92,8 @@ def main(arguments):
     report = measuring.Report(arguments, "What each setting of the search costs and saves")
     names = ", ".join(f"{clip.name} ({min(arguments.frames, clip.frames)} pictures)" for clip in clips)
     qps = " ".join(map(str, arguments.qp))
-    report.say("", f"{names}; {arguments.config}, filter {arguments.filter}, QP {qps}. Version {sources}. {NOTE}")
+    report.say("", f"{names}; {arguments.config}, filter {arguments.filter}, QP {qps}. Version {sources}. {RATE_NOTE}")
+    report.say("Time saved: of the CPU time of the encoder's loop over pictures, in percent; negative: it takes more.")
     with Database(arguments.database) as kept:
         for preset in presets:
             show(report, kept, sources, preset, clips, arguments)

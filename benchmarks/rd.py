@@ -24,7 +24,7 @@ from campaign.anchors import Anchors
 from campaign.arms import DEFAULT_ARM, read_arms
 from campaign.database import Database, sources_digest
 from campaign.jobs import Job, find_clips, run_all
-from campaign.table import NOTE, curve_of_anchors, find_curve, show_comparison, show_points
+from campaign.table import RATE_NOTE, TIME_NOTE, curve_of_anchors, find_curve, show_comparison, show_points
 
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
@@ -85,7 +85,7 @@ def campaign(arguments):
     ]
     failed = run_all(jobs, arguments.database, sources, arguments.jobs, not arguments.no_decode)
     report = measuring.Report(arguments, "Rate and distortion")
-    report.say("", f"Version {sources}. {NOTE}", *plan.left_out)
+    report.say("", f"Version {sources}. {RATE_NOTE} {TIME_NOTE}", *plan.left_out)
     with Database(arguments.database) as kept:
         show(report, kept, plan, arguments, sources, other)
     return report_failures(report, failed)

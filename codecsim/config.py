@@ -43,12 +43,12 @@ class Preset:
     range: int = _power("motion search range in full samples", 2, 1024)
     rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
     bi_rounds: int = _count("rounds of the search for bi-prediction, each in one list", 1, 8)
-    bi_refs: bool = _switch("look at all reference pictures there, not only at the best alone")
+    bi_refs: bool = _switch("look at all reference pictures for bi-prediction, not only at the best alone")
     intra_gate: int = _count(
         "intra is tried in inter pictures where its SATD is below so many 1/16 of the inter one; 0: always", 0, 64
     )
-    intra_rd: int = _count("intra modes in blocks from 16x16 tried so, beside the most probable ones", 1, 35)
-    intra_rd_small: int = _count("the same in blocks of 4x4 and 8x8", 1, 35)
+    intra_rd: int = _count("intra modes in blocks from 16x16 tried with full cost, beside the probable ones", 1, 35)
+    intra_rd_small: int = _count("intra modes in blocks of 4x4 and 8x8 tried with full cost, beside the same", 1, 35)
     coarse_angles: bool = _switch("rank every fourth intra angle first, then those around the best")
     chroma_rd: int = _count("intra chroma modes tried with full cost", 1, 5)
     transform_depth: int = _count("max_transform_hierarchy_depth of intra and inter", 0, 2)

@@ -1,8 +1,11 @@
 """Timing beside x265."""
 
+import argparse
+import pathlib
 import shutil
 
 import against_x265
+import measuring
 import pytest
 
 from codecsim.errors import ConfigError
@@ -24,3 +27,18 @@ def test_both_encoders_are_described(clips, capsys):
     for row in (ours, theirs):
         assert int(row[3]) > 0 and all(20 < float(psnr) < 60 for psnr in row[4:7])
     assert float(ours[8]) == pytest.approx(float(ours[7]) / float(theirs[7]), rel=0.05)
+
+
+def test_same_quality_at_twice_the_time(capsys):
+    report = measuring.Report(argparse.Namespace(output=None), "title")
+    points = [
+        {"width": 64, "height": 64, "frames": 2, "bits": 1000 * 2**i, "seconds": 1.5**i, "psnr_y": 30.0 + 3 * i}
+        | {"psnr_u": 36.0 + i, "psnr_v": 36.0 + i}
+        for i in range(4)
+    ]
+    slow = [point | {"seconds": 2 * point["seconds"], "bits": point["bits"] // 2} for point in points]
+    against_x265.summarise(report, pathlib.Path("cif.y4m"), (22, 27, 32, 37), slow, points)
+    printed = capsys.readouterr().out
+    assert "(BD-rate): Y -50.00 %, U -50.00 %, V -50.00 %." in printed
+    assert "QPs as given: 2.00 x." in printed
+    assert "same luma PSNR: 2.00 x." in printed
