@@ -11,8 +11,8 @@ RATE_NOTE = (
     "points. Bits leave out the hashes of pictures and learner, which anchors do not carry."
 )
 TIME_NOTE = (
-    "EncT and DecT: CPU time of the loop over pictures against the reference's, without compilation, in percent; 100 is "
-    "the same. A dash: cannot be told; anchors' times are of other machines."
+    "EncT and DecT: CPU time of the loop over pictures against the reference's, without compilation, in percent; 100 "
+    "is the same. A dash: cannot be told; anchors' times are of other machines."
 )
 
 

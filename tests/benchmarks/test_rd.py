@@ -135,7 +135,7 @@ def test_a_killed_campaign_goes_on_where_it_was(clips, tmp_path):
     ]
     words = list(map(str, words))
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 600  # kernels may have to be compiled
     while not (tmp_path / "runs.sqlite").exists() or not rows_of_open(tmp_path):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
