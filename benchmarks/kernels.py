@@ -16,7 +16,11 @@ from rich.console import Console
 from rich.table import Table
 
 from codecsim.blocks import make_blocks
+from codecsim.entropy.cabac import make_coder
+from codecsim.entropy.contexts import init_contexts
 from codecsim.picture import PAD_Y, Picture, Planes
+from codecsim.search.motion import interpolate_picture
+from codecsim.search.quantise import WORK_SHAPE, quantise
 from codecsim.tables import make_zorder
 from codecsim.tools import deblock, distortion, inter, intra, sao, transform
 
@@ -99,6 +103,12 @@ def _distortion(which, original, ref, log2):
     return total
 
 
+@numba.njit
+def _quantise(coef, levels, log2, scan_idx, lam, ctx, work):
+    for k in range(WIDTH * HEIGHT >> 2 * log2):
+        quantise(coef[k & 63], levels, 0, 0, log2, 0, scan_idx, 32, 8, lam, ctx, 1, work)
+
+
 def make_picture(rng):
     """A picture of smooth texture with a little noise."""
     picture = Picture(WIDTH, HEIGHT)
@@ -157,6 +167,23 @@ def distortion_cases(rng):
             yield f"{name} {1 << log2}", _distortion, (which, original, ref, log2)
 
 
+def search_cases(rng):
+    plane = make_picture(rng).planes.y
+    phases, rows = np.zeros((16, *plane.shape), np.uint16), np.zeros(plane.shape, np.int16)
+    yield "interpolation of a reference picture", interpolate_picture, (plane, phases, rows, 8)
+    ctx, work = make_coder(np.zeros(1, np.uint8)).ctx, np.zeros(WORK_SHAPE)
+    init_contexts(ctx, 1, 32)
+    lam = 0.57 * 2 ** (20 / 3)
+    for log2 in range(2, 6):
+        n = 1 << log2
+        fall = 0.8 ** np.add.outer(np.arange(n), np.arange(n)).ravel()
+        levels = np.zeros((n, n), np.int16)
+        for name, scale in (("few", 200), ("many", 1000)):
+            coef = np.zeros((64, 1024), np.int32)
+            coef[:, : n * n] = rng.laplace(0, scale, (64, n * n)) * fall
+            yield f"quantisation {n}, {name} levels", _quantise, (coef, levels, log2, 0, lam, ctx, work)
+
+
 def filter_cases(rng):
     picture = make_picture(rng)
     shape = (HEIGHT // 4, WIDTH // 4)
@@ -184,6 +211,7 @@ GROUPS = {
     "transform": transform_cases,
     "inter": inter_cases,
     "distortion": distortion_cases,
+    "search": search_cases,
     "filter": filter_cases,
 }
 

@@ -73,6 +73,17 @@ def _largest(coef, n):
 
 
 @kernel(inline=True)
+def _any_from(coef, place, n, least):
+    """True if one of the 4x4 coefficients at `place` and beyond has at least the magnitude `least`."""
+    place = natural(place)
+    most = np.int32(0)
+    for j in range(4):
+        for i in range(4):
+            most = max(most, np.int32(abs(coef[place + j * n + i])))
+    return most >= least
+
+
+@kernel(inline=True)
 def _escape_bits(rest, rice):
     """Bits of coeff_abs_level_remaining."""
     if rest < (3 << rice):
@@ -172,6 +183,8 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
         return 0
     order = _ORDER[scan_idx, sub_log2]
     last = n * n - 1
+    while not _any_from(coef, order[natural(last - 15)], n, least):
+        last -= 16
     while abs(coef[natural(order[natural(last)])]) < least:
         last -= 1
 
@@ -201,7 +214,8 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
         first_sig, pattern = sub_block_sig_contexts(log2, c_idx, scan_idx, right | lower << 1, i)
         for k in range(15, -1, -1):
             p = natural(16 * i + k)
-            exact = abs(np.int64(coef[natural(order[p])])) * to_level
+            magnitude = abs(np.int64(coef[natural(order[p])]))
+            exact = magnitude * to_level
             zero_cost = exact * exact * error
             total_zero += zero_cost
             if p > last:
@@ -210,18 +224,19 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
                 continue
             work[_ZERO_COST, p] = zero_cost
             work[_EXACT, p] = exact
-            top = min(np.int64(exact + 0.5), 32767)
             best = -1
             best_cost = 0.0
-            sig0, sig1 = 0.0, 0.0
+            sig_cost, sig1 = 0.0, 0.0
             if p != last:
                 s = np.int64(ctx[sig_context(c_idx, first_sig, pattern, scan_idx, p)])
-                sig0 = BIN_COST[0, s] * lam_bit
+                sig_cost = BIN_COST[0, s] * lam_bit
                 sig1 = BIN_COST[1, s] * lam_bit
-                if top < 3:
-                    best = 0
-                    best_cost = zero_cost + sig0
-            if top > 0:
+                best = 0
+                best_cost = zero_cost + sig_cost
+            if magnitude >= least:
+                top = min(np.int64(exact + 0.5), 32767)
+                if top >= 3:
+                    best = -1
                 g1 = GREATER1 + (16 if chroma else 0) + 4 * context_set + state
                 g2 = GREATER2 + (4 if chroma else 0) + context_set
                 for level in range(max(top - 1, 1), top + 1):
@@ -231,7 +246,7 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
                     if best < 0 or cost < best_cost:
                         best = level
                         best_cost = cost
-            sig_cost = sig1 if best else sig0
+                        sig_cost = sig1
             work[_BEST_COST, p] = best_cost
             work[_MAGNITUDE, p] = best
             work[_SIG_COST, p] = sig_cost

@@ -4,8 +4,8 @@ A block of n x n residuals is a flat int32 array of at least 1024 entries, [j * 
 the forward transform gives.  `tmp` is int32 scratch of TMP_SIZE entries.  Both are allocated once by the caller.
 Inside tmp rows are 32 entries apart whatever n is, so that LLVM knows which rows cannot overlap.
 
-The transforms are plain matrix products, four terms at a time along rows that vectorise, cut short after the last row
-and column that hold a nonzero coefficient.  In most blocks these come early.
+The transforms are plain matrix products of pairs of terms (transform_ir.py), the inverse ones cut short after the last
+row and column that hold a nonzero coefficient.  In most blocks these come early.
 """
 
 import numpy as np
@@ -13,26 +13,33 @@ import numpy as np
 from codecsim.jit import kernel
 from codecsim.tables import DCT32, DST4, LEVEL_SCALE
 from codecsim.tools.indexing import natural
+from codecsim.tools.transform_ir import STEP, multiply, multiply_packed, pack
 
 RES_SIZE = 1024
 TMP_SIZE = 2 * 1024 + 32
 
-_STAGE = 1024  # where the first stage's output starts in tmp
+_STAGE = 1024  # where values between the stages start in tmp
+_LATE_STAGE = 1536  # pairs of values take half the room
 _SUMS = 2048  # one line of sums
 
 
-def _make_matrices():
-    """(4, 32, 32) int32 [log2 - 2, frequency, sample]: the matrix of each size, zero beyond it."""
-    matrices = np.zeros((4, 32, 32), np.int32)
-    for index in range(4):
-        n = 4 << index
-        matrices[index, :n, :n] = DCT32[:: 8 >> index, :n]
-    return matrices
+def _packed(matrix):
+    """(n / 2, n) int32: rows 2 k and 2 k + 1 of a matrix as pairs of int16, which `multiply` takes."""
+    return matrix[::2] & 0xFFFF | matrix[1::2] << 16
 
 
-_DCT = _make_matrices()
-_FOUR = np.stack([DCT32[::8, :4], DST4])
-_DCT_TRANSPOSED = np.ascontiguousarray(_DCT.transpose(0, 2, 1))
+def _make_pairs(transposed):
+    """(5, 16, 32) int32 [log2 - 2, k, u]: the packed matrix of each size and, last, the DST; or transposed."""
+    pairs = np.zeros((5, 16, 32), np.int32)
+    for index, matrix in enumerate([*(DCT32[:: 32 // n, :n] for n in (4, 8, 16, 32)), DST4]):
+        n = len(matrix)
+        pairs[index, : n // 2, :n] = _packed(matrix.T if transposed else matrix)
+    return pairs
+
+
+_BY_FREQUENCY = _make_pairs(False)  # frequencies 2 k and 2 k + 1 of sample u
+_BY_SAMPLE = _make_pairs(True)  # samples 2 k and 2 k + 1 of frequency u
+_DST = 4  # place of the DST in these
 
 
 @kernel(inline=True)
@@ -93,8 +100,8 @@ def dequantise(levels, y, x, log2, qp, bit_depth, tmp):
 
 
 @kernel
-def inv_dct(log2, last_v, last_u, bit_depth, res, tmp):
-    """Inverse DCT of 8x8 to 32x32, columns first, with 16-bit clipping between the stages.
+def inv_transform(log2, is_dst, last_v, last_u, bit_depth, res, tmp):
+    """Inverse DCT of 4x4 to 32x32 or DST of 4x4, columns first, with 16-bit clipping between the stages.
 
     Parameters
     ----------
@@ -108,59 +115,24 @@ def inv_dct(log2, last_v, last_u, bit_depth, res, tmp):
     Source: H.265 8.6.4.2.  A sum is at most 32 * 90 * 32768 < 2**27.
     """
     n = natural(1 << log2)
-    index = natural(log2 - 2)
     shift = 20 - bit_depth
     rounding = np.int32(1 << (shift - 1))
-    if last_v == 0 and last_u == 0:
+    if last_v == 0 and last_u == 0 and not is_dst:
         flat = _clip16(np.int32(64 * tmp[0] + 64) >> 7)
         flat = np.int32(64 * flat + rounding) >> shift
         for k in range(n * n):
             res[k] = flat
         return
-    rows, columns = natural(last_v + 1), natural(last_u + 1)
-    wide = natural(min(n, (columns + 7) & -8))
-    for j in range(n):
-        for u in range(wide):
-            tmp[_SUMS + u] = 64
-        for v in range(0, rows, 4):
-            w0, w1, w2, w3 = _DCT[index, v, j], _DCT[index, v + 1, j], _DCT[index, v + 2, j], _DCT[index, v + 3, j]
-            first = natural(32 * v)
-            for u in range(wide):
-                k = first + u
-                tmp[_SUMS + u] += w0 * tmp[k] + w1 * tmp[k + 32] + w2 * tmp[k + 64] + w3 * tmp[k + 96]
-        for u in range(wide):
-            tmp[_STAGE + 32 * j + u] = _clip16(tmp[_SUMS + u] >> 7)
-    for j in range(n):
-        for i in range(n):
-            tmp[_SUMS + i] = rounding
-        for u in range(0, columns, 4):
-            k = _STAGE + 32 * j + u
-            w0, w1, w2, w3 = tmp[k], tmp[k + 1], tmp[k + 2], tmp[k + 3]
-            for i in range(n):
-                total = w0 * _DCT[index, u, i] + w1 * _DCT[index, u + 1, i]
-                total += w2 * _DCT[index, u + 2, i] + w3 * _DCT[index, u + 3, i]
-                tmp[_SUMS + i] += total
-        for i in range(n):
-            res[j * n + i] = tmp[_SUMS + i] >> shift
-
-
-@kernel
-def inv_4x4(is_dst, bit_depth, res, tmp):
-    """Inverse 4x4 DST or DCT of the coefficients tmp[32 * v + u] into res[j * 4 + i].  Source: H.265 8.6.4.2."""
-    which = 1 if is_dst else 0
-    shift = 20 - bit_depth
-    rounding = 1 << (shift - 1)
-    for j in range(4):
-        w0, w1, w2, w3 = _FOUR[which, 0, j], _FOUR[which, 1, j], _FOUR[which, 2, j], _FOUR[which, 3, j]
-        for u in range(4):
-            total = w0 * tmp[u] + w1 * tmp[32 + u] + w2 * tmp[64 + u] + w3 * tmp[96 + u]
-            tmp[_STAGE + 4 * j + u] = _clip16(np.int32(total + 64) >> 7)
-    for i in range(4):
-        w0, w1, w2, w3 = _FOUR[which, 0, i], _FOUR[which, 1, i], _FOUR[which, 2, i], _FOUR[which, 3, i]
-        for j in range(4):
-            k = _STAGE + 4 * j
-            total = w0 * tmp[k] + w1 * tmp[k + 1] + w2 * tmp[k + 2] + w3 * tmp[k + 3]
-            res[4 * j + i] = np.int32(total + rounding) >> shift
+    count_v, count_u = natural((last_v + 2) >> 1), natural((last_u + 2) >> 1)
+    matrix = natural(512 * (_DST if is_dst else log2 - 2))
+    for k in range(count_v):
+        for u in range(n):
+            tmp[_STAGE + STEP * k + u] = pack(tmp[64 * k + u], tmp[64 * k + 32 + u])
+    # the first stage's output is transposed: columns of the block are its lines
+    multiply_packed(
+        tmp, _STAGE, 1, STEP, _BY_FREQUENCY, matrix, count_v, n, last_u + 1, np.int64(7), tmp, _LATE_STAGE
+    )  # fmt: skip
+    multiply(tmp, _LATE_STAGE, 1, STEP, _BY_FREQUENCY, matrix, count_u, n, shift, res)
 
 
 @kernel(unit=True)
@@ -187,10 +159,8 @@ def dequant_inverse(levels, y, x, log2, qp, is_dst, bit_depth, res, tmp):
     if last_v < 0:
         for k in range(1 << 2 * log2):
             res[k] = 0
-    elif log2 == 2:
-        inv_4x4(is_dst, bit_depth, res, tmp)
     else:
-        inv_dct(log2, last_v, last_u, bit_depth, res, tmp)
+        inv_transform(log2, is_dst, last_v, last_u, bit_depth, res, tmp)
 
 
 @kernel
@@ -246,59 +216,10 @@ def fwd_transform(res, log2, is_dst, bit_depth, out, tmp):
 
     Encoder only.
     """
-    if log2 == 2:
-        _fwd_4x4(res, is_dst, bit_depth, out, tmp)
-        return
     n = natural(1 << log2)
-    index = natural(log2 - 2)
-    shift = log2 + bit_depth - 9
-    rounding = np.int32((1 << shift) >> 1)
-    for j in range(n):
-        for u in range(n):
-            tmp[_SUMS + u] = rounding
-        for i in range(0, n, 4):
-            k = j * n + i
-            w0, w1, w2, w3 = res[k], res[k + 1], res[k + 2], res[k + 3]
-            for u in range(n):
-                total = w0 * _DCT_TRANSPOSED[index, i, u] + w1 * _DCT_TRANSPOSED[index, i + 1, u]
-                total += w2 * _DCT_TRANSPOSED[index, i + 2, u] + w3 * _DCT_TRANSPOSED[index, i + 3, u]
-                tmp[_SUMS + u] += total
-        for u in range(n):
-            tmp[32 * j + u] = tmp[_SUMS + u] >> shift
-    # Sums of mirrored rows (for the even frequencies) and differences (for the odd) halve the second stage.
+    matrix = natural(512 * (_DST if is_dst else log2 - 2))
     half = natural(n >> 1)
-    for j in range(half):
-        mirrored = 32 * natural(n - 1 - j)
-        for u in range(n):
-            near, far = tmp[32 * j + u], tmp[mirrored + u]
-            tmp[_STAGE + 32 * j + u] = near + far
-            tmp[_STAGE + 512 + 32 * j + u] = near - far
-    shift = log2 + 6
-    rounding = np.int32(1 << (shift - 1))
-    for v in range(n):
-        for u in range(n):
-            tmp[_SUMS + u] = rounding
-        for j in range(0, half, 4):
-            w0, w1, w2, w3 = _DCT[index, v, j], _DCT[index, v, j + 1], _DCT[index, v, j + 2], _DCT[index, v, j + 3]
-            first = _STAGE + 512 * (v & 1) + 32 * j
-            for u in range(n):
-                k = first + u
-                tmp[_SUMS + u] += w0 * tmp[k] + w1 * tmp[k + 32] + w2 * tmp[k + 64] + w3 * tmp[k + 96]
-        for u in range(n):
-            out[v * n + u] = tmp[_SUMS + u] >> shift
-
-
-@kernel
-def _fwd_4x4(res, is_dst, bit_depth, out, tmp):
-    which = 1 if is_dst else 0
-    shift = bit_depth - 7
-    rounding = (1 << shift) >> 1
-    for u in range(4):
-        w0, w1, w2, w3 = _FOUR[which, u, 0], _FOUR[which, u, 1], _FOUR[which, u, 2], _FOUR[which, u, 3]
-        for j in range(4):
-            total = w0 * res[4 * j] + w1 * res[4 * j + 1] + w2 * res[4 * j + 2] + w3 * res[4 * j + 3]
-            tmp[4 * j + u] = np.int32(total + rounding) >> shift
-    for v in range(4):
-        w0, w1, w2, w3 = _FOUR[which, v, 0], _FOUR[which, v, 1], _FOUR[which, v, 2], _FOUR[which, v, 3]
-        for u in range(4):
-            out[4 * v + u] = np.int32(w0 * tmp[u] + w1 * tmp[4 + u] + w2 * tmp[8 + u] + w3 * tmp[12 + u] + 128) >> 8
+    for k in range(n * half):
+        tmp[k] = pack(res[2 * k], res[2 * k + 1])
+    multiply_packed(tmp, 0, half, 1, _BY_SAMPLE, matrix, half, n, n, log2 + bit_depth - 9, tmp, _STAGE)
+    multiply(_BY_SAMPLE, matrix, 1, STEP, tmp, _STAGE, half, n, log2 + 6, out)

@@ -104,10 +104,7 @@ def test_forward_then_inverse_is_close(bit_depth):
         res = RNG.integers(-top, top + 1, transform.RES_SIZE).astype(np.int32)
         transform.fwd_transform(res, log2, is_dst, bit_depth, out, tmp)
         tmp[:1024].reshape(32, 32)[:n, :n] = out[: n * n].reshape(n, n)
-        if log2 == 2:
-            transform.inv_4x4(is_dst, bit_depth, back, tmp)
-        else:
-            transform.inv_dct(log2, n - 1, n - 1, bit_depth, back, tmp)
+        transform.inv_transform(log2, is_dst, n - 1, n - 1, bit_depth, back, tmp)
         assert abs(back[: n * n] - res[: n * n]).max() <= 4 << (bit_depth - 8)
 
 
