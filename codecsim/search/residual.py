@@ -2,7 +2,7 @@
 
 from numba import types
 
-from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, fill_units
+from codecsim.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, fill_units
 from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
@@ -11,10 +11,12 @@ from codecsim.recon import component_qp, copy_block
 from codecsim.search.quantise import quantise
 from codecsim.search.state import (
     LAM,
+    TB_BEST,
     TB_ENTRY,
     TU_BEST,
     TU_ENTRY,
     TU_VERSION,
+    aim_qp,
     bits_to_cost,
     copy_residual,
     count_cu,
@@ -22,57 +24,106 @@ from codecsim.search.state import (
     recall_contexts,
     weighted_error,
 )
-from codecsim.syntax.residual import code_residual
+from codecsim.syntax.residual import code_residual, code_transform_skip
 from codecsim.tables import choose_scan_idx
 from codecsim.tools.distortion import sse
-from codecsim.tools.transform import add_residual, dequant_inverse, fwd_transform
+from codecsim.tools.transform import (
+    add_residual,
+    dequant_inverse,
+    dequant_transform_skip,
+    fwd_transform,
+    fwd_transform_skip,
+)
+
+
+@kernel
+def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip):
+    """Levels of a transform block whose residual is in the scratch memory, transformed or not (`skip`), and `rec`.
+
+    Returns their cost with transform_skip_flag, but without cbf; -1 if all are zero.  Contexts adapt.
+    """
+    rc, cd, sc = st.rc, st.cd, st.rc.scratch
+    n = 1 << log2
+    pad, shift = (PAD_Y, 2) if c_idx == 0 else (PAD_C, 1)
+    weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
+    qp = component_qp(rc, y >> shift, x >> shift, c_idx)
+    is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
+    scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
+    for j in range(n):
+        for i in range(n):
+            sc.res[j * n + i] = int(orig[y + j, x + i]) - int(pred[y + j, x + i])
+    if skip:
+        fwd_transform_skip(sc.res, log2, rc.bit_depth, st.coef)
+    else:
+        fwd_transform(sc.res, log2, is_dst, rc.bit_depth, st.coef, sc.tmp)
+    lam = st.lam[LAM] / weight
+    if not quantise(
+        st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
+    ):
+        return -1.0
+    if skip:
+        dequant_transform_skip(levels, y, x, log2, qp, rc.bit_depth, sc.res, sc.tmp)
+    else:
+        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
+    add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
+    cd.reg[COST] = 0
+    code_transform_skip(COUNT, cd, st.sl, log2, c_idx, skip)
+    code_residual(COUNT, cd, levels, y, x, log2, c_idx, scan, st.sl.sign_hiding)
+    return weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg[COST])
+
+
+@kernel
+def _swap_kept(st, levels, rec, y, x, pad, keep):
+    """Copy levels and reconstruction of a 4x4 block to `st.kept` (`keep`), or back from there."""
+    for k in range(16):
+        j, i = y + (k >> 2), x + (k & 3)
+        if keep:
+            st.kept[0, k] = levels[j, i]
+            st.kept[1, k] = rec[j + pad, i + pad]
+        else:
+            levels[j, i] = st.kept[0, k]
+            rec[j + pad, i + pad] = st.kept[1, k]
 
 
 @kernel(unit=True)
 def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode):
     """Choose the levels of one transform block whose prediction stands in `pred`, and reconstruct it.
 
+    A block of 4x4 is tried without transform too, if the picture may.
+
     Returns
     -------
     cost : float, weighted squared error plus rate (levels and cbf)
-    coded : 1 if any level is nonzero
+    cbf : CBF_* and TSKIP_* bits of the component; zero if all levels are zero
     """
-    rc, cd, sc = st.rc, st.cd, st.rc.scratch
+    cd = st.cd
     n = 1 << log2
     pad = PAD_Y if c_idx == 0 else PAD_C
-    shift = 2 if c_idx == 0 else 1
     weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
-    qp = component_qp(rc, y >> shift, x >> shift, c_idx)
-    is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
     flag = CBF_LUMA + (1 if depth == 0 else 0) if c_idx == 0 else CBF_CHROMA + depth
-    energy = 0
-    for j in range(n):
-        for i in range(n):
-            d = int(orig[y + j, x + i]) - int(pred[y + j, x + i])
-            sc.res[j * n + i] = d
-            energy += d * d
-    cost = weight * energy + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
-    coded = 0
+    error = sse(orig, y, x, pred, y, x, n, n)
+    cost = weight * error + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
+    coded_bits = bits_to_cost(st, BIN_COST[1, cd.ctx[flag]])
+    cbf = 0
     keep_contexts(st, TB_ENTRY)
-    fwd_transform(sc.res, log2, is_dst, rc.bit_depth, st.coef, sc.tmp)
-    scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
-    lam = st.lam[LAM] / weight
-    if quantise(
-        st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
-    ):
-        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
-        add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
-        cd.reg[COST] = BIN_COST[1, cd.ctx[flag]]
-        code_residual(COUNT, cd, levels, y, x, log2, c_idx, scan, st.sl.sign_hiding)
-        coded_cost = weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg[COST])
-        if coded_cost < cost:
-            cost = coded_cost
-            coded = 1
-    if not coded:
+    for skip in range(2 if log2 == 2 and st.sl.transform_skip and error > 0 else 1):
+        if cbf:
+            _swap_kept(st, levels, rec, y, x, pad, 1)
+            keep_contexts(st, TB_BEST)
+        if skip:
+            recall_contexts(st, TB_ENTRY)
+        coded_cost = _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip)
+        if coded_cost >= 0 and coded_cost + coded_bits < cost:
+            cost = coded_cost + coded_bits
+            cbf = (CBF_Y | skip * TSKIP_Y) << c_idx
+        elif cbf:
+            _swap_kept(st, levels, rec, y, x, pad, 0)
+            recall_contexts(st, TB_BEST)
+    if not cbf:
         recall_contexts(st, TB_ENTRY)
         copy_block(pred, y, x, rec, y + pad, x + pad, n, n)
-    cd.ctx[flag] = NEXT_CONTEXT[coded, cd.ctx[flag]]
-    return cost, coded
+    cd.ctx[flag] = NEXT_CONTEXT[1 if cbf else 0, cd.ctx[flag]]
+    return cost, cbf
 
 
 @kernel
@@ -91,15 +142,15 @@ def search_chroma_tbs(st, uy, ux, log2, depth, intra_mode):
     y, x = 2 * uy, 2 * ux
     cost, cb = search_tb(st, rc.pred.u, rc.rec.u, st.orig.u, rc.levels.u, 1, y, x, log2 - 1, depth, intra_mode)
     more, cr = search_tb(st, rc.pred.v, rc.rec.v, st.orig.v, rc.levels.v, 2, y, x, log2 - 1, depth, intra_mode)
-    return cost + more, cb * CBF_CB | cr * CBF_CR
+    return cost + more, cb | cr
 
 
 @kernel
 def or_cbf(blocks, uy, ux, units, bits):
-    """Add chroma cbf bits to a square of units that already has its luma cbf."""
+    """Add the chroma's bits to a square of units that already has its luma's."""
     for j in range(uy, uy + units):
         for i in range(ux, ux + units):
-            blocks.cbf[j, i] = blocks.cbf[j, i] & CBF_Y | bits
+            blocks.cbf[j, i] = blocks.cbf[j, i] & (CBF_Y | TSKIP_Y) | bits
 
 
 @kernel(recursive=types.float64)
@@ -191,6 +242,7 @@ def coded_cost(st, uy, ux, log2, entry):
     units = 1 << (log2 - 2)
     recall_contexts(st, entry)
     fill_units(rc.blocks.pred_mode, uy, ux, units, MODE_INTER)
+    aim_qp(st, uy, ux, log2)
     search_transform_tree(st, uy, ux, log2, 0)
     if not any_coded(rc.blocks, uy, ux, units):
         return -1.0

@@ -280,6 +280,14 @@ def fwd_transform(res, log2, is_dst, bit_depth, out, tmp):
 
 
 @kernel
+def fwd_transform_skip(res, log2, bit_depth, out):
+    """The residual at the scale of `fwd_transform`'s coefficients, whose arguments these are.  Encoder only."""
+    up = 15 - bit_depth - log2
+    for k in range(1 << 2 * log2):
+        out[k] = res[k] << up
+
+
+@kernel
 def _fwd_4x4(res, is_dst, bit_depth, out, tmp):
     which = 1 if is_dst else 0
     shift = bit_depth - 7
