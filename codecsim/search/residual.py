@@ -37,8 +37,33 @@ from codecsim.tools.transform import (
 
 
 @kernel
+def _load_residual(res, orig, pred, y, x, n):
+    """Source less prediction of n x n samples into the scratch array `res`; returns the sum of squares."""
+    energy = 0
+    for j in range(n):
+        for i in range(n):
+            d = int(orig[y + j, x + i]) - int(pred[y + j, x + i])
+            res[j * n + i] = d
+            energy += d * d
+    return energy
+
+
+@kernel
+def _compact_untransformed(coef, res, bit_depth):
+    """True if the magnitudes of a 4x4 residual sum to no more than its coefficients', as they must to cost fewer bits.
+
+    Trying all blocks gains nothing and takes twice the time.
+    """
+    transformed, plain = 0, 0
+    for k in range(16):
+        transformed += abs(coef[k])
+        plain += abs(res[k])
+    return plain << (13 - bit_depth) <= transformed
+
+
+@kernel
 def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip):
-    """Levels of a transform block whose residual is in the scratch memory, transformed or not (`skip`), and `rec`.
+    """Levels for the coefficients in `st.coef`, transformed or not (`skip`), and the block's reconstruction.
 
     Returns their cost with transform_skip_flag, but without cbf; -1 if all are zero.  Contexts adapt.
     """
@@ -47,15 +72,7 @@ def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, ski
     pad, shift = (PAD_Y, 2) if c_idx == 0 else (PAD_C, 1)
     weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
     qp = component_qp(rc, y >> shift, x >> shift, c_idx)
-    is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
     scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
-    for j in range(n):
-        for i in range(n):
-            sc.res[j * n + i] = int(orig[y + j, x + i]) - int(pred[y + j, x + i])
-    if skip:
-        fwd_transform_skip(sc.res, log2, rc.bit_depth, st.coef)
-    else:
-        fwd_transform(sc.res, log2, is_dst, rc.bit_depth, st.coef, sc.tmp)
     lam = st.lam[LAM] / weight
     if not quantise(
         st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
@@ -64,6 +81,7 @@ def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, ski
     if skip:
         dequant_transform_skip(levels, y, x, log2, qp, rc.bit_depth, sc.res, sc.tmp)
     else:
+        is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
         dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
     add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
     cd.reg[COST] = 0
@@ -89,32 +107,38 @@ def _swap_kept(st, levels, rec, y, x, pad, keep):
 def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode):
     """Choose the levels of one transform block whose prediction stands in `pred`, and reconstruct it.
 
-    A block of 4x4 is tried without transform too, if the picture may.
+    A 4x4 block is tried without transform too, if the picture may have such.
 
     Returns
     -------
     cost : float, weighted squared error plus rate (levels and cbf)
     cbf : CBF_* and TSKIP_* bits of the component; zero if all levels are zero
     """
-    cd = st.cd
+    rc, cd, res = st.rc, st.cd, st.rc.scratch.res
     n = 1 << log2
     pad = PAD_Y if c_idx == 0 else PAD_C
     weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
+    is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
     flag = CBF_LUMA + (1 if depth == 0 else 0) if c_idx == 0 else CBF_CHROMA + depth
-    error = sse(orig, y, x, pred, y, x, n, n)
-    cost = weight * error + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
-    coded_bits = bits_to_cost(st, BIN_COST[1, cd.ctx[flag]])
+    cost = weight * _load_residual(res, orig, pred, y, x, n) + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
+    coded_flag = bits_to_cost(st, BIN_COST[1, cd.ctx[flag]])
     cbf = 0
     keep_contexts(st, TB_ENTRY)
-    for skip in range(2 if log2 == 2 and st.sl.transform_skip and error > 0 else 1):
-        if cbf:
-            _swap_kept(st, levels, rec, y, x, pad, 1)
-            keep_contexts(st, TB_BEST)
+    fwd_transform(res, log2, is_dst, rc.bit_depth, st.coef, rc.scratch.tmp)
+    ways = 1
+    if log2 == 2 and st.sl.transform_skip and _compact_untransformed(st.coef, res, rc.bit_depth):
+        ways = 2
+    for skip in range(ways):
         if skip:
+            if cbf:
+                _swap_kept(st, levels, rec, y, x, pad, 1)
+                keep_contexts(st, TB_BEST)
             recall_contexts(st, TB_ENTRY)
+            _load_residual(res, orig, pred, y, x, n)
+            fwd_transform_skip(res, log2, rc.bit_depth, st.coef)
         coded_cost = _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip)
-        if coded_cost >= 0 and coded_cost + coded_bits < cost:
-            cost = coded_cost + coded_bits
+        if coded_cost >= 0 and coded_cost + coded_flag < cost:
+            cost = coded_cost + coded_flag
             cbf = (CBF_Y | skip * TSKIP_Y) << c_idx
         elif cbf:
             _swap_kept(st, levels, rec, y, x, pad, 0)
