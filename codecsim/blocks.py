@@ -20,6 +20,8 @@ MODE_NONE, MODE_INTRA, MODE_INTER, MODE_SKIP = 0, 1, 2, 3
 PART_2Nx2N, PART_2NxN, PART_Nx2N, PART_NxN = 0, 1, 2, 3
 PART_2NxnU, PART_2NxnD, PART_nLx2N, PART_nRx2N = 4, 5, 6, 7
 CBF_Y, CBF_CB, CBF_CR = 1, 2, 4
+TSKIP_Y, TSKIP_CB, TSKIP_CR = 8, 16, 32  # of a component whose CBF_* is set
+TSKIP_SHIFT = 3  # from CBF_* to TSKIP_*
 CHROMA_DM = 4
 FILTER_LOG2 = 5  # the prediction filter is chosen per 32x32
 
@@ -31,7 +33,7 @@ class Blocks(NamedTuple):
     pred_mode: np.ndarray  # MODE_*
     part_mode: np.ndarray  # PART_*
     tu_log2: np.ndarray  # log2 of the luma transform size, 2..5
-    cbf: np.ndarray  # CBF_* bits; the chroma of four 4x4 luma blocks of an 8x8 is stored in all four
+    cbf: np.ndarray  # CBF_* and TSKIP_* bits; the chroma of four 4x4 luma blocks of an 8x8 is stored in all four
     intra_luma: np.ndarray  # 0..34; DC where not intra
     intra_chroma: np.ndarray  # intra_chroma_pred_mode, 4 = as luma
     merge: np.ndarray  # 0 = not merged, else merge_idx + 1; all units of the prediction unit
@@ -70,7 +72,7 @@ def make_levels(height, width):
 
 @kernel
 def fill_units(array, uy, ux, size, value):
-    """Set the `size` x `size` units from (uy, ux) of the (H4, W4) uint8 `array`."""
+    """Set the `size` x `size` units from (uy, ux) of the (H4, W4) `array`."""
     for j in range(uy, uy + size):
         for i in range(ux, ux + size):
             array[j, i] = value

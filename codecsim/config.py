@@ -9,6 +9,7 @@ from codecsim.errors import ConfigError
 CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
+QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
 BIT_DEPTHS = (8, 10)  # of coded samples
 
@@ -116,6 +117,9 @@ class EncoderConfig:
     preset: str = "medium"  # a key of PRESETS
     effort: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of Preset that differ from it
     intra_period: int | None = None  # pictures between intra pictures, 0: only the first is one; None: 32 in ra, else 0
+    transform_skip: bool = True  # try 4x4 blocks without transform
+    adaptive_qp: int = 0  # largest QP offset of a quantisation group by its activity, 0..12; 0: one QP a picture
+    qp_group: int = 32  # samples a side of the quantisation groups, of QP_GROUPS; smaller follow activity at more bits
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
@@ -127,12 +131,14 @@ class EncoderConfig:
         _choice("configuration", self.config, CONFIGS)
         _choice("preset", self.preset, tuple(PRESETS))
         _choice("prediction filter", self.filter, FILTERS)
+        _choice("quantisation group size", self.qp_group, QP_GROUPS)
         _choice("picture hash", self.hash, HASHES)
         _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
         for name, value, low, high in (
             ("QP", self.qp, 0, 51),
             ("number of pictures", self.frames or 1, 1, 1 << 30),
             ("intra period", self.intra_period or 0, 0, 1 << 30),
+            ("range of the adaptive QP", self.adaptive_qp, 0, 12),
             ("number of threads", self.threads, 1, 256),
         ):
             if not isinstance(value, int) or not low <= value <= high:

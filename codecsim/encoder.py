@@ -131,13 +131,16 @@ class _Encoder:
             init_qp=config.qp,
             sign_data_hiding=True,
             num_ref_idx_default=_USUAL_LISTS[config.config],
+            transform_skip=config.transform_skip,
+            cu_qp_delta=config.adaptive_qp > 0,
+            diff_cu_qp_delta_depth=int(np.log2(64 // config.qp_group)) if config.adaptive_qp else 0,
             slice_header_extension_present=learned is not None,
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
         self._codec = PictureCodec(self._sps, learned_filter)
-        self._search = PictureSearch(self._codec, config.search_effort)
+        self._search = PictureSearch(self._codec, config.search_effort, config.adaptive_qp)
         self._extra_passes = config.search_effort.filter_passes - 1
         self._sao_search = SaoSearch(self._codec)
         # more than any slice can need: a coded picture is far smaller than twice its samples

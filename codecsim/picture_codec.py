@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.blocks import CBF_Y, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
+from codecsim.blocks import CBF_Y, CTU_LOG2, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.learned.auxiliary import (
@@ -61,6 +61,9 @@ def slice_tools(header, sps, pps, filter_on):
         sao_luma=int(header.sao_luma),
         sao_chroma=int(header.sao_chroma),
         bit_depth=sps.bit_depth,
+        transform_skip=int(pps.transform_skip),
+        qp_delta=int(pps.cu_qp_delta),
+        group_log2=CTU_LOG2 - pps.diff_cu_qp_delta_depth,
     )
     init_type = 2 - header.slice_type
     return SliceTools(

@@ -10,12 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.blocks import (
-    CBF_CB,
-    CBF_CR,
     CBF_Y,
     CTU_UNITS,
     MODE_INTER,
     MODE_INTRA,
+    TSKIP_Y,
     Blocks,
     Levels,
     PART_2Nx2N,
@@ -30,7 +29,7 @@ from codecsim.tools.compensation import InterScratch, References, compensate, ma
 from codecsim.tools.indexing import natural
 from codecsim.tools.intra import REFS_SHAPE, predict_intra
 from codecsim.tools.motion import amvp_candidates, merge_candidates, wrap_mv
-from codecsim.tools.transform import TMP_SIZE, add_residual, dequant_inverse
+from codecsim.tools.transform import TMP_SIZE, add_residual, dequant_inverse, dequant_transform_skip
 
 
 class Scratch(NamedTuple):
@@ -227,8 +226,8 @@ def copy_block(src, sy, sx, dst, dy, dx, h, w):
 
 
 @kernel(unit=True)
-def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, coded):
-    """One transform block of one component: intra prediction if `intra_mode` >= 0, residual if `coded`.
+def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, cbf):
+    """One transform block of one component: intra prediction if `intra_mode` >= 0, residual if `cbf` says so.
 
     `plane` is the component's prediction plane; it holds the inter prediction, or receives the intra prediction.
     """
@@ -237,12 +236,16 @@ def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, coded)
     if intra_mode >= 0:
         refs, strong = rc.scratch.refs, rc.strong_intra != 0
         predict_intra(rec, pad, rc.zorder, x, y, log2, intra_mode, c_idx, strong, rc.bit_depth, refs, plane, y, x)
-    if coded:
+    if cbf & (CBF_Y << c_idx):
         shift = 2 if c_idx == 0 else 1
         qp = component_qp(rc, y >> shift, x >> shift, c_idx)
-        is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
-        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, rc.scratch.res, rc.scratch.tmp)
-        add_residual(plane, y, x, rc.scratch.res, n, rec, y + pad, x + pad, rc.bit_depth)
+        res, tmp = rc.scratch.res, rc.scratch.tmp
+        if cbf & (TSKIP_Y << c_idx):
+            dequant_transform_skip(levels, y, x, log2, qp, rc.bit_depth, res, tmp)
+        else:
+            is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
+            dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, res, tmp)
+        add_residual(plane, y, x, res, n, rec, y + pad, x + pad, rc.bit_depth)
     else:
         copy_block(plane, y, x, rec, y + pad, x + pad, n, n)
 
@@ -252,17 +255,17 @@ def reconstruct_tu(rc, uy, ux, log2, corner):
     """A transform unit at unit (uy, ux): luma, and chroma unless it waits for the fourth 4x4 of an 8x8."""
     blocks = rc.blocks
     intra = blocks.pred_mode[uy, ux] == MODE_INTRA
-    cbf = blocks.cbf[uy, ux]
+    cbf = np.int64(blocks.cbf[uy, ux])
     mode = np.int64(blocks.intra_luma[uy, ux]) if intra else -1
-    reconstruct_tb(rc, rc.pred.y, rc.rec.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, mode, cbf & CBF_Y)
+    reconstruct_tb(rc, rc.pred.y, rc.rec.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, mode, cbf)
     if log2 == 2 and corner != 3:
         return
     cy, cx = (uy, ux) if log2 > 2 else (uy - 1, ux - 1)
     chroma_log2 = log2 - 1 if log2 > 2 else 2
     if intra:
         mode = chroma_mode(np.int64(blocks.intra_chroma[cy, cx]), np.int64(blocks.intra_luma[cy, cx]))
-    reconstruct_tb(rc, rc.pred.u, rc.rec.u, rc.levels.u, 1, 2 * cy, 2 * cx, chroma_log2, mode, cbf & CBF_CB)
-    reconstruct_tb(rc, rc.pred.v, rc.rec.v, rc.levels.v, 2, 2 * cy, 2 * cx, chroma_log2, mode, cbf & CBF_CR)
+    reconstruct_tb(rc, rc.pred.u, rc.rec.u, rc.levels.u, 1, 2 * cy, 2 * cx, chroma_log2, mode, cbf)
+    reconstruct_tb(rc, rc.pred.v, rc.rec.v, rc.levels.v, 2, 2 * cy, 2 * cx, chroma_log2, mode, cbf)
 
 
 @kernel

@@ -84,6 +84,12 @@ def raw_options(function):
 )
 @click.option("--effort", multiple=True, metavar="NAME=VALUE", help=EFFORT_HELP)
 @click.option("--internal-bit-depth", type=BitDepth(), help=INTERNAL_BIT_DEPTH_HELP)
+@click.option(
+    "--transform-skip/--no-transform-skip", default=True, show_default=True, help="4x4 blocks without transform."
+)
+@click.option(
+    "--adaptive-qp", type=click.IntRange(0, 12), default=0, metavar="N", help="Vary the QP by activity, N at most."
+)
 @click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash.")
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.entropy.contexts import NUM_CONTEXTS
+from codecsim.entropy.contexts import STATE_SIZE
 from codecsim.jit import kernel
 
 ENCODE, DECODE, COUNT = 0, 1, 2
@@ -72,7 +72,7 @@ class Coder(NamedTuple):
     """State of one arithmetic coder."""
 
     reg: np.ndarray  # (10,) int64: LOW .. FAULT
-    ctx: np.ndarray  # (NUM_CONTEXTS,) uint8
+    ctx: np.ndarray  # (STATE_SIZE,) uint8: contexts, then what else follows from the bins coded so far
     buf: np.ndarray  # uint8, slice data without emulation prevention: written or read
     parts: np.ndarray  # (NUM_PARTS,) int64: cost by part, in 2**-15 bit, when encoding and decoding
     scratch: np.ndarray  # (64,) int32: levels of a sub-block
@@ -82,7 +82,7 @@ def make_coder(buf):
     """A coder over the uint8 array `buf`."""
     return Coder(
         reg=np.zeros(10, np.int64),
-        ctx=np.zeros(NUM_CONTEXTS, np.uint8),
+        ctx=np.zeros(STATE_SIZE, np.uint8),
         buf=buf,
         parts=np.zeros(NUM_PARTS, np.int64),
         scratch=np.zeros(64, np.int32),

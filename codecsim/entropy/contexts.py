@@ -75,6 +75,11 @@ def _lay_out():
 
 _START, INIT_VALUES = _lay_out()
 NUM_CONTEXTS = INIT_VALUES.shape[1]
+# Behind the contexts stand two bytes about the quantisation group (see syntax.quantisation_group).  Like contexts they
+# follow from what has been coded, so whoever keeps and recalls contexts has to keep and recall them too.
+GROUP_QP, GROUP_CODED = NUM_CONTEXTS, NUM_CONTEXTS + 1
+STATE_SIZE = NUM_CONTEXTS + 2
+QP_BIAS = 64  # added to a QP, which may be negative, to make it a byte
 
 SAO_MERGE, SAO_TYPE, SPLIT_CU, CU_SKIP = (_START[n] for n in ("SAO_MERGE", "SAO_TYPE", "SPLIT_CU", "CU_SKIP"))
 PRED_MODE, PART_MODE, PREV_INTRA = (_START[n] for n in ("PRED_MODE", "PART_MODE", "PREV_INTRA"))
@@ -90,7 +95,9 @@ FILTER_IDX = _START["FILTER_IDX"]
 
 @kernel
 def init_contexts(ctx, init_type, slice_qp):
-    """Set the (NUM_CONTEXTS,) uint8 `ctx` for a slice: initType 0 for I, 1 for P, 2 for B (9.3.2.2)."""
+    """Set the (STATE_SIZE,) uint8 `ctx` for a slice: initType 0 for I, 1 for P, 2 for B (9.3.2.2)."""
+    ctx[GROUP_QP] = slice_qp + QP_BIAS
+    ctx[GROUP_CODED] = 0
     qp = min(max(slice_qp, 0), 51)
     for i in range(NUM_CONTEXTS):
         value = INIT_VALUES[init_type, i]

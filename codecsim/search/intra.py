@@ -16,6 +16,7 @@ from codecsim.search.state import (
     TU_BEST,
     TU_ENTRY,
     TU_VERSION,
+    aim_qp,
     bits_to_cost,
     copy_residual,
     count_cu,
@@ -131,10 +132,10 @@ def _search_luma_tree(st, uy, ux, log2, depth, limit, mode):
             rc.pred.y, y, x,
         )  # fmt: skip
         keep_contexts(st, TU_ENTRY + depth)
-        cost, coded = search_luma_tb(st, uy, ux, log2, depth, mode)
+        cost, cbf = search_luma_tb(st, uy, ux, log2, depth, mode)
         fill_units(rc.blocks.tu_log2, uy, ux, units, log2)
-        fill_units(rc.blocks.cbf, uy, ux, units, coded)
-        if depth >= limit or log2 == 2 or not coded:
+        fill_units(rc.blocks.cbf, uy, ux, units, cbf)
+        if depth >= limit or log2 == 2 or not cbf:
             return cost
         flag = SPLIT_TRANSFORM + 5 - log2
         cost += bits_to_cost(st, BIN_COST[0, st.cd.ctx[flag]])
@@ -273,6 +274,7 @@ def begin_intra_cu(st, uy, ux, log2, part):
     fill_units(blocks.pred_mode, uy, ux, units, MODE_INTRA)
     fill_units(blocks.part_mode, uy, ux, units, part)
     fill_units(blocks.merge, uy, ux, units, 0)
+    aim_qp(st, uy, ux, log2)
     clear_motion(st.rc.motion, uy, ux, units)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from codecsim.binding import bind
 from codecsim.picture import PAD_Y
+from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
 from codecsim.search.motion import interpolate_picture
 from codecsim.search.partition import search_picture
 from codecsim.search.refine import copy_decisions
@@ -26,14 +27,17 @@ class PictureSearch:
     ----------
     codec : PictureCodec
     effort : config.Preset
+    adaptive_qp : int, largest QP offset by activity; 0: the picture has one QP
     """
 
-    def __init__(self, codec, effort):
+    def __init__(self, codec, effort, adaptive_qp=0):
         self._codec = codec
+        self._adaptive_qp = adaptive_qp
         self._effort = Effort(*(int(getattr(effort, name)) for name in Effort._fields))
         width, height = codec.sps.width, codec.sps.height
         self._versions = make_versions(height, width)
         self._counter = make_counter()
+        self._qp_aim = np.zeros((LEVELS, height // 8, width // 8), np.int8)
         self._memory = make_search_memory()
         self._padded = (height + 2 * PAD_Y, width + 2 * PAD_Y)
         self._rows = np.zeros(self._padded, np.int16)
@@ -56,10 +60,11 @@ class PictureSearch:
         blocks.pred_mode[:] = 0
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
-        snaps, coef, work, modes, memo = self._memory
+        snaps, coef, work, modes, memo, kept = self._memory
         weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
         self._interpolate()
         self._vectors[:] = 0
+        aim_by_activity(orig.y, codec.tools.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
         search = Search(
             rc=rc,
             sl=codec.tools.syntax._replace(filter_on=0),
@@ -77,6 +82,8 @@ class PictureSearch:
             memo=memo,
             vectors=self._vectors,
             lam=np.array([lam, lam**0.5, *weights]),
+            qp_aim=self._qp_aim,
+            kept=kept,
             effort=self._effort,
         )
         state = bind(search)

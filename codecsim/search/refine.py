@@ -29,6 +29,7 @@ from codecsim.search.state import (
     REGION_BEST,
     REGION_ENTRY,
     REGION_VERSION,
+    aim_qp,
     bits_to_cost,
     copy_cu,
     keep_contexts,
@@ -45,6 +46,7 @@ def _recode_intra(st, uy, ux, log2):
     rc = st.rc
     blocks = rc.blocks
     keep_contexts(st, CU_ENTRY)
+    aim_qp(st, uy, ux, log2)
     z, end = 0, 1 << (2 * (log2 - 2))
     while z < end:
         dx, dy = z_to_xy(z)
@@ -56,8 +58,8 @@ def _recode_intra(st, uy, ux, log2):
             rc.rec.y, PAD_Y, rc.zorder, x, y, tu, mode, 0, rc.strong_intra != 0, rc.bit_depth, rc.scratch.refs,
             rc.pred.y, y, x,
         )  # fmt: skip
-        _, coded = search_luma_tb(st, ty, tx, tu, log2 - tu, mode)
-        fill_units(blocks.cbf, ty, tx, 1 << (tu - 2), coded)
+        _, cbf = search_luma_tb(st, ty, tx, tu, log2 - tu, mode)
+        fill_units(blocks.cbf, ty, tx, 1 << (tu - 2), cbf)
         z += 1 << (2 * (tu - 2))
     code_chroma(st, uy, ux, log2, int(blocks.intra_chroma[uy, ux]))
     recall_contexts(st, CU_ENTRY)

@@ -2,7 +2,7 @@
 
 from numba import types
 
-from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, fill_units
+from codecsim.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, fill_units
 from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
@@ -11,10 +11,12 @@ from codecsim.recon import component_qp, copy_block
 from codecsim.search.quantise import clear_levels, quantise, vanishes
 from codecsim.search.state import (
     LAM,
+    TB_BEST,
     TB_ENTRY,
     TU_BEST,
     TU_ENTRY,
     TU_VERSION,
+    aim_qp,
     bits_to_cost,
     copy_residual,
     count_cu,
@@ -22,58 +24,127 @@ from codecsim.search.state import (
     recall_contexts,
     weighted_error,
 )
-from codecsim.syntax.residual import code_residual
+from codecsim.syntax.residual import code_residual, code_transform_skip
 from codecsim.tables import choose_scan_idx
 from codecsim.tools.distortion import sse
-from codecsim.tools.transform import add_residual, dequant_inverse, fwd_transform, subtract
+from codecsim.tools.transform import (
+    add_residual,
+    dequant_inverse,
+    dequant_transform_skip,
+    fwd_transform,
+    fwd_transform_skip,
+    subtract,
+)
+
+
+@kernel
+def _compact_untransformed(coef, res, bit_depth):
+    """True if the magnitudes of a 4x4 residual sum to no more than its coefficients', as they must to cost fewer bits.
+
+    Trying every block gave the same rates and took three times as much more time.
+    """
+    transformed, plain = 0, 0
+    for k in range(16):
+        transformed += abs(coef[k])
+        plain += abs(res[k])
+    return plain << (13 - bit_depth) <= transformed
+
+
+@kernel
+def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip):
+    """Levels for the coefficients in `st.coef`, transformed or not (`skip`), and the block's reconstruction.
+
+    Returns their cost with transform_skip_flag, but without cbf; -1 if all are zero.  Contexts adapt.
+    """
+    rc, cd, sc = st.rc, st.cd, st.rc.scratch
+    n = 1 << log2
+    pad, shift = (PAD_Y, 2) if c_idx == 0 else (PAD_C, 1)
+    weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
+    qp = component_qp(rc, y >> shift, x >> shift, c_idx)
+    scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
+    lam = st.lam[LAM] / weight
+    if not quantise(
+        st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
+    ):
+        return -1.0
+    if skip:
+        dequant_transform_skip(levels, y, x, log2, qp, rc.bit_depth, sc.res, sc.tmp)
+    else:
+        is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
+        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
+    add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
+    cd.reg[COST] = 0
+    code_transform_skip(COUNT, cd, st.sl, log2, c_idx, skip)
+    code_residual(COUNT, cd, levels, y, x, log2, c_idx, scan, st.sl.sign_hiding)
+    return weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg[COST])
+
+
+@kernel
+def _swap_kept(st, levels, rec, y, x, pad, keep):
+    """Copy levels and reconstruction of a 4x4 block to `st.kept` (`keep`), or back from there."""
+    for k in range(16):
+        j, i = y + (k >> 2), x + (k & 3)
+        if keep:
+            st.kept[0, k] = levels[j, i]
+            st.kept[1, k] = rec[j + pad, i + pad]
+        else:
+            levels[j, i] = st.kept[0, k]
+            rec[j + pad, i + pad] = st.kept[1, k]
 
 
 @kernel(unit=True)
 def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode):
     """Choose the levels of one transform block whose prediction stands in `pred`, and reconstruct it.
 
+    A 4x4 block is tried without transform too, if the picture may have such.
+
     Returns
     -------
     cost : float, weighted squared error plus rate (levels and cbf)
-    coded : 1 if any level is nonzero
+    cbf : CBF_* and TSKIP_* bits of the component; zero if all levels are zero
     """
-    rc, cd, sc = st.rc, st.cd, st.rc.scratch
+    rc, cd, res = st.rc, st.cd, st.rc.scratch.res
     n = 1 << log2
     pad = PAD_Y if c_idx == 0 else PAD_C
-    shift = 2 if c_idx == 0 else 1
     weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
-    qp = component_qp(rc, y >> shift, x >> shift, c_idx)
     is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
     flag = CBF_LUMA + (1 if depth == 0 else 0) if c_idx == 0 else CBF_CHROMA + depth
     error = sse(orig, y, x, pred, y, x, n, n)
     cost = weight * error + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
-    if vanishes(error, log2, qp, rc.bit_depth):
+    shift = 2 if c_idx == 0 else 1
+    if vanishes(error, log2, component_qp(rc, y >> shift, x >> shift, c_idx), rc.bit_depth):
         clear_levels(levels, y, x, n)
         copy_block(pred, y, x, rec, y + pad, x + pad, n, n)
         cd.ctx[flag] = NEXT_CONTEXT[0, cd.ctx[flag]]
         return cost, 0
-    coded = 0
-    subtract(orig, y, x, pred, y, x, n, sc.res)
+    coded_flag = bits_to_cost(st, BIN_COST[1, cd.ctx[flag]])
+    cbf = 0
+    subtract(orig, y, x, pred, y, x, n, res)
     keep_contexts(st, TB_ENTRY)
-    fwd_transform(sc.res, log2, is_dst, rc.bit_depth, st.coef, sc.tmp)
-    scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
-    lam = st.lam[LAM] / weight
-    if quantise(
-        st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
-    ):
-        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
-        add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
-        cd.reg[COST] = BIN_COST[1, cd.ctx[flag]]
-        code_residual(COUNT, cd, levels, y, x, log2, c_idx, scan, st.sl.sign_hiding)
-        coded_cost = weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg[COST])
-        if coded_cost < cost:
-            cost = coded_cost
-            coded = 1
-    if not coded:
+    fwd_transform(res, log2, is_dst, rc.bit_depth, st.coef, rc.scratch.tmp)
+    ways = 1
+    if log2 == 2 and st.sl.transform_skip and _compact_untransformed(st.coef, res, rc.bit_depth):
+        ways = 2
+    for skip in range(ways):
+        if skip:
+            if cbf:
+                _swap_kept(st, levels, rec, y, x, pad, 1)
+                keep_contexts(st, TB_BEST)
+            recall_contexts(st, TB_ENTRY)
+            subtract(orig, y, x, pred, y, x, n, res)
+            fwd_transform_skip(res, log2, rc.bit_depth, st.coef)
+        coded_cost = _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip)
+        if coded_cost >= 0 and coded_cost + coded_flag < cost:
+            cost = coded_cost + coded_flag
+            cbf = (CBF_Y | skip * TSKIP_Y) << c_idx
+        elif cbf:
+            _swap_kept(st, levels, rec, y, x, pad, 0)
+            recall_contexts(st, TB_BEST)
+    if not cbf:
         recall_contexts(st, TB_ENTRY)
         copy_block(pred, y, x, rec, y + pad, x + pad, n, n)
-    cd.ctx[flag] = NEXT_CONTEXT[coded, cd.ctx[flag]]
-    return cost, coded
+    cd.ctx[flag] = NEXT_CONTEXT[1 if cbf else 0, cd.ctx[flag]]
+    return cost, cbf
 
 
 @kernel
@@ -92,15 +163,15 @@ def search_chroma_tbs(st, uy, ux, log2, depth, intra_mode):
     y, x = 2 * uy, 2 * ux
     cost, cb = search_tb(st, rc.pred.u, rc.rec.u, st.orig.u, rc.levels.u, 1, y, x, log2 - 1, depth, intra_mode)
     more, cr = search_tb(st, rc.pred.v, rc.rec.v, st.orig.v, rc.levels.v, 2, y, x, log2 - 1, depth, intra_mode)
-    return cost + more, cb * CBF_CB | cr * CBF_CR
+    return cost + more, cb | cr
 
 
 @kernel
 def or_cbf(blocks, uy, ux, units, bits):
-    """Add chroma cbf bits to a square of units that already has its luma cbf."""
+    """Add the chroma's bits to a square of units that already has its luma's."""
     for j in range(uy, uy + units):
         for i in range(ux, ux + units):
-            blocks.cbf[j, i] = blocks.cbf[j, i] & CBF_Y | bits
+            blocks.cbf[j, i] = blocks.cbf[j, i] & (CBF_Y | TSKIP_Y) | bits
 
 
 @kernel(recursive=types.float64)
@@ -192,6 +263,7 @@ def coded_cost(st, uy, ux, log2, entry):
     units = 1 << (log2 - 2)
     recall_contexts(st, entry)
     fill_units(rc.blocks.pred_mode, uy, ux, units, MODE_INTER)
+    aim_qp(st, uy, ux, log2)
     search_transform_tree(st, uy, ux, log2, 0)
     if not any_coded(rc.blocks, uy, ux, units):
         return -1.0

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import Blocks, Levels
+from codecsim.blocks import Blocks, Levels, fill_units
 from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
-from codecsim.entropy.contexts import NUM_CONTEXTS
+from codecsim.entropy.contexts import STATE_SIZE
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.recon import Recon
@@ -26,8 +26,8 @@ NUM_VERSIONS = 12
 CU_VERSION, TU_VERSION, REGION_VERSION = 1, 5, 10
 # context snapshots: on entry to a CU of depth d, after its best alternative, and the same for transform nodes
 CU_ENTRY, CU_BEST, TU_ENTRY, TU_BEST, TB_ENTRY, MODE_ENTRY, SPLIT_ENTRY = 0, 4, 8, 13, 18, 19, 21
-REGION_ENTRY, REGION_BEST = 25, 26
-NUM_SNAPSHOTS = 27
+REGION_ENTRY, REGION_BEST, TB_BEST = 25, 26, 27
+NUM_SNAPSHOTS = 28
 # entries of Search.memo, about the CU at hand: the lowest SATD plus rate of an inter prediction, how many prediction
 # candidates left a residual worth coding
 MEMO_MOTION, MEMO_CODED = range(2)
@@ -102,7 +102,7 @@ class Search(NamedTuple):
     orig: Planes  # unpadded, coded size
     cd: Coder  # counts
     versions: Versions
-    snaps: np.ndarray  # (NUM_SNAPSHOTS, NUM_CONTEXTS) uint8
+    snaps: np.ndarray  # (NUM_SNAPSHOTS, STATE_SIZE) uint8
     subpel: np.ndarray  # (places, 16, padded height, padded width) uint16, phase 4 * y + x; places as in rc.refs
     target: np.ndarray  # (64, 64) int16: what the other half of a bi-prediction is compared with
     unit: UnitMotion
@@ -112,6 +112,8 @@ class Search(NamedTuple):
     vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
     memo: np.ndarray  # (2,) float64
     lam: np.ndarray  # (4,) float64
+    qp_aim: np.ndarray  # (4, H8, W8) int8 luma QP of each square [6 - log2 of its size, row, column]
+    kept: np.ndarray  # (2, 16) int32: levels and reconstruction of a 4x4 block
     effort: Effort
 
 
@@ -149,27 +151,28 @@ def make_counter():
 
 
 def make_search_memory():
-    """Scratch arrays of `Search`: snaps, coef, work, modes, memo."""
+    """Scratch arrays of `Search`: snaps, coef, work, modes, memo, kept."""
     return (
-        np.zeros((NUM_SNAPSHOTS, NUM_CONTEXTS), np.uint8),
+        np.zeros((NUM_SNAPSHOTS, STATE_SIZE), np.uint8),
         np.zeros(1024, np.int32),
         np.zeros(WORK_SHAPE, np.float64),
         np.zeros((3, 64), np.float64),
         np.zeros(2, np.float64),
+        np.zeros((2, 16), np.int32),
     )
 
 
 @kernel
 def keep_contexts(st, slot):
     """Remember the contexts in snapshot `slot`."""
-    for i in range(NUM_CONTEXTS):
+    for i in range(STATE_SIZE):
         st.snaps[slot, i] = st.cd.ctx[i]
 
 
 @kernel
 def recall_contexts(st, slot):
     """Return to the contexts of snapshot `slot`."""
-    for i in range(NUM_CONTEXTS):
+    for i in range(STATE_SIZE):
         st.cd.ctx[i] = st.snaps[slot, i]
 
 
@@ -217,6 +220,7 @@ def copy_cu(versions, src, dst, uy, ux, units):
     _copy_square(blocks.intra_luma, src, dst, uy, ux, units)
     _copy_square(blocks.intra_chroma, src, dst, uy, ux, units)
     _copy_square(blocks.merge, src, dst, uy, ux, units)
+    _copy_square(blocks.qp, src, dst, uy, ux, units)
     src, dst, uy, ux = natural(src), natural(dst), natural(uy), natural(ux)
     for j in range(uy, uy + units):
         for i in range(ux, ux + units):
@@ -226,6 +230,18 @@ def copy_cu(versions, src, dst, uy, ux, units):
                 for c in range(2):
                     blocks.mvd[dst, j, i, k, c] = blocks.mvd[src, j, i, k, c]
                     motion.mv[dst, j, i, k, c] = motion.mv[src, j, i, k, c]
+
+
+@kernel
+def aim_qp(st, uy, ux, log2):
+    """Give a coding unit of version 0 the QP that its residual shall have, before that is searched.
+
+    All units of a quantisation group aim at the same QP, so each has it from the group's first residual on.
+    """
+    if st.sl.qp_delta:
+        size = max(log2, st.sl.group_log2)
+        qp = st.qp_aim[6 - size, uy >> (size - 2), ux >> (size - 2)]
+        fill_units(st.rc.blocks.qp, uy, ux, 1 << (log2 - 2), qp)
 
 
 @kernel

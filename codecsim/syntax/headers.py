@@ -110,8 +110,6 @@ def read_slice_header(nal, parameter_sets, trace=None):
 def refuse_missing_tools(sps, pps):
     """Raise BitstreamError if a picture uses a tool that can be read from its headers but not yet decoded."""
     missing = {
-        "transform_skip_enabled_flag": (pps.transform_skip, "transform skip"),
-        "cu_qp_delta_enabled_flag": (pps.cu_qp_delta, "a QP that changes within the picture"),
         "log2_parallel_merge_level_minus2": (pps.log2_parallel_merge_level > 2, "parallel merge estimation"),
     }
     for element, (used, tool) in missing.items():

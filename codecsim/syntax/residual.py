@@ -3,7 +3,7 @@
 import numpy as np
 
 from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
-from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF
+from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF, TRANSFORM_SKIP
 from codecsim.jit import kernel
 from codecsim.tables import SCAN_X, SCAN_Y
 from codecsim.tools.indexing import natural
@@ -194,11 +194,19 @@ def _any_level(levels, by, bx):
     return 1 if seen != 0 else 0
 
 
+@kernel
+def code_transform_skip(mode, cd, sl, log2, c_idx, skip):
+    """transform_skip_flag, the first element of residual_coding(), where a block of 1 << log2 can have it."""
+    if log2 > 2 or not sl.transform_skip:
+        return 0
+    return code_bin(mode, cd, TRANSFORM_SKIP + (1 if c_idx else 0), skip)
+
+
 @kernel(unit=True)
 def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
-    """The levels of the block at (x0, y0) of the int16 plane `levels`; at least one is nonzero.
+    """What follows transform_skip_flag: the levels of the block at (x0, y0) of the int16 plane `levels`.
 
-    When decoding, the block must be zero beforehand.
+    At least one is nonzero.  When decoding, the block must be zero beforehand.
     """
     last_x, last_y = 0, 0
     last_sub, last_pos = 0, 0

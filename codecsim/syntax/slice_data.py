@@ -43,6 +43,7 @@ from codecsim.syntax.prediction import (
     code_prediction_unit,
     part_geometry,
 )
+from codecsim.syntax.quantisation_group import begin_quantisation_group, group_qp
 from codecsim.syntax.sao import code_sao
 from codecsim.syntax.transform_tree import any_cbf, code_transform_tree
 
@@ -63,6 +64,9 @@ class SliceSyntax(NamedTuple):
     sao_luma: int  # slice_sao_luma_flag
     sao_chroma: int
     bit_depth: int
+    transform_skip: int  # transform_skip_enabled_flag
+    qp_delta: int  # cu_qp_delta_enabled_flag
+    group_log2: int  # log2 of the size of quantisation groups, 3..6
 
 
 @kernel
@@ -89,7 +93,21 @@ def code_skip_flag(mode, cd, blocks, uy, ux, skip):
 
 @kernel(unit=True)
 def code_coding_unit(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
-    """coding_unit() at unit (uy, ux)."""
+    """coding_unit() at unit (uy, ux).
+
+    The QP in `blocks` is what a unit wants that can code a difference.  In every mode it becomes what the unit has: a
+    consequence of the syntax, not a value of it, and what the search tries has to leave the same behind as decoding.
+    """
+    if sl.qp_delta and (uy | ux) & ((1 << (sl.group_log2 - 2)) - 1) == 0:
+        begin_quantisation_group(cd, blocks, uy, ux)
+    _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2)
+    if sl.qp_delta:
+        fill_units(blocks.qp, uy, ux, 1 << (log2 - 2), group_qp(cd))
+
+
+@kernel
+def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
+    """All syntax elements of a coding unit."""
     units = 1 << (log2 - 2)
     cd.reg[PART] = PART_MODES
     pred = np.int64(blocks.pred_mode[uy, ux])

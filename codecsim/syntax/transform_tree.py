@@ -12,6 +12,7 @@ from codecsim.blocks import (
     CBF_Y,
     MAX_TU_LOG2,
     MODE_INTRA,
+    TSKIP_SHIFT,
     PART_2Nx2N,
     PART_NxN,
     chroma_mode,
@@ -20,7 +21,8 @@ from codecsim.blocks import (
 from codecsim.entropy import contexts as C
 from codecsim.entropy.cabac import DECODE, PART, PART_MODES, PART_RESIDUAL, code_bin
 from codecsim.jit import kernel
-from codecsim.syntax.residual import code_residual
+from codecsim.syntax.quantisation_group import code_qp_delta
+from codecsim.syntax.residual import code_residual, code_transform_skip
 from codecsim.tables import choose_scan_idx
 
 
@@ -35,22 +37,36 @@ def any_cbf(blocks, uy, ux, units, bit):
 
 
 @kernel
+def _code_component(mode, cd, sl, blocks, plane, uy, ux, log2, c_idx, scan):
+    """residual_coding() of a component, 1 << log2 of its samples a side, whose luma begins at unit (uy, ux)."""
+    shift = 2 if c_idx == 0 else 1
+    bit = 1 << (c_idx + TSKIP_SHIFT)
+    skip = code_transform_skip(mode, cd, sl, log2, c_idx, 1 if blocks.cbf[uy, ux] & bit else 0)
+    if mode == DECODE and skip:
+        units = 1 if c_idx == 0 else 2
+        for j in range(uy, uy + units):
+            for i in range(ux, ux + units):
+                blocks.cbf[j, i] |= bit
+    code_residual(mode, cd, plane, uy << shift, ux << shift, log2, c_idx, scan, sl.sign_hiding)
+
+
+@kernel
 def code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner):
     """Levels of a transform unit; for a 4x4 luma block the chroma comes with the fourth of its 8x8 (`corner`)."""
     intra = blocks.pred_mode[uy, ux] == MODE_INTRA
     luma = np.int64(blocks.intra_luma[uy, ux])
     if cbf & CBF_Y:
         scan = choose_scan_idx(intra, log2, 0, luma)
-        code_residual(mode, cd, levels.y, 4 * uy, 4 * ux, log2, 0, scan, sl.sign_hiding)
+        _code_component(mode, cd, sl, blocks, levels.y, uy, ux, log2, 0, scan)
     if cbf & (CBF_CB | CBF_CR) and (log2 > 2 or corner == 3):
         cy, cx = (uy, ux) if log2 > 2 else (uy - 1, ux - 1)
         chroma_log2 = log2 - 1 if log2 > 2 else 2
         chroma = chroma_mode(np.int64(blocks.intra_chroma[cy, cx]), np.int64(blocks.intra_luma[cy, cx]))
         scan = choose_scan_idx(intra, chroma_log2, 1, chroma)
         if cbf & CBF_CB:
-            code_residual(mode, cd, levels.u, 2 * cy, 2 * cx, chroma_log2, 1, scan, sl.sign_hiding)
+            _code_component(mode, cd, sl, blocks, levels.u, cy, cx, chroma_log2, 1, scan)
         if cbf & CBF_CR:
-            code_residual(mode, cd, levels.v, 2 * cy, 2 * cx, chroma_log2, 2, scan, sl.sign_hiding)
+            _code_component(mode, cd, sl, blocks, levels.v, cy, cx, chroma_log2, 2, scan)
 
 
 @kernel
@@ -97,4 +113,6 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
     if mode == DECODE:
         fill_units(blocks.tu_log2, uy, ux, units, log2)
         fill_units(blocks.cbf, uy, ux, units, cbf)
+    if cbf and sl.qp_delta:
+        code_qp_delta(mode, cd, sl.bit_depth, np.int64(blocks.qp[uy, ux]))
     code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner)

@@ -223,3 +223,11 @@ def fwd_transform(res, log2, is_dst, bit_depth, out, tmp):
         tmp[k] = pack(res[2 * k], res[2 * k + 1])
     multiply_packed(tmp, 0, half, 1, _BY_SAMPLE, matrix, half, n, n, log2 + bit_depth - 9, tmp, _STAGE)
     multiply(_BY_SAMPLE, matrix, 1, STEP, tmp, _STAGE, half, n, log2 + 6, out)
+
+
+@kernel
+def fwd_transform_skip(res, log2, bit_depth, out):
+    """The residual at the scale of `fwd_transform`'s coefficients, whose arguments these are.  Encoder only."""
+    up = 15 - bit_depth - log2
+    for k in range(1 << 2 * log2):
+        out[k] = res[k] << up

@@ -21,6 +21,10 @@ STREAMS = {
     ),
     "random_i.hevc": lambda: random_stream(33, 1),
     "random_p.hevc": lambda: random_stream(40, 3),
+    "random_tools.hevc": lambda: random_stream(202, 3),
+    "adaptive_qp.hevc": lambda: run_encoder(
+        EncoderConfig("ldp", 30, filter="off", adaptive_qp=8, qp_group=8), make_clip("edges", 104, 72, 5)
+    ),
     "learned.bin": lambda: run_encoder(
         EncoderConfig("ldp", 30, learn=LEARN, intra_period=5), make_clip("texture", 96, 66, 8)
     ),

@@ -61,11 +61,15 @@ def draw_sps(rng):
 def draw_pps(rng, sps):
     """Options of pictures."""
     disabled = bool(rng.integers(3) == 0)
+    qp_delta = bool(rng.integers(2))
     return Pps(
         sign_data_hiding=bool(rng.integers(2)),
         cabac_init_present=bool(rng.integers(2)),
         num_ref_idx_default=(int(rng.integers(1, 16)), 1),
         init_qp=int(rng.integers(sps.min_qp, 52)),
+        transform_skip=bool(rng.integers(2)),
+        cu_qp_delta=qp_delta,
+        diff_cu_qp_delta_depth=int(rng.integers(4)) if qp_delta else 0,
         cb_qp_offset=int(rng.integers(-6, 7)),
         cr_qp_offset=int(rng.integers(-6, 7)),
         slice_chroma_qp_offsets_present=bool(rng.integers(2)),

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from codecsim.config import PRESETS, EncoderConfig
+from codecsim.config import PRESETS, QP_GROUPS, EncoderConfig
 from tests.conformance.clips import CONTENTS, make_clip
 from tests.conformance.runs import check_ffmpeg, check_own_decoder, run_encoder
 
@@ -51,6 +51,9 @@ def draw(seed):
         filter=str(rng.choice(["off", "online", "online", "frozen"])),
         hash=str(rng.choice(["md5", "crc", "checksum"])),
         internal_bit_depth=(None, None, 8, 10)[rng.integers(4)],
+        transform_skip=bool(rng.integers(2)),
+        adaptive_qp=int(rng.choice([0, 0, 3, 12])),
+        qp_group=int(rng.choice(QP_GROUPS)),
         threads=int(rng.integers(1, 3)),
         learn=draw_learning(rng),
     )

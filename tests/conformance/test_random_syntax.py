@@ -1,16 +1,18 @@
 """Streams of random decisions: this decoder, FFmpeg and libde265 agree on every sample."""
 
 import io
+import itertools
 import shutil
 
 import numpy as np
 import pytest
 
-from codecsim.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP
+from codecsim.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP, TSKIP_CB, TSKIP_CR, TSKIP_Y
 from codecsim.decoder import decode
 from codecsim.learned.params import LearnParams
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_ffmpeg, check_libde265
+from tests.reference.luma_qp import derive_qp
 
 DECODER = shutil.which("libde265-dec265") or shutil.which("dec265")
 
@@ -52,7 +54,8 @@ def test_with_learning(learn):
 
 def test_everything_occurs():
     """Of what streams can say: so that the tests above mean something."""
-    seen = {"part": set(), "tu": set(), "cu": set(), "intra": set(), "chroma": set(), "merge": set(), "ref": set()}
+    kinds = ("part", "tu", "cu", "intra", "chroma", "merge", "ref", "skip", "group")
+    seen = {kind: set() for kind in kinds}
     far = levels = 0
 
     def watch(codec):
@@ -69,6 +72,14 @@ def test_everything_occurs():
             *(-np.unique(blocks.merge[blocks.pred_mode == MODE_SKIP]).astype(int)),
         }
         seen["ref"] |= {*np.unique(motion.ref_idx[..., 0])}
+        for kind, area in (("intra", intra), ("inter", inter)):
+            seen["skip"] |= {(kind, bit) for bit in (TSKIP_Y, TSKIP_CB, TSKIP_CR) if (blocks.cbf[area] & bit).any()}
+        syntax = codec.tools.syntax
+        if syntax.qp_delta:
+            group = 1 << syntax.group_log2
+            qp, differences = derive_qp(blocks, blocks.qp, codec.tools.qp, group, syntax.bit_depth)
+            np.testing.assert_array_equal(blocks.qp, qp)
+            seen["group"] |= {(group, np.sign(difference)) for difference in differences}
         far = max(far, int(abs(motion.mv.astype(int)).max()))
         levels = max(levels, int(abs(codec.levels.y.astype(int)).max()))
 
@@ -78,5 +89,7 @@ def test_everything_occurs():
     assert seen["tu"] == {2, 3, 4, 5} and seen["cu"] == {3, 4, 5, 6}
     assert seen["intra"] == set(range(35)) and seen["chroma"] == set(range(5))
     assert seen["merge"] == set(range(-5, 6))
+    assert seen["skip"] == {*itertools.product(("intra", "inter"), (TSKIP_Y, TSKIP_CB, TSKIP_CR))}
+    assert seen["group"] == {*itertools.product((8, 16, 32, 64), (-1, 0, 1))}
     assert seen["ref"] >= set(range(-1, 6))
     assert far > 4000 and levels > 4000

@@ -14,16 +14,17 @@ from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.encoder import encode
 from codecsim.errors import ConfigError
-from codecsim.picture import Frame
+from codecsim.picture import Frame, VideoFormat
 from codecsim.search.picture import PictureSearch
-from tests.conformance.clips import make_clip
+from tests.conformance.clips import FPS, make_clip
 from tests.conformance.runs import run_encoder
 
 CONFIGS = [
     EncoderConfig("ldp", 22, filter="off", preset="fast", internal_bit_depth=10),
-    EncoderConfig("ai", 27, filter="off", preset="medium"),
+    EncoderConfig("ai", 27, filter="off", preset="medium", adaptive_qp=6),
+    EncoderConfig("ldp", 32, filter="off", preset="fast", transform_skip=False, adaptive_qp=12, qp_group=32),
     EncoderConfig("ldp", 32, filter="off", preset="slow", intra_period=3),
-    EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}),
+    EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}, adaptive_qp=6, qp_group=8),
 ]
 
 
@@ -46,7 +47,7 @@ def test_bits_add_up(config):
         assert found.parts == coded.parts
 
 
-@pytest.mark.parametrize("config", CONFIGS[:3])
+@pytest.mark.parametrize("config", CONFIGS[:4])
 def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
     """Before the in-loop filters, without the learned one."""
     searches, compared = [], []
@@ -73,6 +74,44 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
     monkeypatch.setattr(codecsim.picture_codec, "reconstruct", compare)
     run_encoder(config, make_clip("edges", 72, 56, 4))
     assert len(compared) == 12
+
+
+def test_busy_areas_get_a_higher_qp(monkeypatch):
+    """And units without a coded difference have the QP that the decoder predicts, before deblocking looks at it."""
+    units = []
+    write = codecsim.encoder._Encoder._write_slice_data
+
+    def watch(encoder):
+        blocks = encoder._codec.blocks
+        before = blocks.qp.copy()
+        payload = write(encoder)
+        np.testing.assert_array_equal(blocks.qp, before)
+        units.append(before)
+        return payload
+
+    monkeypatch.setattr(codecsim.encoder._Encoder, "_write_slice_data", watch)
+    rng = np.random.default_rng(1)
+    luma = np.tile(np.uint8([120, 124]), (64, 64))
+    luma[:, 64:] = rng.integers(0, 256, (64, 64))
+    frame = Frame(luma, np.full((32, 64), 128, np.uint8), np.full((32, 64), 128, np.uint8))
+    video_format = VideoFormat(128, 64, FPS)
+    run_encoder(EncoderConfig("ai", 20, filter="off", adaptive_qp=6), (video_format, [frame]))
+    (qp,) = units
+    assert qp[:, :16].min() == 20 - 6 and qp[:, 16:].max() > 20
+
+
+def test_transform_skip_saves_bits_on_screens():
+    """Strokes of one sample, as of letters, on a plain ground."""
+    rng = np.random.default_rng(2)
+    luma = np.where(rng.random((64, 64)) < 0.15, 20, 230).astype(np.uint8)
+    frame = Frame(luma, np.full((32, 32), 128, np.uint8), np.full((32, 32), 128, np.uint8))
+    plain, skipping = (
+        run_encoder(
+            EncoderConfig("ai", 27, filter="off", transform_skip=skip), (VideoFormat(64, 64, FPS), [frame])
+        ).reports[0]
+        for skip in (False, True)
+    )
+    assert skipping.bits < 0.9 * plain.bits and skipping.psnr_y > plain.psnr_y
 
 
 @pytest.mark.parametrize("mode", ["off", "online"])

@@ -10,6 +10,7 @@ from codecsim.picture import Motion
 from codecsim.syntax.residual import code_residual
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tools.sao import make_sao_params
+from tests.reference.luma_qp import derive_qp
 from tests.syntax.test_sao import random_sao
 
 
@@ -118,6 +119,8 @@ class RandomPicture:
         rng, blocks = self.rng, self.blocks
         area = rows, columns
         blocks.cu_log2[area] = log2
+        if self.syntax.qp_delta:
+            blocks.qp[area] = rng.integers(-6 * (self.syntax.bit_depth - 8), 52)
         inter = self.syntax.slice_type != 2 and rng.random() < 0.7
         blocks.intra_luma[area] = 1
         blocks.tu_log2[area] = min(log2, 5)
@@ -186,14 +189,18 @@ class RandomPicture:
         self.blocks.cbf[area] = 0
         if rng.random() < 0.6:
             self.code_block(self.levels.y, 4 * y, 4 * x, log2)
-            self.blocks.cbf[area] |= 1
+            self.blocks.cbf[area] |= 1 | self.transform_skip(log2, B.TSKIP_Y)
         if log2 > 2:
             self.chroma(y, x, log2 - 1, units)
+
+    def transform_skip(self, log2, bit):
+        return bit if self.syntax.transform_skip and log2 == 2 and self.rng.random() < 0.4 else 0
 
     def chroma(self, y, x, log2, units):
         for plane, bit in ((self.levels.u, 2), (self.levels.v, 4)):
             if self.rng.random() < 0.4:
                 self.code_block(plane, 2 * y, 2 * x, log2)
+                bit |= self.transform_skip(log2, bit << B.TSKIP_SHIFT)
                 self.blocks.cbf[y : y + units, x : x + units] |= bit
 
     def code_block(self, plane, y, x, log2):
@@ -201,7 +208,10 @@ class RandomPicture:
         plane[y : y + n, x : x + n] = random_levels(self.rng, n, 0.1, 5)
 
 
-SYNTAX = SliceSyntax(1, 5, 4, 0, 0, 0, 1, 2, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8)
+SYNTAX = SliceSyntax(
+    1, 5, 4, 0, 0, 0, 1, 2, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
+)
+SLICE_QP = 30
 
 
 @pytest.mark.parametrize(
@@ -210,33 +220,42 @@ SYNTAX = SliceSyntax(1, 5, 4, 0, 0, 0, 1, 2, 1, 1, sao_luma=1, sao_chroma=1, bit
         SYNTAX,
         SYNTAX._replace(slice_type=2, max_depth_intra=2, filter_on=0),
         SYNTAX._replace(amp=0, max_depth_inter=0, max_merge_cand=1, num_ref_l0=1, filter_on=0),
+        SYNTAX._replace(transform_skip=1),
+        *(SYNTAX._replace(qp_delta=1, group_log2=log2) for log2 in (3, 4, 5, 6)),
+        SYNTAX._replace(slice_type=2, filter_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
     ],
 )
 @pytest.mark.parametrize("size", [(8, 8), (24, 40), (136, 72)])
 def test_slice_data_round_trip(syntax, size):
     written = RandomPicture(7, *size, syntax)
+    wanted_qp = written.blocks.qp.copy()
     coder = cabac.make_coder(np.zeros(1 << 20, np.uint8))
     cabac.start_encoder(coder)
-    init_contexts(coder.ctx, 2 - syntax.slice_type, 30)
+    init_contexts(coder.ctx, 2 - syntax.slice_type, SLICE_QP)
     ctus = code_slice_data(cabac.ENCODE, coder, syntax, written.blocks, written.motion, written.levels, written.sao)
     assert ctus == -(-size[0] // 64) * -(-size[1] // 64)
     count = cabac.finish_encoder(coder)
 
     counter = cabac.make_coder(np.zeros(1, np.uint8))
-    init_contexts(counter.ctx, 2 - syntax.slice_type, 30)
-    code_slice_data(cabac.COUNT, counter, syntax, written.blocks, written.motion, written.levels, written.sao)
+    init_contexts(counter.ctx, 2 - syntax.slice_type, SLICE_QP)
+    counted = written.blocks._replace(qp=wanted_qp.copy())
+    code_slice_data(cabac.COUNT, counter, syntax, counted, written.motion, written.levels, written.sao)
+    assert np.array_equal(counted.qp, written.blocks.qp)
     assert counter.reg[cabac.COST] == coder.parts.sum()
 
     blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
     motion = Motion(np.zeros_like(written.motion.mv), np.full_like(written.motion.ref_idx, -1))
     reader = cabac.make_coder(coder.buf)
     cabac.start_decoder(reader, 0, count)
-    init_contexts(reader.ctx, 2 - syntax.slice_type, 30)
+    init_contexts(reader.ctx, 2 - syntax.slice_type, SLICE_QP)
     assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao) == ctus
     assert not reader.reg[cabac.FAULT]
     for name in B.Blocks._fields:
-        if name != "qp":
-            assert np.array_equal(getattr(blocks, name), getattr(written.blocks, name)), name
+        assert np.array_equal(getattr(blocks, name), getattr(written.blocks, name)), name
+    if syntax.qp_delta:
+        qp, differences = derive_qp(blocks, wanted_qp, SLICE_QP, 1 << syntax.group_log2, syntax.bit_depth)
+        assert np.array_equal(blocks.qp, qp)
+        assert differences
     for found, wanted in zip(levels, written.levels, strict=True):
         assert np.array_equal(found, wanted)
     for found, wanted in zip(sao, written.sao, strict=True):
@@ -254,5 +273,6 @@ def test_damaged_slice_data_end_in_a_fault_or_a_picture():
         init_contexts(reader.ctx, 1, 30)
         motion = Motion(np.zeros((18, 34, 2, 2), np.int16), np.full((18, 34, 2), -1, np.int8))
         blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
-        done = code_slice_data(cabac.DECODE, reader, SYNTAX, blocks, motion, levels, sao)
+        syntax = SYNTAX._replace(transform_skip=trial & 1, qp_delta=trial >> 1 & 1, group_log2=3)
+        done = code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao)
         assert 0 <= done <= 6

@@ -75,6 +75,16 @@ def test_transform_skip(log2):
             np.testing.assert_array_equal(res[: n * n].reshape(n, n), want)
 
 
+@pytest.mark.parametrize("bit_depth", [8, 10])
+def test_forward_transform_skip_is_undone(bit_depth):
+    top = (1 << bit_depth) - 1
+    block = RNG.integers(-top, top + 1, (4, 4))
+    res, out = (np.zeros(transform.RES_SIZE, np.int32) for _ in range(2))
+    res[:16] = block.ravel()
+    transform.fwd_transform_skip(res, 2, bit_depth, out)
+    np.testing.assert_array_equal(naive.transform_skip(out[:16].reshape(4, 4), bit_depth), block)
+
+
 @pytest.mark.parametrize(("log2", "is_dst"), SHAPES)
 def test_forward(log2, is_dst):
     n = 1 << log2
