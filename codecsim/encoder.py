@@ -50,7 +50,7 @@ class CodedPicture:
     """One access unit."""
 
     index: int  # in output order
-    data: bytes  # Annex B NAL units, parameter sets included before an IDR picture
+    data: bytes  # Annex B NAL units, parameter sets included where decoding can begin
     recon: Frame  # what a decoder outputs
     report: PictureReport
 
@@ -223,7 +223,7 @@ class _Encoder:
     def _assemble(self, structure, header, payload, messages):
         """Bytes of the access unit, bits of its slice data, bits of its hashes."""
         parameter_sets = b""
-        if structure.is_idr:
+        if nal_units.is_irap(structure.nal_type):
             parameter_sets = write_parameter_sets(make_vps(self._sps), self._sps, self._pps)
         writer = BitWriter()
         code_slice_header(writer, structure.nal_type, self._sets, header)

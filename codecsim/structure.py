@@ -98,14 +98,13 @@ class PictureStructure:
         return self.nal_type == IDR_W_RADL
 
 
-def coding_structure(config: str, frames: Iterable, num_refs=4, intra_period: int | None = None) -> Iterator:
+def coding_structure(config: str, frames: Iterable, intra_period: int | None = None) -> Iterator:
     """The pictures of a sequence in coding order.
 
     Parameters
     ----------
     config : a key of GOPS
     frames : pictures in output order; no more are read ahead than a group holds
-    num_refs : int, 1..4, reference pictures that a picture keeps, and entries of its lists, at most
     intra_period : int, an intra picture every so many pictures; 0: only the first; None: as the configuration usually
         has it.  A multiple of the group's size where intra pictures are CRA pictures.
 
@@ -116,7 +115,7 @@ def coding_structure(config: str, frames: Iterable, num_refs=4, intra_period: in
     gop = GOPS[config]
     period = gop.open_period if intra_period is None else intra_period
     closed = 0 if gop.open_period else period
-    sequence = _Sequence(gop, num_refs, period if gop.open_period else 0)
+    sequence = _Sequence(gop, period if gop.open_period else 0)
     frames = iter(frames)
     index = 0
     while True:
@@ -133,9 +132,8 @@ def coding_structure(config: str, frames: Iterable, num_refs=4, intra_period: in
 class _Sequence:
     """What the structure of a picture depends on, beside its place in the group."""
 
-    def __init__(self, gop, num_refs, open_period):
+    def __init__(self, gop, open_period):
         self._gop = gop
-        self._num_refs = num_refs
         self._open_period = open_period
         self._start = 0  # index of the last IDR picture
         self._kept = []  # POC of the pictures that the current one may refer to, latest in coding order first
@@ -170,7 +168,7 @@ class _Sequence:
         rps = ReferencePictureSet(negative, positive)
         if is_intra:
             return self._intra(index, poc, CRA, rps)
-        active = min(entry.active, self._num_refs, len(references))
+        active = min(entry.active, len(references))
         nal_types = (RASL_N, RASL_R) if leading else (TRAIL_N, TRAIL_R)
         return PictureStructure(
             index=index,
@@ -187,7 +185,7 @@ class _Sequence:
     def _references(self, poc, entry):
         """POC of what the picture keeps; where some of the group's do not exist, the latest others take their place."""
         available = [ref for ref in self._kept if poc <= self._random_access or ref >= self._random_access]
-        wanted = [poc + delta for delta in entry.references[: self._num_refs]]
+        wanted = [poc + delta for delta in entry.references]
         found = [ref for ref in wanted if ref in available]
         found += [ref for ref in available if ref not in found][: len(wanted) - len(found)]
         return found
@@ -206,30 +204,29 @@ class _Sequence:
         )
 
 
-def reference_picture_sets(config, num_refs=4):
+def reference_picture_sets(config):
     """The sets of the steady state, for the sequence parameter set; others are sent with their slice.
 
     Parameters
     ----------
-    config, num_refs : as in coding_structure
+    config : a key of GOPS
     """
     found = []
     for entry in GOPS[config].entries:
-        deltas = entry.references[:num_refs]
-        negative = tuple((delta, True) for delta in deltas if delta < 0)
-        found.append(ReferencePictureSet(negative, tuple((delta, True) for delta in deltas if delta > 0)))
+        negative = tuple((delta, True) for delta in entry.references if delta < 0)
+        found.append(ReferencePictureSet(negative, tuple((delta, True) for delta in entry.references if delta > 0)))
     return tuple(found)
 
 
-def dpb_size(config, num_refs=4):
+def dpb_size(config):
     """Pictures that the decoder must hold, the current one included.
 
     Parameters
     ----------
-    config, num_refs : as in coding_structure
+    config : a key of GOPS
     """
     gop = GOPS[config]
-    return 1 + max([len(entry.references[:num_refs]) for entry in gop.entries] + [gop.max_num_reorder])
+    return 1 + max([len(entry.references) for entry in gop.entries] + [gop.max_num_reorder])
 
 
 def intra_qp_factor(gop_size):

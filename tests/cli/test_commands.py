@@ -24,16 +24,17 @@ def run_json(arguments, capsys):
     return json.loads(captured.out)
 
 
-@pytest.mark.parametrize("mode", ["off", "online"])
-def test_encode_decode_info(clip, tmp_path, capsys, mode):
+@pytest.mark.parametrize("config, mode", [("ldp", "off"), ("ldp", "online"), ("ra", "off"), ("ra", "online")])
+def test_encode_decode_info(clip, tmp_path, capsys, config, mode):
     stream, recon, decoded = (tmp_path / name for name in ("s.bin", "recon.y4m", "decoded.y4m"))
-    encoded = run_json(["encode", clip, "-o", stream, "--filter", mode, "--recon", recon], capsys)
+    encoded = run_json(["encode", clip, "-o", stream, "--config", config, "--filter", mode, "--recon", recon], capsys)
     assert encoded.keys() >= ENCODER_FIELDS
     assert (encoded["frames"], encoded["width"], encoded["height"], encoded["fps"]) == (FRAMES, WIDTH, HEIGHT, 25)
-    assert (encoded["bit_depth"], encoded["config"], encoded["qp"]) == (8, "ldp", 32)
+    assert (encoded["bit_depth"], encoded["config"], encoded["qp"]) == (8, config, 32)
+    assert [picture["poc"] for picture in encoded["pictures"]] == ([0, 2, 1] if config == "ra" else [0, 1, 2])
     assert encoded["bits"] == stream.stat().st_size * 8 == sum(picture["bits"] for picture in encoded["pictures"])
     for picture in encoded["pictures"]:
-        learned = {"I": {"learner_hash"}, "P": LEARNED_FIELDS}[picture["type"]] if mode == "online" else set()
+        learned = {"I": {"learner_hash"}}.get(picture["type"], LEARNED_FIELDS) if mode == "online" else set()
         assert picture.keys() >= PICTURE_FIELDS | learned
         assert sum(picture["parts"].values()) == picture["bits"]
     assert encoded["psnr_y"] == pytest.approx(np.mean([picture["psnr_y"] for picture in encoded["pictures"]]))

@@ -1,11 +1,12 @@
-"""Makes the stored streams and the digests of their pictures again.  Needed where the format changes; no test runs it.
+"""Makes stored streams and the digests of their pictures again.  Needed where the format changes; no test runs it.
 
-python -m tests.conformance.make_streams
+python -m tests.conformance.make_streams [NAME...]
 """
 
 import hashlib
 import json
 import pathlib
+import sys
 
 from codecsim.config import EncoderConfig
 from tests.conformance.clips import make_clip
@@ -19,9 +20,17 @@ STREAMS = {
     "ldp.hevc": lambda: run_encoder(
         EncoderConfig("ldp", 30, filter="off", preset="slow", hash="checksum"), make_clip("edges", 130, 66, 7)
     ),
+    "ldb.hevc": lambda: run_encoder(EncoderConfig("ldb", 32, filter="off"), make_clip("film", 96, 66, 6)),
+    "ra.hevc": lambda: run_encoder(
+        EncoderConfig("ra", 32, filter="off", hash="crc", intra_period=8), make_clip("texture", 66, 50, 20)
+    ),
     "random_i.hevc": lambda: random_stream(33, 1),
     "random_p.hevc": lambda: random_stream(40, 3),
     "random_tools.hevc": lambda: random_stream(202, 3),
+    "random_b.hevc": lambda: random_stream(25, 6),
+    "learned_ra.bin": lambda: run_encoder(
+        EncoderConfig("ra", 32, learn=LEARN, intra_period=8), make_clip("texture", 72, 66, 11)
+    ),
     "adaptive_qp.hevc": lambda: run_encoder(
         EncoderConfig("ldp", 30, filter="off", adaptive_qp=8, qp_group=8), make_clip("edges", 104, 72, 5)
     ),
@@ -54,18 +63,19 @@ def digest(frames):
     return total.hexdigest()
 
 
-def main():
+def main(names):
     FOLDER.mkdir(exist_ok=True)
-    digests = {}
-    for name, make in STREAMS.items():
-        run = make()
+    index = FOLDER / "digests.json"
+    digests = json.loads(index.read_text()) if names else {}
+    for name in names or STREAMS:
+        run = STREAMS[name]()
         (FOLDER / name).write_bytes(run.data)
         digests[name] = {"pictures": len(run.recon), "sha256": digest(run.recon)}
         if run.reports:
             digests[name]["learner"] = run.reports[-1].learner_hash
         print(name, len(run.data), "bytes")
-    (FOLDER / "digests.json").write_text(json.dumps(digests, indent=2) + "\n")
+    index.write_text(json.dumps(digests, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

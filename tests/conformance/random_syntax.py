@@ -22,6 +22,8 @@ from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import (
     PROFILE_LEARNED,
+    SLICE_B,
+    SLICE_I,
     SLICE_P,
     ParameterSets,
     Pps,
@@ -38,10 +40,14 @@ from codecsim.syntax.slice_data import code_quadtree, has_inter
 from tests.conformance.clips import FPS
 from tests.conformance.runs import Run
 
+HELD = 4  # reference pictures at most
+MAX_FILLED = 2  # pictures that follow the latest one in coding order and precede it in output order
+
 
 def draw_sps(rng):
     """A sequence of small pictures."""
     width, height = (int(8 * rng.integers(1, 20)) for _ in range(2))
+    reorder = MAX_FILLED * int(rng.integers(2))
     return Sps(
         width=width,
         height=height,
@@ -49,6 +55,8 @@ def draw_sps(rng):
         crop_bottom=2 * int(rng.integers(0, 4)),
         bit_depth=int(rng.choice([8, 10])),
         log2_max_poc_lsb=int(rng.integers(4, 17)),
+        max_num_reorder=reorder,
+        max_dec_pic_buffering=HELD + reorder + 1,
         max_transform_hierarchy_depth_inter=int(rng.integers(0, 5)),
         max_transform_hierarchy_depth_intra=int(rng.integers(0, 5)),
         amp=bool(rng.integers(2)),
@@ -65,7 +73,7 @@ def draw_pps(rng, sps):
     return Pps(
         sign_data_hiding=bool(rng.integers(2)),
         cabac_init_present=bool(rng.integers(2)),
-        num_ref_idx_default=(int(rng.integers(1, 16)), 1),
+        num_ref_idx_default=(int(rng.integers(1, 16)), int(rng.integers(1, 16))),
         init_qp=int(rng.integers(sps.min_qp, 52)),
         transform_skip=bool(rng.integers(2)),
         cu_qp_delta=qp_delta,
@@ -81,8 +89,42 @@ def draw_pps(rng, sps):
     )
 
 
+def draw_order_counts(rng, sps, count):
+    """POC of pictures in coding order: ascending by leaps, some of which are filled before the next."""
+    pocs, gap = [0], []
+    while len(pocs) < count:
+        if gap and rng.integers(3):
+            pocs.append(gap.pop(int(rng.integers(len(gap)))))
+            continue
+        latest = max(pocs)
+        largest = (1 << (sps.log2_max_poc_lsb - 2)) - 1
+        pocs.append(latest + int(rng.integers(1, largest + 1) if rng.integers(2) else min(2, largest)))
+        gap = list(range(latest + 1, pocs[-1]))
+        gap = [int(poc) for poc in rng.permutation(gap)[: sps.max_num_reorder]]
+    return pocs
+
+
+def draw_lists(rng, sps, pps, slice_type, used, temporal_mvp):
+    """What a header says of its reference picture lists: sizes, order, and which entry motion is taken from."""
+    counts = pps.num_ref_idx_default if rng.integers(2) else tuple(int(n) for n in rng.integers(1, 16, 2))
+    counts = (counts[0], counts[1] if slice_type == SLICE_B else 0)
+    out = {"num_ref_idx": counts}
+    if pps.lists_modification_present and used > 1:
+        out["list_entries"] = tuple(
+            tuple(int(n) for n in rng.integers(0, used, size)) if size and rng.integers(2) else None for size in counts
+        )
+    side = 0
+    if slice_type == SLICE_B:
+        out["mvd_l1_zero"] = bool(rng.integers(3) == 0)
+        side = int(temporal_mvp and rng.integers(2))
+        out["collocated_from_l0"] = side == 0
+    if temporal_mvp:
+        out["collocated_ref_idx"] = int(rng.integers(counts[side]))
+    return out
+
+
 def draw_header(rng, sps, pps, poc, held):
-    """Header of the picture `poc`; held: POC of the pictures in the buffer, latest first."""
+    """Header of the picture `poc`; held: POC of the pictures in the buffer."""
     out = {
         "qp": int(rng.integers(sps.min_qp, 52)),
         "beta_offset_div2": pps.beta_offset_div2,
@@ -100,19 +142,18 @@ def draw_header(rng, sps, pps, poc, held):
     if poc == 0:
         return SliceHeader(**out)
     out["poc_lsb"] = poc % (1 << sps.log2_max_poc_lsb)
-    out["rps"] = ReferencePictureSet(tuple((ref - poc, bool(rng.integers(4))) for ref in held))
+    kept = [(ref - poc, bool(rng.integers(4))) for ref in sorted(held)]
+    out["rps"] = ReferencePictureSet(
+        tuple(entry for entry in reversed(kept) if entry[0] < 0), tuple(entry for entry in kept if entry[0] > 0)
+    )
     used = out["rps"].num_used
     out["temporal_mvp"] = sps.temporal_mvp and bool(rng.integers(4))
     if used == 0 or rng.integers(8) == 0:
         return SliceHeader(**out)
-    count = int(rng.integers(1, 16)) if rng.integers(2) else pps.num_ref_idx_default[0]
-    out |= {"slice_type": SLICE_P, "num_ref_idx": (count, 0)}
+    slice_type = out["slice_type"] = (SLICE_B, SLICE_P)[rng.integers(2)]
+    out |= draw_lists(rng, sps, pps, slice_type, used, out["temporal_mvp"])
     out["cabac_init_flag"] = pps.cabac_init_present and bool(rng.integers(2))
     out["five_minus_max_num_merge_cand"] = int(rng.integers(0, 5))
-    if pps.lists_modification_present and used > 1 and rng.integers(2):
-        out["list_entries"] = (tuple(int(n) for n in rng.integers(0, used, count)), None)
-    if out["temporal_mvp"]:
-        out["collocated_ref_idx"] = int(rng.integers(count))
     return SliceHeader(**out)
 
 
@@ -158,10 +199,10 @@ def _clear(codec):
         plane[:] = 0
 
 
-def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
+def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None):
     """`Run` of `count` pictures, all decisions from the seed; no reports.
 
-    watch : function that is given the codec after each picture
+    watch : function that is given the codec and the SliceHeader after each picture
     learn : LearnParams, for a stream with the prediction filter
     """
     rng = np.random.default_rng(seed)
@@ -176,11 +217,11 @@ def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
     sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
     codec = PictureCodec(sps, learned.make_filter(sps) if learned else None)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
-    held, poc = [], 0
-    for _ in range(count):
+    held = []
+    for poc in draw_order_counts(rng, sps, count):
         nal_type = nal_units.TRAIL_R if poc else nal_units.IDR_W_RADL
         header = draw_header(rng, sps, pps, poc, held)
-        filter_on = bool(learned and header.slice_type == SLICE_P and rng.integers(4))
+        filter_on = bool(learned and header.slice_type != SLICE_I and rng.integers(4))
         if learned:
             header = dataclasses.replace(header, extension=learned.picture_switches(filter_on))
         current = dpb.begin(nal_type, 0, header, sps)
@@ -195,7 +236,7 @@ def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
         codec.predict()
         codec.complete()
         codec.finish()
-        watch(codec)
+        watch(codec, header)
         writer = BitWriter()
         code_slice_header(writer, nal_type, sets, header)
         data += nal_units.write_nal_unit(nal_type, writer.to_bytes() + payload, long_start=True)
@@ -205,10 +246,11 @@ def random_stream(seed, count=4, watch=lambda codec: None, learn=None):
         data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages))
         dpb.end(current.picture)
         recon += [picture.crop(video_format) for picture in dpb.take_output()]
-        held = [poc, *held][:4]
-        poc += int(rng.integers(1, 1 << (sps.log2_max_poc_lsb - 2)) if rng.integers(2) else 1)
-        if held[0] - held[-1] > 60:
+        held = [poc, *held][:HELD]
+        if max(held) - min(held) > 60:
             held = held[:1]
+    dpb.flush()
+    recon += [picture.crop(video_format) for picture in dpb.take_output()]
     return Run(data, recon, [])
 
 

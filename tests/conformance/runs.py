@@ -16,14 +16,16 @@ class Run(NamedTuple):
     """An encoding."""
 
     data: bytes
-    recon: list  # of Frame
-    reports: list  # of PictureReport
+    recon: list  # of Frame, in output order
+    reports: list  # of PictureReport, in coding order
 
 
 def run_encoder(config, clip):
     """`Run` of an EncoderConfig over what `clips.make_clip` returns."""
     pictures = list(encode(config, *clip))
-    return Run(b"".join(p.data for p in pictures), [p.recon for p in pictures], [p.report for p in pictures])
+    assert sorted(p.index for p in pictures) == list(range(len(clip[1])))
+    recon = [p.recon for p in sorted(pictures, key=lambda p: p.index)]
+    return Run(b"".join(p.data for p in pictures), recon, [p.report for p in pictures])
 
 
 def assert_same_pictures(frames, expected):
@@ -38,7 +40,8 @@ def check_own_decoder(run, threads=1):
     """This decoder gives the encoder's pictures, bits and learner."""
     decoded = list(decode(io.BytesIO(run.data), threads=threads))
     assert_same_pictures([p.frame for p in decoded], run.recon)
-    for found, wanted in zip((p.report for p in decoded), run.reports, strict=True):
+    reports = [p.report for p in sorted(decoded, key=lambda p: p.coding_index)]
+    for found, wanted in zip(reports, run.reports, strict=True):
         for name in ("poc", "type", "qp", "bits", "filtered_share", "trained_steps", "reset", "accumulated_loss"):
             assert getattr(found, name) == getattr(wanted, name), name
         assert found.learner_hash == wanted.learner_hash

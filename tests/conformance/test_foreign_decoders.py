@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from codecsim.config import QP_GROUPS, EncoderConfig
+from codecsim.config import CONFIGS, QP_GROUPS, RA_GOP_SIZE, EncoderConfig
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_ffmpeg, check_libde265, check_own_decoder, run_encoder
 
@@ -27,10 +27,13 @@ DECODER = shutil.which("libde265-dec265") or shutil.which("dec265")
 def _matrix():
     """Every configuration, QP and clip; presets, hashes and periods take turns."""
     found = []
-    for k, (config, qp, clip) in enumerate(itertools.product(("ai", "ldp"), QPS, CLIPS)):
-        options = {"preset": PRESETS[k % 3], "hash": HASHES[k // 2 % 3], "intra_period": PERIODS[k % 5]}
+    for k, (config, qp, clip) in enumerate(itertools.product(CONFIGS, QPS, CLIPS)):
+        period = PERIODS[k % 5]
+        if config == "ra" and period:
+            period = RA_GOP_SIZE
+        options = {"preset": PRESETS[k % 3], "hash": HASHES[k // 2 % 3], "intra_period": period}
         found.append(pytest.param(clip, EncoderConfig(config, qp, filter="off", **options), id=_name(clip, config, qp)))
-    for k, (config, clip) in enumerate(itertools.product(("ai", "ldp"), CLIPS)):
+    for k, (config, clip) in enumerate(itertools.product(CONFIGS, CLIPS)):
         depths = ((10, None), (8, 10), (10, 10), (10, 8))[k % 4]
         # no checksum: libde265 sums the first half of the bytes only
         qp, options = (0, 22, 32, 37, 51)[k % 5], {"preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2]}
@@ -77,10 +80,18 @@ FEW = [
         (CLIPS[5], "ldp", 32, "fast", "md5"),
         (CLIPS[6], "ai", 0, "medium", "checksum"),
         (CLIPS[0], "ai", 51, "slow", "md5"),
+        (CLIPS[2], "ldb", 32, "medium", "crc"),
+        (CLIPS[3], "ldb", 27, "slow", "md5"),
+        (CLIPS[5], "ra", 37, "slow", "checksum"),
     )
 ]
 FEW += [
+    pytest.param(CLIPS[k], EncoderConfig("ra", qp, filter="off", preset=preset, intra_period=period), id=f"ra-{k}")
+    for k, qp, preset, period in ((0, 22, "fast", 8), (1, 27, "medium", None), (1, 32, "fast", 8))
+]
+FEW += [
     _row(_short(CLIPS[1]), 8, 10, EncoderConfig("ldp", 27, filter="off", preset="fast", hash="crc")),
+    _row(_short(CLIPS[1]), 10, None, EncoderConfig("ra", 32, filter="off", preset="medium")),
     _row(_short(CLIPS[0]), 10, None, EncoderConfig("ldp", 22, filter="off", preset="medium", hash="checksum")),
     _adaptive_row(_short(CLIPS[1]), EncoderConfig("ldp", 27, filter="off", preset="fast", adaptive_qp=12, qp_group=8)),
     _adaptive_row(

@@ -80,6 +80,19 @@ def test_switches_are_exercised():
         check_own_decoder(run)
 
 
+@pytest.mark.parametrize("config", ["ldb", "ra"])
+def test_b_pictures(config):
+    run = run_encoder(
+        EncoderConfig(config, 30, preset="fast", learn={**SMALL, "further": 3}, intra_period=0),
+        make_clip("texture", 72, 40, 11),
+    )
+    check_own_decoder(run)
+    types = [report.type for report in run.reports]
+    assert types == ["I"] + 10 * ["B"]
+    assert any(report.filtered_share for report in run.reports)
+    assert sum(bool(report.trained_steps) for report in run.reports) > 1
+
+
 def test_frozen():
     run = encode_learning(SMALL, filter="frozen")
     check_own_decoder(run)

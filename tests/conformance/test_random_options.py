@@ -1,11 +1,12 @@
 """Whatever the options: the decoder gives the encoder's pictures, bits and learner."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 
-from codecsim.config import PRESETS, QP_GROUPS, EncoderConfig
+from codecsim.config import FILTERS, PRESETS, QP_GROUPS, EncoderConfig
 from tests.conformance.clips import CONTENTS, make_clip
 from tests.conformance.runs import check_ffmpeg, check_own_decoder, run_encoder
 
@@ -43,11 +44,15 @@ def draw(seed):
     width, height = 2 * rng.integers(4, 60, 2)
     content = str(rng.choice(list(CONTENTS)))
     count = int(rng.integers(1, 8 if width * height < 4000 else 4))
+    structure = str(rng.choice(["ai", "ldp", "ldb", "ra", "ra"]))
+    if structure == "ra" and width * height < 4000:
+        count += 8
+    period = int(rng.choice([0, 0, 1, 3]))
     config = EncoderConfig(
-        config=str(rng.choice(["ai", "ldp", "ldp", "ldp"])),
+        config=structure,
         qp=int(rng.integers(0, 52)),
         preset=str(rng.choice(list(PRESETS))),
-        intra_period=int(rng.choice([0, 0, 1, 3])),
+        intra_period=8 * (period > 0) if structure == "ra" else period,
         filter=str(rng.choice(["off", "online", "online", "frozen"])),
         hash=str(rng.choice(["md5", "crc", "checksum"])),
         internal_bit_depth=(None, None, 8, 10)[rng.integers(4)],
@@ -80,4 +85,9 @@ def test_many(seed):
 
 
 def test_draws_differ():
-    assert len({dataclasses.astuple(draw(seed)[0])[:3] for seed in range(6)}) > 3
+    drawn = [draw(seed) for seed in range(40)]
+    assert len({dataclasses.astuple(config)[:3] for config, _ in drawn[:6]}) > 3
+    assert {(config.config, config.filter) for config, _ in drawn} >= set(
+        itertools.product(("ldp", "ldb", "ra"), FILTERS)
+    )
+    assert any(config.config == "ra" and config.intra_period == 8 and len(clip[1]) > 9 for config, clip in drawn)

@@ -10,6 +10,7 @@ import pytest
 from codecsim.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP, TSKIP_CB, TSKIP_CR, TSKIP_Y
 from codecsim.decoder import decode
 from codecsim.learned.params import LearnParams
+from codecsim.syntax.headers import SLICE_B
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_ffmpeg, check_libde265
 from tests.reference.luma_qp import derive_qp
@@ -54,11 +55,12 @@ def test_with_learning(learn):
 
 def test_everything_occurs():
     """Of what streams can say: so that the tests above mean something."""
-    kinds = ("part", "tu", "cu", "intra", "chroma", "merge", "ref", "skip", "group")
-    seen = {kind: set() for kind in kinds}
+    names = ("part", "tu", "cu", "intra", "chroma", "merge", "ref", "skip", "group")
+    names += ("lists", "coded lists", "mvd", "header")
+    seen = {name: set() for name in names}
     far = levels = 0
 
-    def watch(codec):
+    def watch(codec, header):
         nonlocal far, levels
         blocks, motion = codec.blocks, codec.picture.motion
         inter, intra = blocks.pred_mode == MODE_INTER, blocks.pred_mode == MODE_INTRA
@@ -71,7 +73,6 @@ def test_everything_occurs():
             *np.unique(blocks.merge[inter]),
             *(-np.unique(blocks.merge[blocks.pred_mode == MODE_SKIP]).astype(int)),
         }
-        seen["ref"] |= {*np.unique(motion.ref_idx[..., 0])}
         for kind, area in (("intra", intra), ("inter", inter)):
             seen["skip"] |= {(kind, bit) for bit in (TSKIP_Y, TSKIP_CB, TSKIP_CR) if (blocks.cbf[area] & bit).any()}
         syntax = codec.tools.syntax
@@ -80,6 +81,22 @@ def test_everything_occurs():
             qp, differences = derive_qp(blocks, blocks.qp, codec.tools.qp, group, syntax.bit_depth)
             np.testing.assert_array_equal(blocks.qp, qp)
             seen["group"] |= {(group, np.sign(difference)) for difference in differences}
+        seen["ref"] |= {(side, int(k)) for side in range(2) for k in np.unique(motion.ref_idx[..., side])}
+        used = (motion.ref_idx >= 0) @ (1, 2)  # 1 list 0, 2 list 1, 3 both
+        seen["lists"] |= {*np.unique(used[blocks.pred_mode >= MODE_INTER])}
+        seen["coded lists"] |= {*np.unique(used[inter & (blocks.merge == 0)])}
+        both = header.slice_type == SLICE_B
+        seen["mvd"] |= {both and header.mvd_l1_zero and bool((used[inter & (blocks.merge == 0)] == 3).any())}
+        poc = codec.picture.poc
+        seen["header"] |= {
+            ("slice type", header.slice_type),
+            (
+                "later pictures",
+                both and any(found > poc for found in codec.picture.ref_poc[0, : header.num_ref_idx[0]]),
+            ),
+            *((both, "list", side, header.list_entries[side] is not None) for side in range(2)),
+            ("motion from list 1", both and header.temporal_mvp and not header.collocated_from_l0),
+        }
         far = max(far, int(abs(motion.mv.astype(int)).max()))
         levels = max(levels, int(abs(codec.levels.y.astype(int)).max()))
 
@@ -91,5 +108,13 @@ def test_everything_occurs():
     assert seen["merge"] == set(range(-5, 6))
     assert seen["skip"] == {*itertools.product(("intra", "inter"), (TSKIP_Y, TSKIP_CB, TSKIP_CR))}
     assert seen["group"] == {*itertools.product((8, 16, 32, 64), (-1, 0, 1))}
-    assert seen["ref"] >= set(range(-1, 6))
+    assert seen["ref"] >= {(side, k) for side in range(2) for k in range(-1, 6)}
+    assert seen["lists"] == seen["coded lists"] == {1, 2, 3} and True in seen["mvd"]
+    assert seen["header"] >= {
+        *(("slice type", kind) for kind in range(3)),
+        ("later pictures", True),
+        *((both, "list", 0, True) for both in (False, True)),
+        (True, "list", 1, True),
+        ("motion from list 1", True),
+    }
     assert far > 4000 and levels > 4000

@@ -2,37 +2,38 @@
 
 import numpy as np
 
-from tests.reference.inter import predict_14bit, round_uni
+from tests.reference.inter import compensate, predict_14bit, round_uni
 
 SIDES = ((-1, 0), (2, 0), (0, -1), (0, 2))  # (y, x) in units from a block's first unit to its neighbour's
 
 
-def _block(plane, mv, x, y, bit_depth):
-    """8x8 prediction at (x, y)."""
-    return round_uni(predict_14bit(plane, *mv, x, y, 8, 8, True, bit_depth), bit_depth)
+def _moves(motion, uy, ux):
+    """What a unit does: for each list None, or (index, x, y)."""
+    entries = zip(motion.ref_idx[uy, ux].tolist(), motion.mv[uy, ux].tolist(), strict=True)
+    return [(index, *mv) if index >= 0 else None for index, mv in entries]
 
 
 def predict_overlapped(motion, planes, pred, bit_depth):
-    """Twin of the kernel; `planes` without padding."""
+    """Twin of the kernel; `planes` without padding, for each list those of its entries."""
     out = np.zeros_like(pred)
     h4, w4 = motion.ref_idx.shape[:2]
     for uy in range(0, h4, 2):
         for ux in range(0, w4, 2):
+            own = _moves(motion, uy, ux)
             neighbours = []
             for dy, dx in SIDES:
                 ny, nx = uy + dy, ux + dx
-                k = int(motion.ref_idx[ny, nx, 0]) if 0 <= ny < h4 and 0 <= nx < w4 else -1
-                mv = [int(v) for v in motion.mv[ny, nx, 0]] if k >= 0 else None
-                own = (int(motion.ref_idx[uy, ux, 0]), [int(v) for v in motion.mv[uy, ux, 0]])
-                differs = k >= 0 and (k, mv) != own
-                neighbours.append(_block(planes[k], mv, 4 * ux, 4 * uy, bit_depth) if differs else None)
+                theirs = _moves(motion, ny, nx) if 0 <= ny < h4 and 0 <= nx < w4 else [None, None]
+                differs = theirs not in (own, [None, None])
+                block = (4 * ux, 4 * uy, 8, 8)
+                neighbours.append(compensate(planes, motion, ny, nx, block, True, bit_depth) if differs else None)
             for j in range(8):
                 for i in range(8):
-                    own = int(pred[4 * uy + j, 4 * ux + i])
-                    total = 32 * own
+                    own_sample = int(pred[4 * uy + j, 4 * ux + i])
+                    total = 32 * own_sample
                     for other, distance in zip(neighbours, (j, 7 - j, i, 7 - i), strict=True):
                         if other is not None and distance < 4:
-                            total += (8, 4, 2, 1)[distance] * (int(other[j, i]) - own)
+                            total += (8, 4, 2, 1)[distance] * (int(other[j, i]) - own_sample)
                     out[4 * uy + j, 4 * ux + i] = (total + 16) // 32
     return out
 
@@ -46,36 +47,47 @@ def _stretch(component, td, tb):
     return min(max(magnitude if factor * component >= 0 else -magnitude, -32768), 32767)
 
 
-def predict_further(motion, references, list0, cur_poc, rank, bit_depth):
+def _where_it_points(there, pocs_there, vy, vx, wanted):
+    """Vector of a unit of a reference picture if it leads to the picture `wanted`, list 0 before list 1; or None."""
+    for entry, pocs in zip(_moves(there, vy, vx), pocs_there, strict=True):
+        if entry and pocs[entry[0]] == wanted:
+            return entry[1:]
+    return None
+
+
+def predict_further(motion, references, lists, cur_poc, rank, bit_depth):
     """Twin of the kernel.
 
     Parameters
     ----------
     motion : Motion of the current picture
-    references : by POC: (unpadded plane, Motion, list of POCs that its own list 0 holds)
-    list0 : list of POCs of the current picture's list 0
+    references : by POC: (unpadded plane, Motion, for each list the POCs that its own entries have)
+    lists : for each list, the POCs of the current picture's entries
     """
     h4, w4 = motion.ref_idx.shape[:2]
     out = np.zeros((4 * h4, 4 * w4), np.uint16)
+    planes = [[references[poc][0] for poc in pocs] for pocs in lists]
     for uy in range(0, h4, 2):
         for ux in range(0, w4, 2):
-            k, (mv_x, mv_y) = int(motion.ref_idx[uy, ux, 0]), (int(v) for v in motion.mv[uy, ux, 0])
-            if k < 0:
-                k, mv_x, mv_y = 0, 0, 0
-            poc = list0[k]
-            others = [p for p in dict.fromkeys(list0) if p != poc]
+            y, x = 4 * uy, 4 * ux
+            used = [(pocs[e[0]], *e[1:]) for e, pocs in zip(_moves(motion, uy, ux), lists, strict=True) if e]
+            poc, mv_x, mv_y = used[0] if used else (lists[0][0], 0, 0)
+            taken = [entry[0] for entry in used] or [poc]
+            others = [p for p in dict.fromkeys([*lists[0], *lists[1]]) if p not in taken]
             if rank < len(others):
-                plane, there, pocs_there = references[poc]
-                vy = min(max((4 * uy + 4 + mv_y // 4) // 4, 0), h4 - 1)
-                vx = min(max((4 * ux + 4 + mv_x // 4) // 4, 0), w4 - 1)
-                index = int(there.ref_idx[vy, vx, 0])
-                if index >= 0 and pocs_there[index] == others[rank]:
-                    mv_x += int(there.mv[vy, vx, 0, 0])
-                    mv_y += int(there.mv[vy, vx, 0, 1])
+                _, there, pocs_there = references[poc]
+                vy = min(max((y + 4 + mv_y // 4) // 4, 0), h4 - 1)
+                vx = min(max((x + 4 + mv_x // 4) // 4, 0), w4 - 1)
+                onward = _where_it_points(there, pocs_there, vy, vx, others[rank])
+                if onward:
+                    mv_x, mv_y = mv_x + onward[0], mv_y + onward[1]
                 else:
                     distances = (cur_poc - poc, cur_poc - others[rank])
                     mv_x, mv_y = _stretch(mv_x, *distances), _stretch(mv_y, *distances)
                 poc = others[rank]
-            y, x = 4 * uy, 4 * ux
-            out[y : y + 8, x : x + 8] = _block(references[poc][0], (mv_x, mv_y), x, y, bit_depth)
+            elif used:
+                out[y : y + 8, x : x + 8] = compensate(planes, motion, uy, ux, (x, y, 8, 8), True, bit_depth)
+                continue
+            half = predict_14bit(references[poc][0], mv_x, mv_y, x, y, 8, 8, True, bit_depth)
+            out[y : y + 8, x : x + 8] = round_uni(half, bit_depth)
     return out

@@ -34,3 +34,18 @@ def round_uni(prediction, bit_depth):
 def average_bi(first, second, bit_depth):
     shift = 15 - bit_depth
     return np.clip(first + second + (1 << shift - 1) >> shift, 0, (1 << bit_depth) - 1)
+
+
+def compensate(planes, motion, uy, ux, block, is_luma, bit_depth):
+    """Prediction of a block (x, y, w, h) with the motion of a unit.
+
+    Parameters
+    ----------
+    planes : for each list, the unpadded planes of one component of its entries
+    motion : Motion
+    """
+    halves = []
+    for entries, index, mv in zip(planes, motion.ref_idx[uy, ux], motion.mv[uy, ux], strict=True):
+        if index >= 0:
+            halves.append(predict_14bit(entries[index], int(mv[0]), int(mv[1]), *block, is_luma, bit_depth))
+    return average_bi(*halves, bit_depth) if len(halves) == 2 else round_uni(*halves, bit_depth)

@@ -7,7 +7,7 @@ import pytest
 
 from codecsim.dpb import DecodedPictureBuffer, build_lists
 from codecsim.errors import BitstreamError
-from codecsim.structure import coding_structure, dpb_size
+from codecsim.structure import GOPS, coding_structure, dpb_size
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import (
     SLICE_B,
@@ -25,31 +25,53 @@ from tests.syntax.test_headers import foreign_stream
 SPS = Sps(width=16, height=16, log2_max_poc_lsb=4)
 
 
-def header_of(p):
-    lsb = 0 if p.is_idr else p.poc % 16
+def header_of(p, sps):
+    lsb = p.poc % (1 << sps.log2_max_poc_lsb)
     return SliceHeader(p.slice_type, rps=p.rps, poc_lsb=lsb, num_ref_idx=p.num_ref_idx, temporal_mvp=not p.is_idr)
 
 
-@pytest.mark.parametrize("config", ["ai", "ldp"])
-@pytest.mark.parametrize("intra_period", [0, 7])
+@pytest.mark.parametrize("config", GOPS)
+@pytest.mark.parametrize("intra_period", [0, 8, None])
 def test_structures_run_through_the_buffer(config, intra_period):
+    """Order counts, lists and output as intended, in a buffer of the announced size, with the announced delay."""
     dpb, output = DecodedPictureBuffer(), []
-    sps = Sps(width=16, height=16, log2_max_poc_lsb=4, max_dec_pic_buffering=dpb_size(config))
-    pictures = list(itertools.islice(coding_structure(config, intra_period=intra_period), 50))
-    for p in pictures:
-        current = dpb.begin(p.nal_type, 0, header_of(p), sps)
+    reorder = GOPS[config].max_num_reorder
+    sps = Sps(width=16, height=16, log2_max_poc_lsb=5, max_dec_pic_buffering=dpb_size(config), max_num_reorder=reorder)
+    structures = [structure for structure, _ in coding_structure(config, range(51), intra_period=intra_period)]
+    for coded, p in enumerate(structures, 1):
+        current = dpb.begin(p.nal_type, 0, header_of(p, sps), sps)
         assert current.picture.poc == p.poc
+        current.picture.index = p.index
         assert current.list_pocs == p.list_pocs
-        assert current.picture.ref_poc[0, : len(p.list_pocs[0])].tolist() == list(p.list_pocs[0])
+        for side in range(2):
+            assert current.picture.ref_poc[side, : len(p.list_pocs[side])].tolist() == list(p.list_pocs[side])
         assert (current.collocated is None) == (p.slice_type == SLICE_I)
         if current.collocated:
             assert current.collocated is current.lists[0][0]
         dpb.end(current.picture)
         assert len(dpb.pictures) <= dpb_size(config)
-        output += [picture.poc for picture in dpb.take_output()]
-        assert len(output) == p.index + 1  # no delay
+        output += [picture.index for picture in dpb.take_output()]
+        assert output == list(range(len(output)))
+        assert len(output) >= coded - reorder
     dpb.flush()
-    assert output == [p.poc for p in pictures] and not dpb.take_output() and not dpb.pictures
+    assert output + [picture.index for picture in dpb.take_output()] == list(range(51)) and not dpb.pictures
+
+
+@pytest.mark.parametrize("start", [32, 64])
+def test_random_access_structures_can_be_entered(start):
+    """Decoding that begins at a CRA picture misses its leading pictures, and nothing after them."""
+    structures = [structure for structure, _ in coding_structure("ra", range(90))]
+    sps = Sps(width=16, height=16, max_dec_pic_buffering=dpb_size("ra"), max_num_reorder=3)
+    dpb, output = DecodedPictureBuffer(), []
+    for p in structures[structures.index(next(q for q in structures if q.poc == start)) :]:
+        current = dpb.begin(p.nal_type, 0, header_of(p, sps), sps)
+        assert (current is None) == (p.poc < start)
+        if current:
+            assert current.list_pocs == p.list_pocs
+            dpb.end(current.picture)
+    dpb.flush()
+    output += [picture.poc for picture in dpb.take_output()]
+    assert output == list(range(start, 90))
 
 
 def hierarchical(dpb, sps):
