@@ -11,6 +11,7 @@ from codecsim.recon import clear_motion
 from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
     CU_ENTRY,
+    MEMO_LUMA,
     MODE_ENTRY,
     SQRT_LAM,
     TU_BEST,
@@ -76,7 +77,16 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
             tried |= 1 << mode
             if cost < best_cost:
                 best_angle, best_cost = mode, cost
-    return _add_probable(st.modes[_MODES], count, a, b, c)
+    return _add_probable(st.modes[_MODES], _drop_dear(st, count), st.effort.probable_rd, a, b, c)
+
+
+@kernel
+def _drop_dear(st, count):
+    """How many of the ranked modes are not much dearer than the first."""
+    costs = st.modes[_COSTS]
+    while count > 1 and 16 * costs[count - 1] > (16 + st.effort.intra_margin) * costs[0]:
+        count -= 1
+    return count
 
 
 @kernel
@@ -105,9 +115,9 @@ def _rank(table, count, keep, mode, cost):
 
 
 @kernel
-def _add_probable(modes, count, a, b, c):
-    """Append the most probable modes that are not yet in the list; returns its new length."""
-    for k in range(3):
+def _add_probable(modes, count, first, a, b, c):
+    """Append the `first` most probable modes where they are not yet in the list; returns its new length."""
+    for k in range(first):
         mode = a if k == 0 else b if k == 1 else c
         found = False
         for i in range(count):
@@ -174,7 +184,7 @@ def _search_luma_mode(st, uy, ux, log2, depth, bound):
     else:
         st.modes[_MODES, 0] = 0
         st.modes[_MODES, 1] = 1
-        count = _add_probable(st.modes[_MODES], 2, a, b, c)
+        count = _add_probable(st.modes[_MODES], 2, st.effort.probable_rd, a, b, c)
     keep_contexts(st, MODE_ENTRY + depth)
     forced = depth if log2 <= MAX_TU_LOG2 else depth + 1
     best_mode, best_cost = -1, 0.0
@@ -286,21 +296,26 @@ def intra_cu_cost(st, uy, ux, log2):
 
 
 @kernel(unit=True)
-def search_intra_cu(st, uy, ux, log2, part, bound):
+def search_intra_cu(st, uy, ux, log2, part, bound, best):
     """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost.
 
-    -1 where 2Nx2N is not tried, since no mode has a SATD plus rate below `bound` >= 0.
+    -1 where it is given up: 2Nx2N when no mode has a SATD plus rate below `bound` >= 0, either when luma alone costs
+    more than `best` >= 0.
     """
     depth = 6 - log2
     begin_intra_cu(st, uy, ux, log2, part)
     recall_contexts(st, CU_ENTRY + depth)
-    if part == PART_2Nx2N:
-        if _search_luma_mode(st, uy, ux, log2, 0, bound) < 0:
+    luma = 0.0
+    parts, half, size = (1, 0, log2) if part == PART_2Nx2N else (4, 1 << (log2 - 3), log2 - 1)
+    for k in range(parts):
+        cost = _search_luma_mode(st, uy + half * (k >> 1), ux + half * (k & 1), size, log2 - size, bound)
+        luma += cost
+        if cost < 0 or 0 <= best <= luma:
             return -1.0
-    else:
-        half = 1 << (log2 - 3)
-        for k in range(4):
-            _search_luma_mode(st, uy + half * (k >> 1), ux + half * (k & 1), log2 - 1, 1, -1.0)
+        if parts > 1 and st.effort.parts_gate and luma >= st.memo[MEMO_LUMA] * (8 + k * 3) / 17:
+            return -1.0
+    if parts == 1:
+        st.memo[MEMO_LUMA] = luma
     _search_chroma_mode(st, uy, ux, log2)
     recall_contexts(st, CU_ENTRY + depth)
     return intra_cu_cost(st, uy, ux, log2)

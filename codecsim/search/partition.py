@@ -37,7 +37,7 @@ from codecsim.syntax.slice_data import code_split_flag
 
 @kernel
 def _search_unsplit(st, uy, ux, log2):
-    """Try all modes of a CU; the best is left in its version and context slot.  Returns its cost."""
+    """Try all modes of a CU; the best is left in its version and context slot.  Returns its cost, -1 for none."""
     depth = 6 - log2
     best = -1.0
     inter = st.sl.slice_type != 2
@@ -55,15 +55,29 @@ def _search_unsplit(st, uy, ux, log2):
             skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
         if st.effort.intra_gate > 0:
             bound = st.memo[MEMO_MOTION] * st.effort.intra_gate / 16
-    if skipped:
+    if skipped or (log2 == 6 and not st.effort.intra_64):
         return best
-    cost = search_intra_cu(st, uy, ux, log2, PART_2Nx2N, bound)
+    cost = search_intra_cu(st, uy, ux, log2, PART_2Nx2N, bound, best)
     if cost < 0:
         return best
     best = keep_if_better(st, uy, ux, log2, cost, best)
-    if log2 == MIN_CU_LOG2:
-        best = keep_if_better(st, uy, ux, log2, search_intra_cu(st, uy, ux, log2, PART_NxN, -1.0), best)
+    if log2 > MIN_CU_LOG2 or not st.effort.intra_parts:
+        return best
+    if st.effort.split_uncoded or _is_coded(st, CU_VERSION + depth, uy, ux, log2):
+        cost = search_intra_cu(st, uy, ux, log2, PART_NxN, -1.0, best)
+        if cost >= 0:
+            best = keep_if_better(st, uy, ux, log2, cost, best)
     return best
+
+
+@kernel
+def _is_coded(st, version, uy, ux, log2):
+    """Whether any unit of the CU has a residual in a version."""
+    for j in range(uy, uy + (1 << (log2 - 2))):
+        for i in range(ux, ux + (1 << (log2 - 2))):
+            if st.versions.blocks.cbf[version, j, i]:
+                return True
+    return False
 
 
 @kernel
@@ -114,9 +128,18 @@ def search_cu(st, uy, ux, log2):
         keep_contexts(st, CU_ENTRY + depth)
         for side in range(2):
             st.unit.promising[depth, side] = ALL_ENTRIES
-        best = _search_unsplit(st, uy, ux, log2) + flag_cost
+        best = _search_unsplit(st, uy, ux, log2)
+        if best >= 0:
+            best += flag_cost
         skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
-        if log2 == MIN_CU_LOG2 or (skipped and not st.effort.split_after_skip):
+        is_leaf = log2 == MIN_CU_LOG2
+        if best < 0:
+            pass
+        elif skipped:
+            is_leaf = is_leaf or not st.effort.split_after_skip
+        elif not st.effort.split_uncoded:
+            is_leaf = is_leaf or not _is_coded(st, CU_VERSION + depth, uy, ux, log2)
+        if is_leaf:
             copy_cu(st.versions, CU_VERSION + depth, 0, uy, ux, units)
             recall_contexts(st, CU_BEST + depth)
             return best

@@ -29,8 +29,8 @@ CU_ENTRY, CU_BEST, TU_ENTRY, TU_BEST, TB_ENTRY, MODE_ENTRY, SPLIT_ENTRY = 0, 4, 
 REGION_ENTRY, REGION_BEST, TB_BEST = 25, 26, 27
 NUM_SNAPSHOTS = 28
 # entries of Search.memo, about the CU at hand: the lowest SATD plus rate of an inter prediction, how many prediction
-# candidates left a residual worth coding
-MEMO_MOTION, MEMO_CODED = range(2)
+# candidates left a residual worth coding, the cost of its luma as intra 2Nx2N
+MEMO_MOTION, MEMO_CODED, MEMO_LUMA = range(3)
 # entries of Search.lam
 LAM, SQRT_LAM, WEIGHT_CB, WEIGHT_CR = range(4)
 
@@ -78,6 +78,7 @@ class Effort(NamedTuple):
     merge_rd: int
     early_skip: int
     split_after_skip: int
+    split_uncoded: int
     rectangles: int
     amp: int
     shape_gate: int
@@ -89,6 +90,11 @@ class Effort(NamedTuple):
     intra_gate: int
     intra_rd: int
     intra_rd_small: int
+    probable_rd: int
+    intra_64: int
+    intra_parts: int
+    parts_gate: int
+    intra_margin: int
     coarse_angles: int
     chroma_rd: int
 
@@ -110,7 +116,7 @@ class Search(NamedTuple):
     work: np.ndarray  # WORK_SHAPE float64
     modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
     vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
-    memo: np.ndarray  # (2,) float64
+    memo: np.ndarray  # (3,) float64
     lam: np.ndarray  # (4,) float64
     qp_aim: np.ndarray  # (4, H8, W8) int8 luma QP of each square [6 - log2 of its size, row, column]
     kept: np.ndarray  # (2, 16) int32: levels and reconstruction of a 4x4 block
@@ -157,7 +163,7 @@ def make_search_memory():
         np.zeros(1024, np.int32),
         np.zeros(WORK_SHAPE, np.float64),
         np.zeros((3, 64), np.float64),
-        np.zeros(2, np.float64),
+        np.zeros(3, np.float64),
         np.zeros((2, 16), np.int32),
     )
 
