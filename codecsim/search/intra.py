@@ -187,13 +187,13 @@ def _search_luma_mode(st, uy, ux, log2, depth, bound):
         count = _add_probable(st.modes[_MODES], 2, st.effort.probable_rd, a, b, c)
     keep_contexts(st, MODE_ENTRY + depth)
     forced = depth if log2 <= MAX_TU_LOG2 else depth + 1
-    best_mode, best_cost = -1, 0.0
-    for i in range(count):
+    best_mode, best_cost = int(st.modes[_MODES, 0]), -1.0
+    for i in range(count if count > 1 else 0):
         mode = int(st.modes[_MODES, i])
         recall_contexts(st, MODE_ENTRY + depth)
         cost = bits_to_cost(st, _mode_bits(st, mode, a, b, c))
         cost += _search_luma_tree(st, uy, ux, log2, depth, forced, mode)
-        if best_mode < 0 or cost < best_cost:
+        if best_cost < 0 or cost < best_cost:
             best_mode, best_cost = mode, cost
     recall_contexts(st, MODE_ENTRY + depth)
     cost = bits_to_cost(st, _mode_bits(st, best_mode, a, b, c))
