@@ -101,7 +101,7 @@ def test_overlapped_motion_compensation(config, mode):
     for bit_depth, passes in ((8, 1), (10, 2)):
         options = {"obmc": True, "filter": mode, "internal_bit_depth": bit_depth, "effort": {"filter_passes": passes}}
         run = run_encoder(
-            EncoderConfig(config, 27, preset="fast", learn=SMALL, **options), make_clip("edges", 106, 54, 9)
+            EncoderConfig(config, 27, preset="fast", learn=SMALL, **options), make_clip("zoom", 106, 54, 9)
         )
         check_own_decoder(run)
         shares = [report.overlapped_share for report in run.reports]
@@ -110,10 +110,10 @@ def test_overlapped_motion_compensation(config, mode):
 
 
 def test_overlapped_motion_compensation_saves_bits():
-    """On texture whose blocks move differently, at the same quality."""
-    clip = make_clip("film", 176, 112, 5)
+    """Where the blocks move differently, at no loss of quality."""
+    clip = make_clip("zoom", 176, 112, 5)
     plain, overlapped = (run_encoder(EncoderConfig("ldp", 27, filter="off", obmc=on), clip) for on in (False, True))
-    assert sum(report.psnr_y for report in overlapped.reports) >= sum(report.psnr_y for report in plain.reports) - 0.02
+    assert sum(report.psnr_y for report in overlapped.reports) >= sum(report.psnr_y for report in plain.reports)
     assert len(overlapped.data) < len(plain.data)
 
 
