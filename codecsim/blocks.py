@@ -23,8 +23,8 @@ CBF_Y, CBF_CB, CBF_CR = 1, 2, 4
 TSKIP_Y, TSKIP_CB, TSKIP_CR = 8, 16, 32  # of a component whose CBF_* is set
 TSKIP_SHIFT = 3  # from CBF_* to TSKIP_*
 CHROMA_DM = 4
-OBMC_NOWHERE, OBMC_EVERYWHERE, OBMC_CHOSEN = 0, 1, 2
 CHOICE_LOG2 = 5  # overlapped motion compensation and the prediction filter are chosen per 32x32
+CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK = 0, 1, 2  # of a picture
 
 
 class Blocks(NamedTuple):
@@ -43,7 +43,7 @@ class Blocks(NamedTuple):
     qp: np.ndarray  # int8 luma QP
     filter_idx: np.ndarray  # (H32, W32) expert of the prediction filter per 32x32: 0 off, 1 online
     obmc: np.ndarray  # (H32, W32) 1 where inter prediction is overlapped
-    obmc_mode: np.ndarray  # (1,) OBMC_* of the picture; `obmc` says the same block by block
+    obmc_mode: np.ndarray  # (1,) CHOICE_* of the picture; `obmc` says the same block by block
 
 
 class Levels(NamedTuple):

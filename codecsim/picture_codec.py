@@ -15,9 +15,9 @@ from codecsim.binding import bind
 from codecsim.blocks import (
     CBF_Y,
     CHOICE_LOG2,
+    CHOICE_NOWHERE,
     CTU_LOG2,
     MODE_INTER,
-    OBMC_NOWHERE,
     Blocks,
     make_blocks,
     make_levels,
@@ -180,7 +180,7 @@ class PictureCodec:
         self.rc = bind(recon)
         self.blocks.qp[:] = self.tools.qp
         self.blocks.filter_idx[:] = 0
-        self.blocks.obmc[:], self.blocks.obmc_mode[:] = 0, OBMC_NOWHERE
+        self.blocks.obmc[:], self.blocks.obmc_mode[:] = 0, CHOICE_NOWHERE
         self.sao.type_idx[:] = 0
         self.motion_context = bind(
             make_motion_context(

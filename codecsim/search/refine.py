@@ -10,12 +10,12 @@ import numpy as np
 
 from codecsim.binding import bind
 from codecsim.blocks import (
+    CHOICE_EVERYWHERE,
+    CHOICE_NOWHERE,
+    CHOICE_PER_BLOCK,
     CTU_UNITS,
     MODE_INTER,
     MODE_INTRA,
-    OBMC_CHOSEN,
-    OBMC_EVERYWHERE,
-    OBMC_NOWHERE,
     fill_units,
     z_to_xy,
 )
@@ -213,9 +213,9 @@ def _choose_region(st, alt, uy, ux, units):
 @kernel
 def _refine_region(st, alt, where, uy, ux, units):
     """Code a region again with the prediction that `where` tells; returns its costs so and plain."""
-    if where == OBMC_CHOSEN:
+    if where == CHOICE_PER_BLOCK:
         return _choose_region(st, alt, uy, ux, units)
-    _set_choice(st, alt, uy, ux, units, 15 if where == OBMC_EVERYWHERE else 0, 0)
+    _set_choice(st, alt, uy, ux, units, 15 if where == CHOICE_EVERYWHERE else 0, 0)
     cost = _recode_region(st, uy, ux, units)
     return cost, cost
 
@@ -229,11 +229,11 @@ def refine_picture(st, alt, slice_qp, where):
     st : Search
     alt : Alternative
     slice_qp : int
-    where : OBMC_NOWHERE, OBMC_EVERYWHERE or OBMC_CHOSEN: where the other one stands
+    where : CHOICE_NOWHERE, CHOICE_EVERYWHERE or CHOICE_PER_BLOCK: where the other one stands
 
     Returns
     -------
-    Costs of the picture: as it is now; with the plain prediction alone, nearly, after OBMC_CHOSEN.
+    Costs of the picture: as it is now; with the plain prediction alone, nearly, after CHOICE_PER_BLOCK.
     """
     h4, w4 = st.rc.zorder.shape
     init_contexts(st.cd.ctx, 2 - st.sl.slice_type, slice_qp)
@@ -282,11 +282,11 @@ def _choose_overlap(codec, state, plain):
     """Choose where the picture is overlapped: nowhere, everywhere, or per 32x32."""
     blocks = state.value.rc.blocks
     alternative = bind(Alternative(plain, codec.overlapped, 1, blocks.obmc, OBMC_FLAG))
-    everywhere, _ = refine_picture(state, alternative, codec.tools.qp, OBMC_EVERYWHERE)
-    chosen, nowhere = refine_picture(state, alternative, codec.tools.qp, OBMC_CHOSEN)
-    costs = {OBMC_CHOSEN: chosen, OBMC_EVERYWHERE: everywhere, OBMC_NOWHERE: nowhere}
+    everywhere, _ = refine_picture(state, alternative, codec.tools.qp, CHOICE_EVERYWHERE)
+    chosen, nowhere = refine_picture(state, alternative, codec.tools.qp, CHOICE_PER_BLOCK)
+    costs = {CHOICE_PER_BLOCK: chosen, CHOICE_EVERYWHERE: everywhere, CHOICE_NOWHERE: nowhere}
     where = min(costs, key=costs.get)
-    if where != OBMC_CHOSEN:
+    if where != CHOICE_PER_BLOCK:
         refine_picture(state, alternative, codec.tools.qp, where)
     blocks.obmc_mode[0] = where
     _take_decisions(codec, state, plain)
@@ -297,7 +297,7 @@ def _choose_filter(codec, state):
     plain = Planes(*(plane.copy() for plane in codec.pred))
     filtered = plain._replace(y=codec.filtered)
     alternative = Alternative(plain, filtered, 0, state.value.rc.blocks.filter_idx, FILTER_IDX)
-    refine_picture(state, bind(alternative), codec.tools.qp, OBMC_CHOSEN)
+    refine_picture(state, bind(alternative), codec.tools.qp, CHOICE_PER_BLOCK)
     _take_decisions(codec, state, plain)
 
 

@@ -13,15 +13,15 @@ from codecsim.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
+    CHOICE_EVERYWHERE,
     CHOICE_LOG2,
+    CHOICE_PER_BLOCK,
     CTU_SIZE,
     MAX_TU_LOG2,
     MIN_CU_LOG2,
     MODE_INTER,
     MODE_INTRA,
     MODE_SKIP,
-    OBMC_CHOSEN,
-    OBMC_EVERYWHERE,
     PART_2Nx2N,
     fill_units,
 )
@@ -215,10 +215,10 @@ def code_obmc_mode(mode, cd, blocks):
     """Not in H.265: where inter prediction is overlapped in the picture; `blocks.obmc` too if no block has a flag."""
     cd.reg[PART] = PART_LEARNED
     where = blocks.obmc_mode[0]
-    if code_bin(mode, cd, C.OBMC_MODE, 1 if where == OBMC_CHOSEN else 0):
-        where = OBMC_CHOSEN
+    if code_bin(mode, cd, C.OBMC_MODE, 1 if where == CHOICE_PER_BLOCK else 0):
+        where = CHOICE_PER_BLOCK
     else:
-        where = code_bin(mode, cd, C.OBMC_MODE + 1, 1 if where == OBMC_EVERYWHERE else 0)
+        where = code_bin(mode, cd, C.OBMC_MODE + 1, 1 if where == CHOICE_EVERYWHERE else 0)
         if mode == DECODE:
             rows, columns = blocks.obmc.shape
             for fy in range(rows):
@@ -238,7 +238,7 @@ def _code_choices(mode, cd, sl, blocks, ty, tx):
         fy, fx = ty * in_ctu + k // in_ctu, tx * in_ctu + k % in_ctu
         if fy >= rows or fx >= columns or not has_inter(blocks, fy, fx):
             continue
-        if sl.obmc_on and blocks.obmc_mode[0] == OBMC_CHOSEN:
+        if sl.obmc_on and blocks.obmc_mode[0] == CHOICE_PER_BLOCK:
             code_choice(mode, cd, blocks.obmc, C.OBMC_FLAG, fy, fx)
         if sl.filter_on:
             code_choice(mode, cd, blocks.filter_idx, C.FILTER_IDX, fy, fx)

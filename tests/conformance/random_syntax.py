@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.blocks import OBMC_NOWHERE
+from codecsim.blocks import CHOICE_NOWHERE
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
@@ -197,7 +197,7 @@ def draw_slice_data(rng, codec):
 
 def _clear(codec):
     """Make the store ready to be read into."""
-    codec.blocks.filter_idx[:], codec.blocks.obmc[:], codec.blocks.obmc_mode[:] = 0, 0, OBMC_NOWHERE
+    codec.blocks.filter_idx[:], codec.blocks.obmc[:], codec.blocks.obmc_mode[:] = 0, 0, CHOICE_NOWHERE
     codec.blocks.pred_mode[:], codec.picture.motion.ref_idx[:], codec.sao.type_idx[:] = 0, -1, 0
     for plane in codec.levels:
         plane[:] = 0

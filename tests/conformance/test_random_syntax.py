@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from codecsim.blocks import (
+    CHOICE_EVERYWHERE,
+    CHOICE_NOWHERE,
+    CHOICE_PER_BLOCK,
     MODE_INTER,
     MODE_INTRA,
     MODE_SKIP,
-    OBMC_CHOSEN,
-    OBMC_EVERYWHERE,
-    OBMC_NOWHERE,
     TSKIP_CB,
     TSKIP_CR,
     TSKIP_Y,
@@ -76,7 +76,7 @@ def test_with_overlapped_motion_compensation():
     for seed in range(30):
         run = random_stream(seed, obmc=True, watch=watch)
         assert_same_pictures([picture.frame for picture in decode(io.BytesIO(run.data))], run.recon)
-    assert chosen == {1, 2, 3} and modes == {OBMC_NOWHERE, OBMC_EVERYWHERE, OBMC_CHOSEN}
+    assert chosen == {1, 2, 3} and modes == {CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK}
 
 
 def test_everything_occurs():

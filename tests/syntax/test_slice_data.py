@@ -100,8 +100,8 @@ class RandomPicture:
 
     def choose_predictions(self, choices):
         if choices is self.blocks.obmc:
-            self.blocks.obmc_mode[0], choices[:] = self.where, self.where == B.OBMC_EVERYWHERE
-            if self.where != B.OBMC_CHOSEN:
+            self.blocks.obmc_mode[0], choices[:] = self.where, self.where == B.CHOICE_EVERYWHERE
+            if self.where != B.CHOICE_PER_BLOCK:
                 return
         inter = self.blocks.pred_mode >= B.MODE_INTER
         for y, x in np.ndindex(choices.shape):
@@ -232,7 +232,7 @@ SLICE_QP = 30
         SYNTAX._replace(slice_type=2, filter_on=0, obmc_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
     ],
 )
-@pytest.mark.parametrize("where", [B.OBMC_NOWHERE, B.OBMC_EVERYWHERE, B.OBMC_CHOSEN])
+@pytest.mark.parametrize("where", [B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK])
 @pytest.mark.parametrize("size", [(8, 8), (24, 40), (136, 72)])
 def test_slice_data_round_trip(syntax, size, where):
     written = RandomPicture(7, *size, syntax, where)
