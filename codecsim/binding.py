@@ -140,7 +140,7 @@ def _store_at(typingctx, value, address):
     return types.void(value, address), codegen
 
 
-@kernel
+@kernel(any_type=True)
 def _place(value, address):
     """Write the namedtuple at `address`."""
     _store_at(value, address)

@@ -23,7 +23,8 @@ CBF_Y, CBF_CB, CBF_CR = 1, 2, 4
 TSKIP_Y, TSKIP_CB, TSKIP_CR = 8, 16, 32  # of a component whose CBF_* is set
 TSKIP_SHIFT = 3  # from CBF_* to TSKIP_*
 CHROMA_DM = 4
-FILTER_LOG2 = 5  # the prediction filter is chosen per 32x32
+CHOICE_LOG2 = 5  # overlapped motion compensation and the prediction filter are chosen per 32x32
+CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK = 0, 1, 2  # of a picture
 
 
 class Blocks(NamedTuple):
@@ -41,6 +42,8 @@ class Blocks(NamedTuple):
     mvd: np.ndarray  # (H4, W4, 2, 2) int16 motion vector difference [list, (x, y)], at the top-left unit of the PU
     qp: np.ndarray  # int8 luma QP
     filter_idx: np.ndarray  # (H32, W32) expert of the prediction filter per 32x32: 0 off, 1 online
+    obmc: np.ndarray  # (H32, W32) 1 where inter prediction is overlapped
+    obmc_mode: np.ndarray  # (1,) CHOICE_* of the picture; `obmc` says the same block by block
 
 
 class Levels(NamedTuple):
@@ -61,6 +64,8 @@ def make_blocks(height, width):
         mvd=np.zeros((h4, w4, 2, 2), np.int16),
         qp=np.zeros((h4, w4), np.int8),
         filter_idx=np.zeros(((height + 31) // 32, (width + 31) // 32), np.uint8),
+        obmc=np.zeros(((height + 31) // 32, (width + 31) // 32), np.uint8),
+        obmc_mode=np.zeros(1, np.uint8),
     )
 
 

@@ -132,6 +132,7 @@ class EncoderConfig:
     transform_skip: bool = True  # try 4x4 blocks without transform
     adaptive_qp: int = 0  # largest QP offset of a quantisation group by its activity, 0..12; 0: one QP a picture
     qp_group: int = 32  # samples a side of the quantisation groups, of QP_GROUPS; smaller follow activity at more bits
+    obmc: bool = False  # overlapped block motion compensation; with it inter streams are not HEVC
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams

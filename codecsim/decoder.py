@@ -11,7 +11,7 @@ from codecsim.binding import bind
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
-from codecsim.learned.stream import LearnedStream
+from codecsim.learned.stream import LearnedStream, read_switches
 from codecsim.picture import Frame, VideoFormat
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
@@ -127,7 +127,7 @@ class _Decoder:
             raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", nal.byte)
         codec = self._codec
         is_inter = header.slice_type != SLICE_I
-        filter_on = bool(self._learned and is_inter and self._learned.read_switches(header.extension))
+        tools = read_switches(sps.tools, header.extension) if sps.tools and is_inter else 0
         if self._learned and self._dpb.is_entered and not nal_units.is_idr(nal.type):
             raise BitstreamError(
                 "decoding with learned tools can begin at an IDR picture only", "nal_unit_type", nal.byte
@@ -138,10 +138,11 @@ class _Decoder:
             return
         if nal_units.is_idr(nal.type) and self._learned:
             codec.learned_filter.reset()
-        codec.begin(current, header, pps, filter_on)
+        codec.begin(current, header, pps, tools)
         parts = self._parse(nal, data_start)
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
+        codec.filter()
         learn_report = codec.complete()
         codec.finish()
         self._dpb.end(current.picture)
@@ -154,6 +155,7 @@ class _Decoder:
             bits=bits,
             parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
         )
+        report.overlapped_share = codec.overlapped_share()
         if self._learned:
             report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
         report.seconds = time.perf_counter() - started

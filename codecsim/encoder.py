@@ -11,14 +11,14 @@ from codecsim.config import EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
-from codecsim.learned.stream import LearnedStream, learn_params
+from codecsim.learned.stream import ARITHMETIC_VERSION, LearnedStream, learn_params, picture_switches
 from codecsim.metrics import frame_psnr
 from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_frame
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
 from codecsim.reports import PictureReport, bits_by_part
 from codecsim.search.picture import PictureSearch
-from codecsim.search.refine import choose_filter, source_before_filter
+from codecsim.search.refine import choose_prediction, source_before_choices
 from codecsim.search.sao import SaoSearch
 from codecsim.structure import GOPS, coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
 from codecsim.syntax import nal as nal_units
@@ -29,6 +29,8 @@ from codecsim.syntax.headers import (
     PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
+    TOOL_OBMC,
+    LearnedTools,
     ParameterSets,
     Pps,
     SliceHeader,
@@ -40,7 +42,6 @@ from codecsim.syntax.headers import (
     write_parameter_sets,
 )
 from codecsim.syntax.sei import LearnerHash, write_sei
-
 
 _USUAL_LISTS = {"ai": (1, 1), "ldp": (4, 1), "ldb": (4, 4), "ra": (2, 2)}  # entries, unless a slice says otherwise
 
@@ -116,6 +117,13 @@ def make_sps(config, video_format, learned):
     )
 
 
+def _announce(learned, obmc):
+    """`LearnedTools` of a stream with a LearnedStream or None, and with overlapped motion compensation or without."""
+    if learned:
+        return learned.announce(TOOL_OBMC if obmc else 0)
+    return LearnedTools(ARITHMETIC_VERSION, TOOL_OBMC) if obmc else None
+
+
 class _Encoder:
     """State from one picture to the next."""
 
@@ -126,7 +134,7 @@ class _Encoder:
         if config.filter != "off" and config.config != "ai":
             learned = LearnedStream(learn_params(config))
         self._learned = learned
-        self._sps = make_sps(config, video_format, learned.announce() if learned else None)
+        self._sps = make_sps(config, video_format, _announce(learned, config.obmc and config.config != "ai"))
         self._pps = Pps(
             init_qp=config.qp,
             sign_data_hiding=True,
@@ -134,7 +142,7 @@ class _Encoder:
             transform_skip=config.transform_skip,
             cu_qp_delta=config.adaptive_qp > 0,
             diff_cu_qp_delta_depth=int(np.log2(64 // config.qp_group)) if config.adaptive_qp else 0,
-            slice_header_extension_present=learned is not None,
+            slice_header_extension_present=self._sps.learned is not None,
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
@@ -152,20 +160,17 @@ class _Encoder:
         codec = self._codec
         if structure.is_idr and self._learned:
             codec.learned_filter.reset()
-        filter_on = self._learned is not None and structure.slice_type != SLICE_I
-        header = self._header(structure, filter_on)
+        tools = self._sps.tools if structure.slice_type != SLICE_I else 0
+        header = self._header(structure, tools)
         current = self._dpb.begin(structure.nal_type, structure.temporal_id, header, self._sps)
-        codec.begin(current, header, self._pps, filter_on)
+        codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
         lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
         state = self._search.run(orig, lam)
-        codec.predict()
-        if codec.filtered is not None:
-            choose_filter(codec, state, orig)
-            for _ in range(self._extra_passes):
-                state = self._search.run(source_before_filter(codec, orig), lam)
-                codec.predict()
-                choose_filter(codec, state, orig)
+        plain = choose_prediction(codec, state, orig)
+        for _ in range(self._extra_passes if codec.filtered is not None else 0):
+            state = self._search.run(source_before_choices(codec, orig, plain), lam)
+            plain = choose_prediction(codec, state, orig)
         learn_report = codec.complete()
         self._sao_search.run(orig, lam)
         codec.finish()
@@ -190,12 +195,13 @@ class _Encoder:
             psnr_v=psnr[2],
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
         )
+        report.overlapped_share = codec.overlapped_share()
         if self._learned:
             report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
         report.seconds = time.perf_counter() - started
         return CodedPicture(structure.index, data, recon, report)
 
-    def _header(self, structure, filter_on):
+    def _header(self, structure, tools):
         is_inter = structure.slice_type != SLICE_I
         list0, list1 = structure.list_pocs
         return SliceHeader(
@@ -207,7 +213,7 @@ class _Encoder:
             mvd_l1_zero=is_inter and list0 == list1,
             collocated_from_l0=structure.slice_type != SLICE_B,
             qp=picture_qp(self._config.qp, structure),
-            extension=self._learned.picture_switches(filter_on) if self._learned and is_inter else b"",
+            extension=picture_switches(self._sps.tools, tools) if is_inter else b"",
         )
 
     def _write_slice_data(self):

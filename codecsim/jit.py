@@ -51,9 +51,9 @@ def _direct_imports(module):
 
 
 @functools.cache
-def source_digest(module):
-    """Hex digest of the sources of `module` and of all package modules it reaches through imports."""
-    reached, todo = set(), [module]
+def source_digest(module, *others):
+    """Hex digest of the sources of these modules and of all package modules that they reach through imports."""
+    reached, todo = set(), [module, *others]
     while todo:
         name = todo.pop()
         if name not in reached:
@@ -65,7 +65,13 @@ def source_digest(module):
     return digest.hexdigest()[:16]
 
 
-def kernel(function=None, *, inline=False, unit=False, recursive=None):
+def _package_modules():
+    """Dotted names of all modules of the package."""
+    paths = (path.relative_to(_PACKAGE.parent).with_suffix("") for path in _PACKAGE.rglob("*.py"))
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
+def kernel(function=None, *, inline=False, unit=False, recursive=None, any_type=False):
     """Compile `function` in no-Python mode, cached on disk, without allocation, reference counts or fused arithmetic.
 
     Parameters
@@ -76,6 +82,8 @@ def kernel(function=None, *, inline=False, unit=False, recursive=None):
         Compile on its own and call by address (see linking): for kernels that do much work a call.
     recursive : Numba type
         Return type of a kernel that calls itself, which is then a unit.
+    any_type : bool
+        The arguments may be namedtuples of any module.  The cache knows types by name, so it is renewed with them.
 
     Notes
     -----
@@ -83,11 +91,13 @@ def kernel(function=None, *, inline=False, unit=False, recursive=None):
     wraps integers modulo their width.
     """
     if function is None:
-        return functools.partial(kernel, inline=inline, unit=unit, recursive=recursive)
+        return functools.partial(kernel, inline=inline, unit=unit, recursive=recursive, any_type=any_type)
     module = function.__module__
     owner = module if module.startswith("codecsim") and _source_path(module) else None
     previous = numba.core.config.CACHE_DIR
-    numba.core.config.CACHE_DIR = str(CACHE_ROOT / f"{owner}-{source_digest(owner)}") if owner else previous
+    if owner:
+        digest = source_digest(owner, *(_package_modules() if any_type else ()))
+        numba.core.config.CACHE_DIR = str(CACHE_ROOT / f"{owner}-{digest}")
     try:
         dispatcher = numba.njit(
             cache=owner is not None,

@@ -1,9 +1,10 @@
 """Normative. One picture from its decisions to a reference: what encoder and decoder do alike.
 
-`begin` binds the working memory to a picture; `predict` compensates motion and runs the learned filter; `complete`
-reconstructs, lets the filter learn, and deblocks; `finish` applies sample adaptive offset and makes the picture fit to
-be referred to.  Between `begin` and `predict` the decoder parses and the encoder searches; the encoder chooses before
-`complete` where the learned filter applies, and before `finish` the sample adaptive offsets.
+`begin` binds the working memory to a picture; `predict` compensates motion; `filter` puts overlapped prediction where
+it is chosen and runs the learned filter; `complete` reconstructs, lets the filter learn, and deblocks; `finish` applies
+sample adaptive offset and makes the picture fit to be referred to.  Between `begin` and `predict` the decoder parses
+and the encoder searches; the encoder chooses before `filter` where prediction is overlapped, before `complete` where
+the learned filter applies, and before `finish` the sample adaptive offsets.
 """
 
 from typing import NamedTuple
@@ -11,24 +12,28 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.blocks import CBF_Y, CTU_LOG2, FILTER_LOG2, MODE_INTER, Blocks, make_blocks, make_levels
+from codecsim.blocks import (
+    CBF_Y,
+    CHOICE_LOG2,
+    CHOICE_NOWHERE,
+    CTU_LOG2,
+    MODE_INTER,
+    Blocks,
+    make_blocks,
+    make_levels,
+)
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
-from codecsim.learned.auxiliary import (
-    Further,
-    make_overlap_scratch,
-    predict_further,
-    predict_overlapped,
-    stack_reference_motion,
-)
+from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
 from codecsim.picture import PAD_Y, Planes
-from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
-from codecsim.syntax.headers import SLICE_I, num_lists
+from codecsim.recon import Recon, copy_block, make_scratch, predict_inter, reconstruct
+from codecsim.syntax.headers import SLICE_I, TOOL_FILTER, TOOL_OBMC, num_lists
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.compensation import References
 from codecsim.tools.deblock import DeblockParams, deblock_picture
 from codecsim.tools.motion import make_motion_context
+from codecsim.tools.obmc import make_overlap_scratch, predict_overlapped
 from codecsim.tools.sao import make_sao_params, sao_picture
 
 
@@ -45,8 +50,8 @@ class SliceTools(NamedTuple):
     tc_offset_div2: int
 
 
-def slice_tools(header, sps, pps, filter_on):
-    """`SliceTools` of a slice; `filter_on`: the prediction filter is chosen per 32x32 in this picture."""
+def slice_tools(header, sps, pps, tools):
+    """`SliceTools` of a slice; `tools`: TOOL_* bits of what this picture has beyond the standard."""
     syntax = SliceSyntax(
         slice_type=header.slice_type,
         max_merge_cand=5 - header.five_minus_max_num_merge_cand,
@@ -57,7 +62,8 @@ def slice_tools(header, sps, pps, filter_on):
         max_depth_intra=sps.max_transform_hierarchy_depth_intra,
         max_depth_inter=sps.max_transform_hierarchy_depth_inter,
         amp=int(sps.amp),
-        filter_on=int(filter_on),
+        filter_on=int(tools & TOOL_FILTER > 0),
+        obmc_on=int(tools & TOOL_OBMC > 0),
         sao_luma=int(header.sao_luma),
         sao_chroma=int(header.sao_chroma),
         bit_depth=sps.bit_depth,
@@ -88,16 +94,22 @@ def mark_coded(blocks, coded):
 
 
 @kernel
-def apply_filter_choice(blocks, filtered, pred):
-    """Replace inter luma prediction by the filtered one in the 32x32 blocks that chose it."""
-    shift = FILTER_LOG2 - 2
+def apply_choice(blocks, choices, other, pred):
+    """Replace the inter prediction of one component by another one in the 32x32 blocks that chose it.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    choices : (H32, W32) uint8, of blocks
+    other, pred : (H, W) or (H / 2, W / 2) uint16; pred is mutated
+    """
+    shift = CHOICE_LOG2 - 2
     h4, w4 = blocks.pred_mode.shape
+    n = pred.shape[0] // h4
     for j in range(h4):
         for i in range(w4):
-            if blocks.filter_idx[j >> shift, i >> shift] and blocks.pred_mode[j, i] >= MODE_INTER:
-                for y in range(4 * j, 4 * j + 4):
-                    for x in range(4 * i, 4 * i + 4):
-                        pred[y, x] = filtered[y, x]
+            if choices[j >> shift, i >> shift] and blocks.pred_mode[j, i] >= MODE_INTER:
+                copy_block(other, n * j, n * i, pred, n * j, n * i, n, n)
 
 
 class PictureCodec:
@@ -120,12 +132,12 @@ class PictureCodec:
         self._bound_blocks, self._bound_levels = bind(self.blocks), bind(self.levels)
         self._bound_sao = bind(self.sao)
         self._deblocked = None  # planes for the use of sample adaptive offset
-        self.pred = Planes(
-            np.zeros((height, width), np.uint16),
-            np.zeros((height // 2, width // 2), np.uint16),
-            np.zeros((height // 2, width // 2), np.uint16),
-        )
+        shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
+        self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
+        self.overlapped = None  # prediction with overlap, where it has been asked for, if the picture may choose it
         self.filtered = None  # luma prediction after the learned filter, if it ran
+        self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
+        self._everywhere = np.ones_like(self.blocks.obmc)
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
         count = learned_filter.params.n_aux if learned_filter else 0
@@ -134,7 +146,7 @@ class PictureCodec:
         self._stack = Planes(*(np.zeros((0, 0, 0), np.uint16) for _ in range(3)))
         self._places = []  # the picture whose planes stand at each place of the stack
 
-    def begin(self, current, header, pps, filter_on):
+    def begin(self, current, header, pps, tools):
         """Bind to a picture.
 
         Parameters
@@ -142,13 +154,13 @@ class PictureCodec:
         current : dpb.CurrentPicture
         header : SliceHeader
         pps : Pps
-        filter_on : bool
+        tools : int, TOOL_* bits of what the picture has beyond the standard
         """
         self.picture = current.picture
         self.is_inter = header.slice_type != SLICE_I
         self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
-        self.tools = slice_tools(header, self.sps, pps, filter_on)
-        self.filtered = None
+        self.tools = slice_tools(header, self.sps, pps, tools)
+        self.overlapped = self.filtered = None
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
         recon = Recon(
@@ -168,6 +180,7 @@ class PictureCodec:
         self.rc = bind(recon)
         self.blocks.qp[:] = self.tools.qp
         self.blocks.filter_idx[:] = 0
+        self.blocks.obmc[:], self.blocks.obmc_mode[:] = 0, CHOICE_NOWHERE
         self.sao.type_idx[:] = 0
         self.motion_context = bind(
             make_motion_context(
@@ -214,20 +227,44 @@ class PictureCodec:
         return tuple(self._places)
 
     def predict(self):
-        """Motion compensation, then the learned filter over the whole picture if it is on."""
-        if not self.is_inter:
+        """Motion compensation."""
+        if self.is_inter:
+            predict_inter(self.rc)
+
+    def overlap(self, where=None):
+        """Overlapped prediction, from the plain one, if the picture may choose it.
+
+        Parameters
+        ----------
+        where : (H32, W32) uint8, not zero in the 32x32 blocks wanted; None: all
+        """
+        if not self.tools.syntax.obmc_on:
             return
-        predict_inter(self.rc)
-        if self.tools.syntax.filter_on:
-            self.filtered = self.learned_filter.predict(self.pred.y, self._auxiliary_predictions(), self.tools.qp)
+        self.overlapped = self._overlapped
+        for c_idx in range(3):
+            self._overlap_component(c_idx, self._everywhere if where is None else where, self.overlapped[c_idx])
+
+    def _overlap_component(self, c_idx, where, out):
+        refs, scratch = bind(self.rc.value.refs), (self._inter_scratch, self._overlap_scratch)
+        predict_overlapped(self._bound_motion, refs, c_idx, where, self.pred[c_idx], out, *scratch)
+
+    def filter(self):
+        """Put overlapped prediction where it is chosen, then run the learned filter over the picture if it is on."""
+        filter_on = self.tools.syntax.filter_on
+        inputs = self._auxiliary_predictions() if filter_on else ()
+        if self.overlapped is None:
+            self.overlap(self.blocks.obmc)
+        if self.overlapped is not None:
+            for other, pred in zip(self.overlapped, self.pred, strict=True):
+                apply_choice(self._bound_blocks, self.blocks.obmc, other, pred)
+        if filter_on:
+            self.filtered = self.learned_filter.predict(self.pred.y, inputs, self.tools.qp)
 
     def _auxiliary_predictions(self):
-        """Further luma predictions that the learned filter takes as inputs."""
+        """Further luma predictions that the learned filter takes as inputs, while the plain one stands."""
         refs, planes = bind(self.rc.value.refs), iter(self._auxiliary)
         if self.learned_filter.params.overlapped:
-            predict_overlapped(
-                self._bound_motion, refs, self.pred.y, next(planes), self._inter_scratch, self._overlap_scratch
-            )
+            self._overlap_component(0, self._everywhere, next(planes))
         if self.learned_filter.params.further:
             context = self.motion_context.value
             further = bind(
@@ -241,7 +278,7 @@ class PictureCodec:
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""
         report = None
         if self.filtered is not None:
-            apply_filter_choice(self._bound_blocks, self.filtered, self.pred.y)
+            apply_choice(self._bound_blocks, self.blocks.filter_idx, self.filtered, self.pred.y)
         reconstruct(self.rc)
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)
@@ -276,3 +313,7 @@ class PictureCodec:
     def filtered_share(self):
         """Share of the 32x32 blocks that use the learned filter."""
         return float(np.count_nonzero(self.blocks.filter_idx) / self.blocks.filter_idx.size)
+
+    def overlapped_share(self):
+        """Share of the 32x32 blocks that use overlapped motion compensation, None where the picture cannot."""
+        return float(np.count_nonzero(self.blocks.obmc) / self.blocks.obmc.size) if self.tools.syntax.obmc_on else None

@@ -28,6 +28,7 @@ class PictureReport:
     psnr_v: float | None = None
     seconds: float = 0.0
     parts: dict[str, int] = dataclasses.field(default_factory=dict)  # bits by part; they sum to `bits`
+    overlapped_share: float | None = None  # of the 32x32 blocks; None where the tool is off
     filtered_share: float | None = None  # of the 32x32 blocks
     trained_steps: int | None = None
     reset: bool | None = None

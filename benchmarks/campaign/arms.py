@@ -32,11 +32,11 @@ class Arm:
     def encoder_config(self, config: str, qp: int, frames: int) -> EncoderConfig:
         """Settings of one encoding.
 
-        The prediction filter does not run in all-intra streams: there its settings are dropped, so that arms which
-        differ in nothing else share their runs.
+        All-intra streams have neither the prediction filter nor overlapped motion compensation: there their settings
+        are dropped, so that arms which differ in nothing else share their runs.
         """
         found = encoder_config(**self.settings, config=config, qp=qp, frames=frames)
-        return dataclasses.replace(found, filter="off", learn={}) if config == "ai" else found
+        return dataclasses.replace(found, filter="off", learn={}, obmc=False) if config == "ai" else found
 
 
 def read_arm(text: str) -> Arm:

@@ -94,6 +94,7 @@ def raw_options(function):
 @click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."
 )
+@click.option("--obmc", is_flag=True, help="Overlapped block motion compensation; the stream is not standard then.")
 @click.option(
     "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
 )
@@ -111,7 +112,8 @@ def raw_options(function):
 def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **settings):
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
-    With --filter off, and with --config ai always, the stream is standard HEVC, which any player decodes.
+    With --filter off and without --obmc, and with --config ai always, the stream is standard HEVC, which any player
+    decodes.
 
     \b
     Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json

@@ -13,7 +13,7 @@ from codecsim.experiments.inspection import bits_per_part, read_parameter_sets
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.video import open_stream
 
-PICTURE_COLUMNS = ("poc", "type", "qp", "bits", "filtered_share", "trained_steps")
+PICTURE_COLUMNS = ("poc", "type", "qp", "bits", "overlapped_share", "filtered_share", "trained_steps")
 
 
 @click.command("info")
@@ -53,9 +53,9 @@ def _print_headers(console: Console, headers: dict) -> None:
         click.echo(f"{fields['kind'].upper()}: {', '.join(values)}")
     if headers["learned"]:
         values = (f"{name} {json.dumps(value)}" for name, value in headers["learned"].items())
-        click.echo(f"Learned tools: {', '.join(values)}")
+        click.echo(f"Tools beyond the standard: {', '.join(values)}")
     else:
-        click.echo("Learned tools: none, this is standard HEVC")
+        click.echo("Tools beyond the standard: none, this is HEVC")
 
 
 def _print_pictures(console: Console, result: dict) -> None:

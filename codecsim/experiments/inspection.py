@@ -4,13 +4,13 @@ from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import plain
 from codecsim.learned.stream import with_changes
 from codecsim.syntax import nal
-from codecsim.syntax.headers import ParameterSets
+from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, ParameterSets
 
 _KINDS = {nal.VPS: "vps", nal.SPS: "sps", nal.PPS: "pps"}
 
 
 def read_parameter_sets(stream) -> dict:
-    """Parameter sets of a stream, each different one once, and the settings of its learned tools.
+    """Parameter sets of a stream, each different one once, and the tools that it has beyond the standard.
 
     Parameters
     ----------
@@ -32,14 +32,25 @@ def read_parameter_sets(stream) -> dict:
         fields = {"kind": _KINDS[unit.type]} | plain(parameter_set)
         tools = fields.pop("learned", None)
         if tools:
-            try:
-                settings = plain(with_changes(parameter_set.learned.parameters))
-            except ConfigError as error:
-                raise BitstreamError(str(error), "learned_parameters", unit.byte) from None
-            learned = {name: value for name, value in tools.items() if name != "parameters"} | settings
+            learned = {
+                "arithmetic_version": tools["arithmetic_version"],
+                "prediction_filter": bool(parameter_set.tools & TOOL_FILTER),
+                "obmc": bool(parameter_set.tools & TOOL_OBMC),
+            }
+            if parameter_set.tools & TOOL_FILTER:
+                learned |= {"weights_digest": tools["weights_digest"]}
+                learned |= _filter_settings(parameter_set.learned.parameters, unit.byte)
         if fields not in found:
             found.append(fields)
     return {"parameter_sets": found, "learned": learned}
+
+
+def _filter_settings(parameters, byte):
+    """Settings of the prediction filter from what a sequence parameter set at this byte says of it."""
+    try:
+        return plain(with_changes(parameters))
+    except ConfigError as error:
+        raise BitstreamError(str(error), "learned_parameters", byte) from None
 
 
 def bits_per_part(pictures: list[dict]) -> dict[str, int]:

@@ -1,9 +1,8 @@
-"""Normative. Further predictions of a picture's luma, as inputs of the learned filter.  They cost no bits.
+"""Normative. Predictions of a picture's luma from further references, as inputs of the learned filter, free of bits.
 
-Overlapped: what the motion of the neighbouring blocks says.  Other references: each block's motion leads to one
-reference picture.  Where that picture's own motion, at the place it leads to, points to another picture of the lists,
-the two vectors are added; elsewhere the vector is scaled by the distance in time.  Noise that differs from picture to
-picture shows there.
+Each block's motion leads to one reference picture.  Where that picture's own motion, at the place it leads to, points
+to another picture of the lists, the two vectors are added; elsewhere the vector is scaled by the distance in time.
+Noise that differs from picture to picture shows there.
 """
 
 from typing import NamedTuple
@@ -11,8 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.jit import kernel
-from codecsim.tools.compensation import compensate, same_motion
-from codecsim.tools.indexing import natural
+from codecsim.tools.compensation import compensate
 from codecsim.tools.inter import predict_luma_uni
 from codecsim.tools.motion import distance_scale, scale_mv
 
@@ -28,18 +26,6 @@ class Further(NamedTuple):
     pocs: np.ndarray  # (2, 16) int32, of the current picture's lists
     num_ref: np.ndarray  # (2,) int32, their entries
     cur_poc: int
-
-
-class OverlapScratch(NamedTuple):
-    """Working memory of `predict_overlapped`."""
-
-    block: np.ndarray  # (8, 8) uint16, what a neighbour's motion predicts
-    total: np.ndarray  # (8, 8) int32, weighted sums
-
-
-def make_overlap_scratch():
-    """Fresh working memory."""
-    return OverlapScratch(np.zeros((8, 8), np.uint16), np.zeros((8, 8), np.int32))
 
 
 def stack_reference_motion(places):
@@ -75,7 +61,7 @@ def _entry_poc(further, entry):
 
 @kernel
 def _other_entry(further, used, used_too, rank):
-    """The `rank`-th entry of both lists, list 0 first, with a picture that is neither of two and no repetition; or -1."""
+    """The `rank`-th entry of both lists, list 0 first, with a new picture that is neither of two; or -1."""
     found = 0
     for j in range(int(further.num_ref[0]) + int(further.num_ref[1])):
         poc = _entry_poc(further, j)
@@ -140,46 +126,3 @@ def predict_further(motion, refs, further, rank, out, scratch):
             predict_luma_uni(
                 refs.y[place], int(mv_x), int(mv_y), x, y, 8, 8, out, y, x, scratch.tmp, refs.bit_depth
             )
-
-
-@kernel(unit=True)
-def predict_overlapped(motion, refs, pred, out, scratch, overlap):
-    """Overlapped motion compensation: near its edges each block leans to what its neighbours' motion predicts for it.
-
-    The four sample rows or columns along an edge take 1/4, 1/8, 1/16, 1/32 of the neighbour's prediction.
-
-    Parameters
-    ----------
-    motion : Motion of the current picture
-    refs : References
-    pred : (H, W) uint16, the prediction
-    out : (H, W) uint16, written
-    scratch : InterScratch
-    overlap : OverlapScratch
-    """
-    h4, w4 = motion.ref_idx.shape[0], motion.ref_idx.shape[1]
-    block, total = overlap.block, overlap.total
-    for uy in range(0, h4, _BLOCK_UNITS):
-        for ux in range(0, w4, _BLOCK_UNITS):
-            y, x = natural(4 * uy), natural(4 * ux)
-            for j in range(8):
-                for i in range(8):
-                    total[j, i] = np.int32(pred[y + j, x + i]) * 32 + 16
-            for side in range(4):
-                ny = uy + (_BLOCK_UNITS if side == 1 else -1 if side == 0 else 0)
-                nx = ux + (_BLOCK_UNITS if side == 3 else -1 if side == 2 else 0)
-                if ny < 0 or nx < 0 or ny >= h4 or nx >= w4:
-                    continue
-                moves = motion.ref_idx[ny, nx, 0] >= 0 or motion.ref_idx[ny, nx, 1] >= 0
-                if not moves or same_motion(motion, uy, ux, ny, nx):
-                    continue
-                compensate(refs, 0, motion, ny, nx, x, y, 8, 8, block, 0, 0, scratch)
-                for near in range(4):
-                    weight = np.int32(8 >> near)
-                    line = near if side == 0 or side == 2 else 7 - near
-                    for i in range(8):
-                        j, c = (line, i) if side < 2 else (i, line)
-                        total[j, c] += weight * (np.int32(block[j, c]) - np.int32(pred[y + j, x + c]))
-            for j in range(8):
-                for i in range(8):
-                    out[y + j, x + i] = total[j, i] >> 5

@@ -1,13 +1,12 @@
-"""Normative. What a stream says about its learned tools: parameters and weights, and switches of a picture."""
+"""Normative. What a stream says about tools beyond the standard: parameters and weights, and switches of a picture."""
 
 from codecsim.errors import BitstreamError, ConfigError, ModelError
 from codecsim.learned.params import Control, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
-from codecsim.syntax.headers import LearnedTools
+from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, LearnedTools
 
-ARITHMETIC_VERSION = 1  # of everything that changes decoded samples of streams with learned tools
-PREDICTION_FILTER = 1  # filter_mode: the inter luma prediction filter
+ARITHMETIC_VERSION = 1  # of everything that changes decoded samples of streams with such tools
 
 
 def learn_params(config):
@@ -67,7 +66,7 @@ class LearnedStream:
 
     @classmethod
     def from_sps(cls, sps):
-        """Those that a sequence parameter set announces, or None.
+        """The learned ones that a sequence parameter set announces, or None.
 
         Raises
         ------
@@ -83,8 +82,10 @@ class LearnedStream:
                 f"{ARITHMETIC_VERSION}",
                 "learned_arithmetic_version",
             )
-        if announced.filter_mode != PREDICTION_FILTER:
-            raise BitstreamError(f"unknown prediction filter {announced.filter_mode}", "learned_filter_mode")
+        if not announced.tools or announced.tools & ~(TOOL_FILTER | TOOL_OBMC):
+            raise BitstreamError(f"unknown tools {announced.tools:#x}", "learned_tools")
+        if not announced.tools & TOOL_FILTER:
+            return None
         try:
             stream = cls(with_changes(announced.parameters))
         except ConfigError as error:
@@ -96,22 +97,36 @@ class LearnedStream:
             )
         return stream
 
-    def announce(self):
-        """`LearnedTools` for the sequence parameter set."""
-        return LearnedTools(ARITHMETIC_VERSION, PREDICTION_FILTER, changes(self.params), self._initial.digest())
+    def announce(self, others=0):
+        """`LearnedTools` for the sequence parameter set; `others`: TOOL_* bits of what the stream has beside these."""
+        return LearnedTools(ARITHMETIC_VERSION, TOOL_FILTER | others, changes(self.params), self._initial.digest())
 
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
         return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self._initial, threads)
 
-    @staticmethod
-    def picture_switches(filter_on):
-        """Slice header extension of an inter picture: nothing where the filter is on, as is the rule, else a zero."""
-        return b"" if filter_on else b"\x00"
 
-    @staticmethod
-    def read_switches(extension):
-        """Whether the prediction filter is on in an inter picture with this slice header extension."""
-        if extension not in (b"", b"\x00"):
-            raise BitstreamError("the learned tools' switches are not a zero byte", "slice_segment_header_extension")
-        return not extension
+def picture_switches(announced, tools):
+    """Slice header extension of an inter picture: nothing where all tools are on, as is the rule, else those that are.
+
+    Parameters
+    ----------
+    announced : int, TOOL_* bits of the sequence
+    tools : int, those of them that the picture has on
+    """
+    return b"" if tools == announced else bytes([tools])
+
+
+def read_switches(announced, extension):
+    """TOOL_* bits of what is on in an inter picture with this slice header extension.
+
+    Raises
+    ------
+    BitstreamError : not what `picture_switches` returns
+    """
+    if not extension:
+        return announced
+    tools = extension[0]
+    if len(extension) > 1 or tools == announced or tools & ~announced:
+        raise BitstreamError(f"the tools' switches are none of {announced:#x}", "slice_segment_header_extension")
+    return tools

@@ -3,6 +3,7 @@
 import numpy as np
 
 from codecsim.binding import bind
+from codecsim.blocks import CHOICE_NOWHERE
 from codecsim.picture import PAD_Y
 from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
 from codecsim.search.motion import interpolate_picture
@@ -58,6 +59,8 @@ class PictureSearch:
         blocks, motion, levels, rec = version_views(self._versions, 0)
         blocks.qp[:] = codec.tools.qp
         blocks.pred_mode[:] = 0
+        blocks.filter_idx[:] = 0
+        blocks.obmc[:], blocks.obmc_mode[:] = 0, CHOICE_NOWHERE
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
         snaps, coef, work, modes, memo, kept = self._memory
@@ -67,7 +70,7 @@ class PictureSearch:
         aim_by_activity(orig.y, codec.tools.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
         search = Search(
             rc=rc,
-            sl=codec.tools.syntax._replace(filter_on=0),
+            sl=codec.tools.syntax._replace(filter_on=0, obmc_on=0),
             mctx=context,
             orig=orig,
             cd=self._counter,

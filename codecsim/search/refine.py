@@ -1,13 +1,18 @@
-"""After the learned filter: choose it per 32x32, and decide residual and skip again against what was chosen.
+"""Choose overlap and learned filter per 32x32, and decide residual and skip again against what was chosen.
 
 Partition, modes and motion stay as the search left them.  Intra blocks are coded again with their modes, since what
 they predict from may have changed.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codecsim.binding import bind
 from codecsim.blocks import (
+    CHOICE_EVERYWHERE,
+    CHOICE_NOWHERE,
+    CHOICE_PER_BLOCK,
     CTU_UNITS,
     MODE_INTER,
     MODE_INTRA,
@@ -15,9 +20,9 @@ from codecsim.blocks import (
     z_to_xy,
 )
 from codecsim.entropy.cabac import COST, COUNT
-from codecsim.entropy.contexts import init_contexts
+from codecsim.entropy.contexts import FILTER_IDX, OBMC_FLAG, init_contexts
 from codecsim.jit import kernel
-from codecsim.picture import PAD_Y
+from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import copy_block
 from codecsim.search.inter import keep_if_better
 from codecsim.search.intra import code_chroma, intra_cu_cost
@@ -29,13 +34,15 @@ from codecsim.search.state import (
     REGION_BEST,
     REGION_ENTRY,
     REGION_VERSION,
+    WEIGHT_CB,
+    WEIGHT_CR,
     aim_qp,
     bits_to_cost,
     copy_cu,
     keep_contexts,
     recall_contexts,
 )
-from codecsim.syntax.slice_data import code_filter_choice, has_inter
+from codecsim.syntax.slice_data import code_choice, has_inter
 from codecsim.tools.distortion import sse
 from codecsim.tools.intra import predict_intra
 
@@ -101,15 +108,24 @@ def _recode_region(st, uy, ux, units):
     return total
 
 
+class Alternative(NamedTuple):
+    """Two predictions of the inter blocks of a picture, between which each 32x32 has the choice."""
+
+    plain: Planes
+    other: Planes  # the chroma is not looked at where it is not chosen
+    has_chroma: int  # the choice holds for chroma too
+    choices: np.ndarray  # (H32, W32) uint8, of the search's version 0: 1 where `other` is taken
+    context: int  # the first one of the choice
+
+
 @kernel
-def _set_choice(st, plain, filtered, uy, ux, units, mask):
-    """Set filter choices and prediction of a region of one or four 32x32: bit k of `mask` for the k-th; code the flags.
+def _set_choice(st, alt, uy, ux, units, mask, coded):
+    """Set choices and prediction of a region of one or four 32x32: bit k of `mask` for the k-th; code flags if `coded`.
 
     Returns the cost of the flags; contexts adapt.
     """
     rc = st.rc
-    blocks = rc.blocks
-    h, w = plain.shape
+    h, w = alt.plain.y.shape
     cost = 0.0
     for k in range((units >> 3) * (units >> 3)):
         fy, fx = (uy >> 3) + (k >> 1), (ux >> 3) + (k & 1)
@@ -117,40 +133,57 @@ def _set_choice(st, plain, filtered, uy, ux, units, mask):
         if y >= h or x >= w:
             continue
         choice = (mask >> k) & 1
-        blocks.filter_idx[fy, fx] = choice
+        alt.choices[fy, fx] = choice
+        source = alt.other if choice else alt.plain
         rows, columns = min(32, h - y), min(32, w - x)
-        copy_block(filtered if choice else plain, y, x, rc.pred.y, y, x, rows, columns)
-        if has_inter(blocks, fy, fx):
+        copy_block(source.y, y, x, rc.pred.y, y, x, rows, columns)
+        if alt.has_chroma:
+            y, x, rows, columns = y >> 1, x >> 1, rows >> 1, columns >> 1
+            copy_block(source.u, y, x, rc.pred.u, y, x, rows, columns)
+            copy_block(source.v, y, x, rc.pred.v, y, x, rows, columns)
+        if coded and has_inter(rc.blocks, fy, fx):
             st.cd.reg[COST] = 0
-            code_filter_choice(COUNT, st.cd, blocks, fy, fx)
+            code_choice(COUNT, st.cd, alt.choices, alt.context, fy, fx)
             cost += bits_to_cost(st, st.cd.reg[COST])
     return cost
 
 
 @kernel
-def _promising(st, plain, filtered, uy, ux, units):
-    """Mask of the 32x32 blocks of a region whose inter prediction the filter brings closer to the source."""
+def _unit_gain(st, alt, uy, ux):
+    """By how much the other prediction of a unit is closer to the source, in weighted squared error."""
+    y, x = 4 * uy, 4 * ux
+    gain = float(sse(st.orig.y, y, x, alt.plain.y, y, x, 4, 4) - sse(st.orig.y, y, x, alt.other.y, y, x, 4, 4))
+    if alt.has_chroma:
+        y, x = 2 * uy, 2 * ux
+        u = sse(st.orig.u, y, x, alt.plain.u, y, x, 2, 2) - sse(st.orig.u, y, x, alt.other.u, y, x, 2, 2)
+        v = sse(st.orig.v, y, x, alt.plain.v, y, x, 2, 2) - sse(st.orig.v, y, x, alt.other.v, y, x, 2, 2)
+        gain += st.lam[WEIGHT_CB] * u + st.lam[WEIGHT_CR] * v
+    return gain
+
+
+@kernel
+def _promising(st, alt, uy, ux, units):
+    """Mask of the 32x32 blocks of a region whose other inter prediction is closer to the source."""
     blocks = st.rc.blocks
     h4, w4 = blocks.pred_mode.shape
     mask = 0
     for k in range((units >> 3) * (units >> 3)):
-        gain = 0
+        gain = 0.0
         for j in range(uy + 8 * (k >> 1), min(uy + 8 * (k >> 1) + 8, h4)):
             for i in range(ux + 8 * (k & 1), min(ux + 8 * (k & 1) + 8, w4)):
                 if blocks.pred_mode[j, i] >= MODE_INTER:
-                    y, x = 4 * j, 4 * i
-                    gain += sse(st.orig.y, y, x, plain, y, x, 4, 4) - sse(st.orig.y, y, x, filtered, y, x, 4, 4)
+                    gain += _unit_gain(st, alt, j, i)
         if gain > 0:
             mask |= 1 << k
     return mask
 
 
 @kernel
-def _choose_region(st, plain, filtered, uy, ux, units):
-    """Choose the filter in a region, one or four 32x32, and code it again."""
-    mask = _promising(st, plain, filtered, uy, ux, units)
+def _choose_region(st, alt, uy, ux, units):
+    """Choose in a region, one or four 32x32, and code it again; returns the costs as chosen and all plain."""
+    mask = _promising(st, alt, uy, ux, units)
     keep_contexts(st, REGION_ENTRY)
-    cost = _set_choice(st, plain, filtered, uy, ux, units, 0)
+    flags = _set_choice(st, alt, uy, ux, units, 0, 1)
     area = min(units, 16)
     h4, w4 = st.rc.zorder.shape
     inside = uy + area <= h4 and ux + area <= w4
@@ -158,75 +191,146 @@ def _choose_region(st, plain, filtered, uy, ux, units):
         # a region cut by the picture's edge cannot be kept aside as a square: decide it by prediction error alone
         if mask:
             recall_contexts(st, REGION_ENTRY)
-            _set_choice(st, plain, filtered, uy, ux, units, mask)
-        _recode_region(st, uy, ux, units)
-        return
+            flags = _set_choice(st, alt, uy, ux, units, mask, 1)
+        cost = _recode_region(st, uy, ux, units)
+        return flags + cost, cost
     copy_cu(st.versions, 0, REGION_VERSION + 1, uy, ux, area)
-    cost += _recode_region(st, uy, ux, units)
+    plain = _recode_region(st, uy, ux, units)
     copy_cu(st.versions, 0, REGION_VERSION, uy, ux, area)
     keep_contexts(st, REGION_BEST)
     copy_cu(st.versions, REGION_VERSION + 1, 0, uy, ux, area)
     recall_contexts(st, REGION_ENTRY)
-    other = _set_choice(st, plain, filtered, uy, ux, units, mask)
+    other = _set_choice(st, alt, uy, ux, units, mask, 1)
     other += _recode_region(st, uy, ux, units)
-    if cost <= other:
-        _set_choice(st, plain, filtered, uy, ux, units, 0)
-        copy_cu(st.versions, REGION_VERSION, 0, uy, ux, area)
-        recall_contexts(st, REGION_BEST)
+    if flags + plain > other:
+        return other, plain
+    _set_choice(st, alt, uy, ux, units, 0, 1)
+    copy_cu(st.versions, REGION_VERSION, 0, uy, ux, area)
+    recall_contexts(st, REGION_BEST)
+    return flags + plain, plain
 
 
 @kernel
-def refine_picture(st, plain, filtered, slice_qp):
-    """Choose the filter over the whole picture and code it again; the result is in version 0."""
+def _refine_region(st, alt, where, uy, ux, units):
+    """Code a region again with the prediction that `where` tells; returns its costs so and plain."""
+    if where == CHOICE_PER_BLOCK:
+        return _choose_region(st, alt, uy, ux, units)
+    _set_choice(st, alt, uy, ux, units, 15 if where == CHOICE_EVERYWHERE else 0, 0)
+    cost = _recode_region(st, uy, ux, units)
+    return cost, cost
+
+
+@kernel
+def refine_picture(st, alt, slice_qp, where):
+    """Code the whole picture again with one prediction, the other, or a choice; the result is in version 0.
+
+    Parameters
+    ----------
+    st : Search
+    alt : Alternative
+    slice_qp : int
+    where : CHOICE_NOWHERE, CHOICE_EVERYWHERE or CHOICE_PER_BLOCK: where the other one stands
+
+    Returns
+    -------
+    Costs of the picture: as it is now; with the plain prediction alone, nearly, after CHOICE_PER_BLOCK.
+    """
     h4, w4 = st.rc.zorder.shape
     init_contexts(st.cd.ctx, 2 - st.sl.slice_type, slice_qp)
     columns = (w4 + 15) >> 4
+    total, all_plain = 0.0, 0.0
     for address in range(((h4 + 15) >> 4) * columns):
         uy, ux = address // columns << 4, address % columns << 4
         if st.rc.blocks.cu_log2[uy, ux] == 6:
-            _choose_region(st, plain, filtered, uy, ux, 16)
+            cost, plain = _refine_region(st, alt, where, uy, ux, 16)
+            total, all_plain = total + cost, all_plain + plain
             continue
         for z in range(0, CTU_UNITS, 64):
             dx, dy = z_to_xy(z)
             if uy + dy < h4 and ux + dx < w4:
-                _choose_region(st, plain, filtered, uy + dy, ux + dx, 8)
+                cost, plain = _refine_region(st, alt, where, uy + dy, ux + dx, 8)
+                total, all_plain = total + cost, all_plain + plain
+    return total, all_plain
 
 
-def source_before_filter(codec, orig):
-    """The source less what the filter adds where it was chosen: what a further search has to predict.
-
-    The search does not know the filter.  Given this source, it looks for the prediction that the filter makes right.
+def choose_prediction(codec, state, orig):
+    """Predict what `codec` holds, choose overlap and learned filter per 32x32, and update its decisions.
 
     Parameters
     ----------
-    codec : PictureCodec, after `choose_filter`
+    codec : PictureCodec, searched
+    state : bound Search, as PictureSearch.run left it
     orig : Planes, unpadded source at coded size
+
+    Returns
+    -------
+    Planes : the plain prediction, from motion compensation alone
+    """
+    state = bind(state.value._replace(orig=orig))
+    codec.predict()
+    codec.overlap()
+    plain = Planes(*(plane.copy() for plane in codec.pred))
+    if codec.overlapped is not None:
+        _choose_overlap(codec, state, plain)
+    codec.filter()
+    if codec.filtered is not None:
+        _choose_filter(codec, state)
+    return plain
+
+
+def _choose_overlap(codec, state, plain):
+    """Choose where the picture is overlapped: nowhere, everywhere, or per 32x32."""
+    blocks = state.value.rc.blocks
+    alternative = bind(Alternative(plain, codec.overlapped, 1, blocks.obmc, OBMC_FLAG))
+    everywhere, _ = refine_picture(state, alternative, codec.tools.qp, CHOICE_EVERYWHERE)
+    chosen, nowhere = refine_picture(state, alternative, codec.tools.qp, CHOICE_PER_BLOCK)
+    costs = {CHOICE_PER_BLOCK: chosen, CHOICE_EVERYWHERE: everywhere, CHOICE_NOWHERE: nowhere}
+    where = min(costs, key=costs.get)
+    if where != CHOICE_PER_BLOCK:
+        refine_picture(state, alternative, codec.tools.qp, where)
+    blocks.obmc_mode[0] = where
+    _take_decisions(codec, state, plain)
+
+
+def _choose_filter(codec, state):
+    """Choose where the learned filter applies per 32x32."""
+    plain = Planes(*(plane.copy() for plane in codec.pred))
+    filtered = plain._replace(y=codec.filtered)
+    alternative = Alternative(plain, filtered, 0, state.value.rc.blocks.filter_idx, FILTER_IDX)
+    refine_picture(state, bind(alternative), codec.tools.qp, CHOICE_PER_BLOCK)
+    _take_decisions(codec, state, plain)
+
+
+def _take_decisions(codec, state, plain):
+    """Copy what a search has decided, and put back the prediction that it wrote over."""
+    copy_decisions(state.value.rc, codec)
+    for pred, kept in zip(codec.pred, plain, strict=True):
+        np.copyto(pred, kept)
+
+
+def source_before_choices(codec, orig, plain):
+    """The source less what overlap and filter add where they are chosen: what a further search has to predict.
+
+    The search knows neither.  Given this source, it looks for the prediction that they make right.
+
+    Parameters
+    ----------
+    codec : PictureCodec, after `choose_prediction`
+    orig : Planes, unpadded source at coded size
+    plain : Planes, what that returned
 
     Returns
     -------
     Planes
     """
-    height, width = orig.y.shape
-    chosen = np.kron(codec.blocks.filter_idx, np.ones((32, 32), np.int32))[:height, :width]
-    added = (codec.filtered.astype(np.int32) - codec.pred.y) * chosen
-    luma = np.clip(orig.y - added, 0, (1 << codec.sps.bit_depth) - 1)
-    return orig._replace(y=luma.astype(np.uint16))
-
-
-def choose_filter(codec, state, orig):
-    """Choose where the learned filter applies in the picture that `codec` has predicted, and update its decisions.
-
-    Parameters
-    ----------
-    codec : PictureCodec, after `predict`
-    state : bound Search, as PictureSearch.run left it
-    orig : Planes, unpadded source at coded size
-    """
-    state = bind(state.value._replace(orig=orig))
-    plain = np.ascontiguousarray(codec.pred.y).copy()
-    refine_picture(state, plain, codec.filtered, codec.tools.qp)
-    copy_decisions(state.value.rc, codec)
-    np.copyto(codec.pred.y, plain)
+    final = codec.pred
+    if codec.filtered is not None:
+        height, width = orig.y.shape
+        chosen = np.kron(codec.blocks.filter_idx, np.ones((32, 32), bool))[:height, :width]
+        final = final._replace(y=np.where(chosen, codec.filtered, codec.pred.y))
+    top = (1 << codec.sps.bit_depth) - 1
+    aims = (np.clip(o - (f.astype(np.int32) - p), 0, top) for o, f, p in zip(orig, final, plain, strict=True))
+    return Planes(*(aim.astype(np.uint16) for aim in aims))
 
 
 def copy_decisions(rc, codec):

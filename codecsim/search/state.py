@@ -21,7 +21,7 @@ from codecsim.tools.indexing import natural
 from codecsim.tools.motion import MotionContext
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
-# region of the filter's choice: coded without it, and as it was before
+# region whose prediction is chosen: coded with the plain one, and as it was before
 NUM_VERSIONS = 12
 CU_VERSION, TU_VERSION, REGION_VERSION = 1, 5, 10
 # context snapshots: on entry to a CU of depth d, after its best alternative, and the same for transform nodes
@@ -133,6 +133,8 @@ def make_versions(height, width):
         mvd=np.zeros((n, h4, w4, 2, 2), np.int16),
         qp=np.zeros((n, h4, w4), np.int8),
         filter_idx=np.zeros((n, (height + 31) // 32, (width + 31) // 32), np.uint8),
+        obmc=np.zeros((n, (height + 31) // 32, (width + 31) // 32), np.uint8),
+        obmc_mode=np.zeros((n, 1), np.uint8),
     )
     motion = Motion(np.zeros((n, h4, w4, 2, 2), np.int16), np.full((n, h4, w4, 2), -1, np.int8))
     half = (n, height // 2, width // 2)

@@ -10,6 +10,8 @@ from codecsim.syntax.headers_sequence import (
     PROFILE_LEARNED,
     PROFILE_MAIN,
     PROFILE_MAIN_10,
+    TOOL_FILTER,
+    TOOL_OBMC,
     LearnedTools,
     ReferencePictureSet,
     Sps,
@@ -23,6 +25,8 @@ from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P, SliceHeader
 
 __all__ = [
     "PROFILE_LEARNED",
+    "TOOL_FILTER",
+    "TOOL_OBMC",
     "PROFILE_MAIN",
     "PROFILE_MAIN_10",
     "SLICE_B",

@@ -14,6 +14,7 @@ SUPPORTED_BIT_DEPTHS = (8, 10)
 PROFILE_MAIN = 1
 PROFILE_MAIN_10 = 2
 PROFILE_LEARNED = 30  # not a profile of the standard: the stream needs this project's decoder
+TOOL_FILTER, TOOL_OBMC = 1, 2  # bits: the prediction filter, overlapped block motion compensation
 
 # Table A.8: (general_level_idc, MaxLumaPs, MaxLumaSr), samples and samples a second
 _LEVELS = (
@@ -48,12 +49,12 @@ class ReferencePictureSet:
 
 @dataclasses.dataclass(frozen=True)
 class LearnedTools:
-    """Parameters of the learned tools, as the stream carries them."""
+    """Tools that the standard does not have, and parameters of the learned one, as the stream carries them."""
 
-    arithmetic_version: int  # of the exact integer arithmetic, 0..255
-    filter_mode: int  # of the prediction filter, 0..255: meaning belongs to codecsim.learned
-    parameters: tuple[int, ...]  # integers of the tools, 32 bits each, at most 255
-    weights_digest: bytes  # 16 bytes: of the initial weights
+    arithmetic_version: int  # of the tools' exact arithmetic, 0..255
+    tools: int  # TOOL_* bits, 1..255
+    parameters: tuple[int, ...] = ()  # integers of the prediction filter, 32 bits each, at most 255
+    weights_digest: bytes = b""  # of its initial weights, 16 bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +120,11 @@ class Sps:
     rps_list: tuple[ReferencePictureSet, ...] = ()  # at most 64
     vui: Vui | None = None
     learned: LearnedTools | None = None  # set: profile_idc is PROFILE_LEARNED
+
+    @property
+    def tools(self):
+        """TOOL_* bits of the tools that inter pictures may use beyond the standard's."""
+        return self.learned.tools if self.learned else 0
 
     @property
     def min_qp(self):
@@ -302,16 +308,16 @@ def _code_vui(coder, vui):
 
 def _code_learned_tools(coder, learned):
     """This project's own extension data of a sequence parameter set."""
-    empty = LearnedTools(0, 0, (), bytes(16))
-    learned = learned if not coder.reading and learned is not None else empty
+    learned = learned if not coder.reading and learned is not None else LearnedTools(0, 0)
     arithmetic_version = coder.u(8, learned.arithmetic_version, "learned_arithmetic_version")
-    filter_mode = coder.u(8, learned.filter_mode, "learned_filter_mode")
+    tools = coder.u(8, learned.tools, "learned_tools")
+    if not tools & TOOL_FILTER:
+        return LearnedTools(arithmetic_version, tools)
     count = coder.u(8, len(learned.parameters), "learned_parameter_count")
     values = learned.parameters if not coder.reading else (0,) * count
     parameters = tuple(coder.u(32, value, "learned_parameter") for value in values)
-    return LearnedTools(
-        arithmetic_version, filter_mode, parameters, coder.octets(16, learned.weights_digest, "learned_weights_digest")
-    )
+    digest = coder.octets(16, learned.weights_digest, "learned_weights_digest")
+    return LearnedTools(arithmetic_version, tools, parameters, digest)
 
 
 def _code_size(coder, sps):

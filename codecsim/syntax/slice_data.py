@@ -13,8 +13,10 @@ from codecsim.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
+    CHOICE_EVERYWHERE,
+    CHOICE_LOG2,
+    CHOICE_PER_BLOCK,
     CTU_SIZE,
-    FILTER_LOG2,
     MAX_TU_LOG2,
     MIN_CU_LOG2,
     MODE_INTER,
@@ -61,6 +63,7 @@ class SliceSyntax(NamedTuple):
     max_depth_inter: int
     amp: int  # amp_enabled_flag
     filter_on: int  # the prediction filter's choice is coded per 32x32
+    obmc_on: int  # that of overlapped motion compensation is
     sao_luma: int  # slice_sao_luma_flag
     sao_chroma: int
     bit_depth: int
@@ -181,7 +184,7 @@ def code_quadtree(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
 
 @kernel
 def has_inter(blocks, fy, fx):
-    """1 if the 32x32 block (fy, fx) of the filter's grid contains an inter predicted unit."""
+    """1 if the 32x32 block (fy, fx) contains an inter predicted unit."""
     h4, w4 = blocks.pred_mode.shape
     for j in range(8 * fy, min(8 * fy + 8, h4)):
         for i in range(8 * fx, min(8 * fx + 8, w4)):
@@ -191,16 +194,54 @@ def has_inter(blocks, fy, fx):
 
 
 @kernel
-def code_filter_choice(mode, cd, blocks, fy, fx):
-    """Learned tools: the expert of the 32x32 block (fy, fx); context by the choices to the left and above."""
+def code_choice(mode, cd, choices, context, fy, fx):
+    """Not in H.265: choice of the prediction of the 32x32 block (fy, fx), by the choices to the left and above.
+
+    choices : (H32, W32) uint8, of Blocks
+    context : int, FILTER_IDX or OBMC_FLAG
+    """
     inc = 0
-    if fx > 0 and blocks.filter_idx[fy, fx - 1]:
+    if fx > 0 and choices[fy, fx - 1]:
         inc += 1
-    if fy > 0 and blocks.filter_idx[fy - 1, fx]:
+    if fy > 0 and choices[fy - 1, fx]:
         inc += 1
-    choice = code_bin(mode, cd, C.FILTER_IDX + inc, np.int64(blocks.filter_idx[fy, fx]))
+    choice = code_bin(mode, cd, context + inc, np.int64(choices[fy, fx]))
     if mode == DECODE:
-        blocks.filter_idx[fy, fx] = choice
+        choices[fy, fx] = choice
+
+
+@kernel
+def code_obmc_mode(mode, cd, blocks):
+    """Not in H.265: where inter prediction is overlapped in the picture; `blocks.obmc` too if no block has a flag."""
+    cd.reg[PART] = PART_LEARNED
+    where = blocks.obmc_mode[0]
+    if code_bin(mode, cd, C.OBMC_MODE, 1 if where == CHOICE_PER_BLOCK else 0):
+        where = CHOICE_PER_BLOCK
+    else:
+        where = code_bin(mode, cd, C.OBMC_MODE + 1, 1 if where == CHOICE_EVERYWHERE else 0)
+        if mode == DECODE:
+            rows, columns = blocks.obmc.shape
+            for fy in range(rows):
+                for fx in range(columns):
+                    blocks.obmc[fy, fx] = where
+    if mode == DECODE:
+        blocks.obmc_mode[0] = where
+
+
+@kernel
+def _code_choices(mode, cd, sl, blocks, ty, tx):
+    """All choices of predictions in CTU (ty, tx)."""
+    cd.reg[PART] = PART_LEARNED
+    in_ctu = CTU_SIZE >> CHOICE_LOG2
+    rows, columns = blocks.filter_idx.shape
+    for k in range(in_ctu * in_ctu):
+        fy, fx = ty * in_ctu + k // in_ctu, tx * in_ctu + k % in_ctu
+        if fy >= rows or fx >= columns or not has_inter(blocks, fy, fx):
+            continue
+        if sl.obmc_on and blocks.obmc_mode[0] == CHOICE_PER_BLOCK:
+            code_choice(mode, cd, blocks.obmc, C.OBMC_FLAG, fy, fx)
+        if sl.filter_on:
+            code_choice(mode, cd, blocks.filter_idx, C.FILTER_IDX, fy, fx)
 
 
 @kernel
@@ -208,17 +249,14 @@ def code_slice_data(mode, cd, sl, blocks, motion, levels, sao):
     """All CTUs of a picture in one slice; returns the number of CTUs done (fewer than there are: a fault)."""
     h4, w4 = blocks.cu_log2.shape
     rows, columns = (h4 + 15) >> 4, (w4 + 15) >> 4
-    in_ctu = CTU_SIZE >> FILTER_LOG2
+    if sl.obmc_on:
+        code_obmc_mode(mode, cd, blocks)
     for address in range(rows * columns):
         ty, tx = address // columns, address % columns
         code_sao(mode, cd, sl, sao, ty, tx)
         code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
-        if sl.filter_on:
-            cd.reg[PART] = PART_LEARNED
-            for k in range(in_ctu * in_ctu):
-                fy, fx = ty * in_ctu + k // in_ctu, tx * in_ctu + k % in_ctu
-                if fy < blocks.filter_idx.shape[0] and fx < blocks.filter_idx.shape[1] and has_inter(blocks, fy, fx):
-                    code_filter_choice(mode, cd, blocks, fy, fx)
+        if sl.filter_on or sl.obmc_on:
+            _code_choices(mode, cd, sl, blocks, ty, tx)
         last = 1 if address == rows * columns - 1 else 0
         end = code_terminate(mode, cd, last)
         if cd.reg[FAULT] or end != last:

@@ -19,8 +19,8 @@ def test_the_default_arm_is_standard():
     assert read_arm(DEFAULT_ARM).encoder_config("ldp", 32, 1) == EncoderConfig("ldp", 32, 1, filter="off")
 
 
-def test_all_intra_arms_that_differ_in_the_filter_only_are_one():
-    first, second = read_arms(["off: --filter off", "on: --learner channels=8"])
+def test_all_intra_arms_that_differ_in_inter_tools_only_are_one():
+    first, second = read_arms(["off: --filter off", "on: --learner channels=8 --obmc"])
     assert first.encoder_config("ai", 32, 1) == second.encoder_config("ai", 32, 1)
     assert first.encoder_config("ldp", 32, 1) != second.encoder_config("ldp", 32, 1)
 

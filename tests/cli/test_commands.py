@@ -82,6 +82,20 @@ def test_bit_depths(clip, tmp_path, capsys, mode):
     np.testing.assert_array_equal(np.fromfile(decoded, "<u2"), 4 * eight_bits.astype(np.uint16))
 
 
+def test_overlapped_motion_compensation_is_told(clip, tmp_path, capsys):
+    stream = tmp_path / "s.bin"
+    encoded = run_json(["encode", clip, "-o", stream, "--filter", "off", "--obmc"], capsys)
+    assert encoded["encoder"]["options"]["obmc"] is True
+    info = run_json(["info", stream], capsys)
+    assert info["learned"] == {"arithmetic_version": 1, "prediction_filter": False, "obmc": True}
+    (sps,) = (fields for fields in info["parameter_sets"] if fields["kind"] == "sps")
+    assert sps["profile_idc"] == 30
+    shares = [[picture.get("overlapped_share") for picture in found["pictures"]] for found in (encoded, info)]
+    assert shares[0] == shares[1] and shares[0][0] is None and all(0 <= share <= 1 for share in shares[0][1:])
+    assert run(["info", str(stream), "--quiet"]) == 0
+    assert "obmc true" in capsys.readouterr().out
+
+
 def test_results_can_be_compared(clip, tmp_path, capsys):
     files = []
     for qp in (22, 27, 32, 37):

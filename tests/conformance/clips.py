@@ -72,6 +72,19 @@ def cut(rng, width, height, count):
     yield from edges(rng, width, height, count - count // 2)
 
 
+def zoom(rng, width, height, count):
+    """Texture that comes nearer: no two blocks move alike."""
+    scene = _smooth(rng, 2 * height + 2, 2 * width + 2, 4)
+    y, x = np.mgrid[:height, :width]
+    for k in range(count):
+        scale = 1.9 - 0.02 * k
+        rows, columns = height + (y - height / 2) * scale, width + (x - width / 2) * scale
+        (top, down), (left, right) = (np.divmod(at, 1) for at in (rows, columns))
+        top, left = top.astype(int), left.astype(int)
+        above, below = (scene[j, left] * (1 - right) + scene[j, left + 1] * right for j in (top, top + 1))
+        yield _to_frame(above * (1 - down) + below * down)
+
+
 def flat(rng, width, height, count):
     """One colour, and a step of one level in the last picture."""
     for k in range(count):
@@ -95,7 +108,7 @@ def film(rng, width, height, count):
             yield Frame(*(p[y >> s :, x >> s :][: height >> s, : width >> s].copy() for p, s in planes))
 
 
-CONTENTS = {f.__name__: f for f in (texture, edges, fade, cut, flat, noise, film)}
+CONTENTS = {f.__name__: f for f in (texture, edges, fade, cut, zoom, flat, noise, film)}
 
 
 def _with_two_more_bits(rng, frame, count):

@@ -34,6 +34,10 @@ STREAMS = {
     "adaptive_qp.hevc": lambda: run_encoder(
         EncoderConfig("ldp", 30, filter="off", adaptive_qp=8, qp_group=8), make_clip("edges", 104, 72, 5)
     ),
+    "obmc.bin": lambda: run_encoder(EncoderConfig("ldb", 27, filter="off", obmc=True), make_clip("film", 98, 66, 6)),
+    "obmc_learned.bin": lambda: run_encoder(
+        EncoderConfig("ra", 30, obmc=True, learn=LEARN, internal_bit_depth=10), make_clip("edges", 106, 66, 9)
+    ),
     "learned.bin": lambda: run_encoder(
         EncoderConfig("ldp", 30, learn=LEARN, intra_period=5), make_clip("texture", 96, 66, 8)
     ),

@@ -9,11 +9,12 @@ import dataclasses
 import numpy as np
 
 from codecsim.binding import bind
+from codecsim.blocks import CHOICE_NOWHERE
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
-from codecsim.learned.stream import LearnedStream
+from codecsim.learned.stream import ARITHMETIC_VERSION, LearnedStream, picture_switches
 from codecsim.picture import VideoFormat
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
@@ -25,6 +26,9 @@ from codecsim.syntax.headers import (
     SLICE_B,
     SLICE_I,
     SLICE_P,
+    TOOL_FILTER,
+    TOOL_OBMC,
+    LearnedTools,
     ParameterSets,
     Pps,
     ReferencePictureSet,
@@ -193,24 +197,27 @@ def draw_slice_data(rng, codec):
 
 def _clear(codec):
     """Make the store ready to be read into."""
-    codec.blocks.filter_idx[:] = 0
+    codec.blocks.filter_idx[:], codec.blocks.obmc[:], codec.blocks.obmc_mode[:] = 0, 0, CHOICE_NOWHERE
     codec.blocks.pred_mode[:], codec.picture.motion.ref_idx[:], codec.sao.type_idx[:] = 0, -1, 0
     for plane in codec.levels:
         plane[:] = 0
 
 
-def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None):
+def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, obmc=False):
     """`Run` of `count` pictures, all decisions from the seed; no reports.
 
     watch : function that is given the codec and the SliceHeader after each picture
     learn : LearnParams, for a stream with the prediction filter
+    obmc : bool, for a stream with overlapped motion compensation
     """
     rng = np.random.default_rng(seed)
     sps = draw_sps(rng)
     pps = draw_pps(rng, sps)
     learned = LearnedStream(learn) if learn else None
-    if learned:
-        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=learned.announce())
+    if learned or obmc:
+        others = TOOL_OBMC if obmc else 0
+        tools = learned.announce(others) if learned else LearnedTools(ARITHMETIC_VERSION, others)
+        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=tools)
         pps = dataclasses.replace(pps, slice_header_extension_present=True)
     width, height = sps.true_size
     video_format = VideoFormat(width, height, FPS, sps.bit_depth)
@@ -221,19 +228,22 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None):
     for poc in draw_order_counts(rng, sps, count):
         nal_type = nal_units.TRAIL_R if poc else nal_units.IDR_W_RADL
         header = draw_header(rng, sps, pps, poc, held)
-        filter_on = bool(learned and header.slice_type != SLICE_I and rng.integers(4))
-        if learned:
-            header = dataclasses.replace(header, extension=learned.picture_switches(filter_on))
+        tools = 0
+        if sps.learned and header.slice_type != SLICE_I:
+            tools = sum(bit for bit in (TOOL_FILTER, TOOL_OBMC) if sps.tools & bit and rng.integers(4))
+            header = dataclasses.replace(header, extension=picture_switches(sps.tools, tools))
         current = dpb.begin(nal_type, 0, header, sps)
-        codec.begin(current, header, pps, filter_on)
+        codec.begin(current, header, pps, tools)
         draw_slice_data(rng, codec)
-        if filter_on:
-            for place in np.ndindex(codec.blocks.filter_idx.shape):
-                codec.blocks.filter_idx[place] = has_inter(codec.blocks, *place) and rng.integers(2)
+        codec.blocks.obmc_mode[0] = rng.integers(3)
+        for bit, choices in ((TOOL_FILTER, codec.blocks.filter_idx), (TOOL_OBMC, codec.blocks.obmc)):
+            for place in np.ndindex(choices.shape if tools & bit else (0, 0)):
+                choices[place] = has_inter(codec.blocks, *place) and rng.integers(2)
         payload = write_slice_data(codec)
         read_slice_data(codec, payload)
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
+        codec.filter()
         codec.complete()
         codec.finish()
         watch(codec, header)

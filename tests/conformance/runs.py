@@ -42,7 +42,17 @@ def check_own_decoder(run, threads=1):
     assert_same_pictures([p.frame for p in decoded], run.recon)
     reports = [p.report for p in sorted(decoded, key=lambda p: p.coding_index)]
     for found, wanted in zip(reports, run.reports, strict=True):
-        for name in ("poc", "type", "qp", "bits", "filtered_share", "trained_steps", "reset", "accumulated_loss"):
+        for name in (
+            "poc",
+            "type",
+            "qp",
+            "bits",
+            "overlapped_share",
+            "filtered_share",
+            "trained_steps",
+            "reset",
+            "accumulated_loss",
+        ):
             assert getattr(found, name) == getattr(wanted, name), name
         assert found.learner_hash == wanted.learner_hash
 

@@ -1,5 +1,6 @@
 """With learned tools on, decoder and encoder hold the same pictures and the same learner, on every machine."""
 
+import dataclasses
 import hashlib
 import io
 import os
@@ -91,6 +92,35 @@ def test_b_pictures(config):
     assert types == ["I"] + 10 * ["B"]
     assert any(report.filtered_share for report in run.reports)
     assert sum(bool(report.trained_steps) for report in run.reports) > 1
+
+
+@pytest.mark.parametrize("mode", ["off", "frozen", "online"])
+@pytest.mark.parametrize("config", ["ldp", "ldb", "ra"])
+def test_overlapped_motion_compensation(config, mode):
+    """With and below the learned filter, in samples of 8 and of 10 bits, in pictures that end within blocks."""
+    for bit_depth, passes in ((8, 1), (10, 2)):
+        options = {"obmc": True, "filter": mode, "internal_bit_depth": bit_depth, "effort": {"filter_passes": passes}}
+        run = run_encoder(
+            EncoderConfig(config, 27, preset="fast", learn=SMALL, **options), make_clip("zoom", 106, 54, 9)
+        )
+        check_own_decoder(run)
+        shares = [report.overlapped_share for report in run.reports]
+        assert shares[0] is None and 0 < max(shares[1:]) <= 1
+        assert mode != "online" or any(report.filtered_share for report in run.reports)
+
+
+def test_overlapped_motion_compensation_saves_bits():
+    """Where the blocks move differently, at no loss of quality."""
+    clip = make_clip("zoom", 176, 112, 5)
+    plain, overlapped = (run_encoder(EncoderConfig("ldp", 27, filter="off", obmc=on), clip) for on in (False, True))
+    assert sum(report.psnr_y for report in overlapped.reports) >= sum(report.psnr_y for report in plain.reports)
+    assert len(overlapped.data) < len(plain.data)
+
+
+def test_all_intra_streams_stay_standard():
+    config = EncoderConfig("ai", 32, filter="off", preset="fast")
+    clip = make_clip("texture", 72, 40, 2)
+    assert run_encoder(dataclasses.replace(config, obmc=True), clip).data == run_encoder(config, clip).data
 
 
 def test_frozen():

@@ -7,7 +7,17 @@ import shutil
 import numpy as np
 import pytest
 
-from codecsim.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP, TSKIP_CB, TSKIP_CR, TSKIP_Y
+from codecsim.blocks import (
+    CHOICE_EVERYWHERE,
+    CHOICE_NOWHERE,
+    CHOICE_PER_BLOCK,
+    MODE_INTER,
+    MODE_INTRA,
+    MODE_SKIP,
+    TSKIP_CB,
+    TSKIP_CR,
+    TSKIP_Y,
+)
 from codecsim.decoder import decode
 from codecsim.learned.params import LearnParams
 from codecsim.syntax.headers import SLICE_B
@@ -49,8 +59,24 @@ def test_many(first, tmp_path):
 def test_with_learning(learn):
     """This decoder alone; hashes of the learner are in the streams."""
     for seed in range(15):
-        run = random_stream(seed, learn=learn)
+        run = random_stream(seed, learn=learn, obmc=bool(seed % 2))
         assert_same_pictures([picture.frame for picture in decode(io.BytesIO(run.data))], run.recon)
+
+
+def test_with_overlapped_motion_compensation():
+    """This decoder alone; blocks of all kinds choose it."""
+    chosen, modes = set(), set()
+
+    def watch(codec, header):
+        units = np.kron(codec.blocks.obmc, np.ones((8, 8), int))[tuple(slice(n) for n in codec.blocks.cu_log2.shape)]
+        overlapped = units * (codec.blocks.pred_mode >= MODE_INTER) > 0
+        modes.update(codec.blocks.obmc_mode.tolist())
+        chosen.update(((codec.picture.motion.ref_idx >= 0) @ (1, 2))[overlapped].tolist())
+
+    for seed in range(30):
+        run = random_stream(seed, obmc=True, watch=watch)
+        assert_same_pictures([picture.frame for picture in decode(io.BytesIO(run.data))], run.recon)
+    assert chosen == {1, 2, 3} and modes == {CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK}
 
 
 def test_everything_occurs():

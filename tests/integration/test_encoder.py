@@ -27,7 +27,8 @@ CONFIGS = [
     EncoderConfig("ldp", 32, filter="off", preset="fast", transform_skip=False, adaptive_qp=12, qp_group=32),
     EncoderConfig("ldp", 32, filter="off", preset="slow", intra_period=3),
     EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}, adaptive_qp=6, qp_group=8),
-    EncoderConfig("ra", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}),
+    EncoderConfig("ra", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}, obmc=True),
+    EncoderConfig("ldp", 32, preset="medium", filter="off", obmc=True),
 ]
 
 

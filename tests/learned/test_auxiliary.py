@@ -7,68 +7,19 @@ from codecsim.binding import bind
 from codecsim.learned.auxiliary import (
     NO_TARGET,
     Further,
-    make_overlap_scratch,
     predict_further,
-    predict_overlapped,
     stack_reference_motion,
 )
 from codecsim.picture import PAD_Y, Motion, Picture
-from codecsim.tools.compensation import References, make_inter_scratch
+from codecsim.tools.compensation import make_inter_scratch
 from tests.reference import auxiliary as naive
+from tests.tools.motion_fields import make_motion, make_pictures, make_references
 
 SIZES = [(8, 8), (40, 24), (24, 72)]  # (height, width)
 
 
-def make_motion(rng, height, width, counts, largest):
-    """Random motion in both lists of `counts` entries, some units intra, some neighbours alike."""
-    shape = (height // 4, width // 4, 2)
-    index = np.stack([rng.integers(0, max(count, 1), shape[:2]) for count in counts], 2)
-    unused = (rng.random(shape) < 0.5) | (np.array(counts) == 0)
-    motion = Motion(
-        rng.integers(-largest, largest + 1, (*shape, 2)).astype(np.int16), np.where(unused, -1, index).astype(np.int8)
-    )
-    motion.mv[:, -4:] = motion.mv[0, 0]
-    motion.ref_idx[:, -4:] = motion.ref_idx[0, 0]
-    return motion
-
-
-def make_pictures(rng, height, width, pocs, bit_depth, largest, extreme):
-    """By POC, a padded Picture with motion that points to `pocs` (some several times)."""
-    top, pictures = (1 << bit_depth) - 1, {}
-    for poc in dict.fromkeys(pocs):
-        picture = pictures[poc] = Picture(width, height, poc)
-        samples = rng.integers(0, 2, (height, width)) * top if extreme else rng.integers(0, top + 1, (height, width))
-        picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y] = samples
-        picture.pad()
-        picture.ref_poc[:, :4] = rng.choice(pocs, (2, 4))
-        motion = make_motion(rng, height, width, (4, 4), largest)
-        picture.motion.mv[:] = motion.mv
-        picture.motion.ref_idx[:] = motion.ref_idx
-    return pictures
-
-
 def unpadded(picture):
     return picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
-
-
-def make_references(pictures, lists, bit_depth):
-    """(References, Picture or None at each place): each picture once, a place between them free."""
-    places = [None, *pictures.values()]
-    empty = Picture(*unpadded(places[1]).shape[::-1], 0)
-    slot_of = np.zeros((2, 16), np.int64)
-    for row, pocs in zip(slot_of, lists, strict=True):
-        row[: len(pocs)] = [1 + list(pictures).index(poc) for poc in pocs]
-    stacks = (np.stack([(p or empty).planes[c] for p in places]) for c in range(3))
-    return References(*stacks, slot_of, bit_depth), places
-
-
-def run_overlapped(motion, pictures, lists, pred, bit_depth):
-    """What the kernel writes."""
-    references, _ = make_references(pictures, lists, bit_depth)
-    out = np.full(pred.shape, 7, np.uint16)
-    scratch = [bind(item) for item in (make_inter_scratch(), make_overlap_scratch())]
-    predict_overlapped(bind(motion), bind(references), pred, out, *scratch)
-    return out
 
 
 def run_further(motion, pictures, lists, cur_poc, rank, bit_depth):
@@ -83,36 +34,6 @@ def run_further(motion, pictures, lists, cur_poc, rank, bit_depth):
     out = np.full((height, width), 7, np.uint16)
     predict_further(bind(motion), bind(references), bind(further), rank, out, bind(make_inter_scratch()))
     return out
-
-
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("bit_depth", [8, 10])
-@pytest.mark.parametrize("largest", [0, 12, 300, 32767])
-@pytest.mark.parametrize("lists", [([3, 2, 1, 0], []), ([3, 1], [4, 3, 1])])
-def test_overlapped(size, bit_depth, largest, lists):
-    rng = np.random.default_rng(largest + bit_depth)
-    pictures = make_pictures(rng, *size, [*lists[0], *lists[1]], bit_depth, largest, extreme=largest == 12)
-    motion = make_motion(rng, *size, [len(pocs) for pocs in lists], largest)
-    pred = rng.choice([0, (1 << bit_depth) - 1, 100], size).astype(np.uint16)
-    kept = pred.copy()
-    out = run_overlapped(motion, pictures, lists, pred, bit_depth)
-    planes = [[unpadded(pictures[poc]) for poc in pocs] for pocs in lists]
-    np.testing.assert_array_equal(out, naive.predict_overlapped(motion, planes, pred, bit_depth))
-    np.testing.assert_array_equal(pred, kept)
-
-
-@pytest.mark.parametrize("ref_idx", [(-1, -1), (0, -1), (-1, 0), (0, 0)])
-def test_overlapped_without_differences_is_the_prediction(ref_idx):
-    """All intra, or all of one motion; what a list that is not used last held does not matter."""
-    rng = np.random.default_rng(0)
-    pictures = make_pictures(rng, 24, 40, [0], 8, 8, extreme=False)
-    motion = make_motion(rng, 24, 40, (1, 1), 8)
-    motion.ref_idx[:] = ref_idx
-    for side in range(2):
-        if ref_idx[side] == 0:
-            motion.mv[:, :, side] = (5, -3)
-    pred = rng.integers(0, 256, (24, 40)).astype(np.uint16)
-    np.testing.assert_array_equal(run_overlapped(motion, pictures, ([0], [0]), pred, 8), pred)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -10,8 +10,16 @@ from hypothesis import strategies as st
 from codecsim.config import EncoderConfig
 from codecsim.errors import BitstreamError, ConfigError, ModelError
 from codecsim.learned.params import FIELDS, Control, LearnParams
-from codecsim.learned.stream import LearnedStream, changes, learn_params, with_changes
-from codecsim.syntax.headers import LearnedTools
+from codecsim.learned.stream import (
+    ARITHMETIC_VERSION,
+    LearnedStream,
+    changes,
+    learn_params,
+    picture_switches,
+    read_switches,
+    with_changes,
+)
+from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, LearnedTools
 from tests.learned.settings import PLAIN
 
 USUAL = LearnParams().pack()
@@ -95,11 +103,18 @@ def test_announced_and_found(params):
     assert LearnedStream.from_sps(SpsOf(None)) is None
 
 
+def test_overlapped_motion_compensation_alone_is_not_learned():
+    assert LearnedStream.from_sps(SpsOf(LearnedTools(ARITHMETIC_VERSION, TOOL_OBMC))) is None
+    with pytest.raises(BitstreamError, match="arithmetic version 77"):
+        LearnedStream.from_sps(SpsOf(LearnedTools(77, TOOL_OBMC)))
+
+
 @pytest.mark.parametrize(
     ("wrong", "error", "message"),
     [
         ({"arithmetic_version": 0}, BitstreamError, "arithmetic version 0"),
-        ({"filter_mode": 2}, BitstreamError, "unknown prediction filter 2"),
+        ({"tools": 5}, BitstreamError, "unknown tools 0x5"),
+        ({"tools": 0}, BitstreamError, "unknown tools 0x0"),
         ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),
         ({"parameters": (1, 24)}, BitstreamError, "channels is 24"),
         ({"weights_digest": bytes(16)}, ModelError, "initial weights 0000"),
@@ -113,11 +128,14 @@ def test_refused(wrong, error, message):
 
 
 def test_switches_of_a_picture():
-    for on in (False, True):
-        assert LearnedStream.read_switches(LearnedStream.picture_switches(on)) == on
-    for wrong in (b"\x01", b"\x00\x00"):
-        with pytest.raises(BitstreamError, match="not a zero byte"):
-            LearnedStream.read_switches(wrong)
+    for announced in (TOOL_FILTER, TOOL_OBMC, TOOL_FILTER | TOOL_OBMC):
+        assert picture_switches(announced, announced) == b""
+        for tools in range(announced + 1):
+            if tools & ~announced == 0:
+                assert read_switches(announced, picture_switches(announced, tools)) == tools
+    for announced, wrong in ((1, b"\x01"), (1, b"\x02"), (2, b"\x01"), (3, b"\x03"), (3, b"\x00\x00"), (3, b"\x80")):
+        with pytest.raises(BitstreamError, match="the tools' switches are none of"):
+            read_switches(announced, wrong)
 
 
 def test_settings_of_a_configuration():

@@ -4,38 +4,11 @@ import numpy as np
 
 from tests.reference.inter import compensate, predict_14bit, round_uni
 
-SIDES = ((-1, 0), (2, 0), (0, -1), (0, 2))  # (y, x) in units from a block's first unit to its neighbour's
 
-
-def _moves(motion, uy, ux):
+def moves(motion, uy, ux):
     """What a unit does: for each list None, or (index, x, y)."""
     entries = zip(motion.ref_idx[uy, ux].tolist(), motion.mv[uy, ux].tolist(), strict=True)
     return [(index, *mv) if index >= 0 else None for index, mv in entries]
-
-
-def predict_overlapped(motion, planes, pred, bit_depth):
-    """Twin of the kernel; `planes` without padding, for each list those of its entries."""
-    out = np.zeros_like(pred)
-    h4, w4 = motion.ref_idx.shape[:2]
-    for uy in range(0, h4, 2):
-        for ux in range(0, w4, 2):
-            own = _moves(motion, uy, ux)
-            neighbours = []
-            for dy, dx in SIDES:
-                ny, nx = uy + dy, ux + dx
-                theirs = _moves(motion, ny, nx) if 0 <= ny < h4 and 0 <= nx < w4 else [None, None]
-                differs = theirs not in (own, [None, None])
-                block = (4 * ux, 4 * uy, 8, 8)
-                neighbours.append(compensate(planes, motion, ny, nx, block, True, bit_depth) if differs else None)
-            for j in range(8):
-                for i in range(8):
-                    own_sample = int(pred[4 * uy + j, 4 * ux + i])
-                    total = 32 * own_sample
-                    for other, distance in zip(neighbours, (j, 7 - j, i, 7 - i), strict=True):
-                        if other is not None and distance < 4:
-                            total += (8, 4, 2, 1)[distance] * (int(other[j, i]) - own_sample)
-                    out[4 * uy + j, 4 * ux + i] = (total + 16) // 32
-    return out
 
 
 def _stretch(component, td, tb):
@@ -49,7 +22,7 @@ def _stretch(component, td, tb):
 
 def _where_it_points(there, pocs_there, vy, vx, wanted):
     """Vector of a unit of a reference picture if it leads to the picture `wanted`, list 0 before list 1; or None."""
-    for entry, pocs in zip(_moves(there, vy, vx), pocs_there, strict=True):
+    for entry, pocs in zip(moves(there, vy, vx), pocs_there, strict=True):
         if entry and pocs[entry[0]] == wanted:
             return entry[1:]
     return None
@@ -70,7 +43,7 @@ def predict_further(motion, references, lists, cur_poc, rank, bit_depth):
     for uy in range(0, h4, 2):
         for ux in range(0, w4, 2):
             y, x = 4 * uy, 4 * ux
-            used = [(pocs[e[0]], *e[1:]) for e, pocs in zip(_moves(motion, uy, ux), lists, strict=True) if e]
+            used = [(pocs[e[0]], *e[1:]) for e, pocs in zip(moves(motion, uy, ux), lists, strict=True) if e]
             poc, mv_x, mv_y = used[0] if used else (lists[0][0], 0, 0)
             taken = [entry[0] for entry in used] or [poc]
             others = [p for p in dict.fromkeys([*lists[0], *lists[1]]) if p not in taken]

@@ -81,7 +81,7 @@ def completed(original, slice_type=2):
 
     picture = Picture(128, 64)
     current = types.SimpleNamespace(picture=picture, lists=([], []), list_pocs=([], []), collocated=None)
-    codec.begin(current, header, Pps(), False)
+    codec.begin(current, header, Pps(), 0)
     for plane, source in zip(codec.picture.inner(), original, strict=True):
         plane[:] = source
     return codec, SaoSearch(codec)

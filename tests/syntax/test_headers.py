@@ -20,6 +20,8 @@ from codecsim.syntax.headers import (
     SLICE_B,
     SLICE_I,
     SLICE_P,
+    TOOL_FILTER,
+    TOOL_OBMC,
     LearnedTools,
     ParameterSets,
     Pps,
@@ -86,7 +88,7 @@ SPSS = st.builds(
 LEARNED = st.builds(
     LearnedTools,
     arithmetic_version=st.integers(0, 255),
-    filter_mode=st.integers(0, 255),
+    tools=st.integers(0, 255).map(lambda tools: tools | TOOL_FILTER),
     parameters=st.lists(st.integers(0, 2**32 - 1), max_size=255).map(tuple),
     weights_digest=st.binary(min_size=16, max_size=16),
 )
@@ -127,7 +129,7 @@ def test_parameter_sets_round_trip(sps):
     round_trip(code_vps, dataclasses.replace(make_vps(sps)))
 
 
-@given(SPSS, LEARNED)
+@given(SPSS, LEARNED | st.builds(LearnedTools, st.integers(0, 255), st.just(TOOL_OBMC)))
 def test_learned_tools_round_trip(sps, learned):
     round_trip(code_sps, dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=learned))
 

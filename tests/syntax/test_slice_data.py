@@ -82,7 +82,8 @@ def test_residual_round_trip(log2, largest):
 class RandomPicture:
     """A store filled with random but legal decisions, in decoding order."""
 
-    def __init__(self, seed, height, width, syntax):
+    def __init__(self, seed, height, width, syntax, where):
+        self.where = where
         self.rng = np.random.default_rng(seed)
         self.syntax = syntax
         self.blocks = B.make_blocks(height, width)
@@ -92,16 +93,20 @@ class RandomPicture:
         for y in range(0, units[0], 16):
             for x in range(0, units[1], 16):
                 self.quadtree(y, x, 6)
-        if syntax.filter_on:
-            self.choose_filter()
+        for is_on, choices in ((syntax.filter_on, self.blocks.filter_idx), (syntax.obmc_on, self.blocks.obmc)):
+            if is_on:
+                self.choose_predictions(choices)
         self.sao = random_sao(self.rng, height, width, syntax)
 
-    def choose_filter(self):
+    def choose_predictions(self, choices):
+        if choices is self.blocks.obmc:
+            self.blocks.obmc_mode[0], choices[:] = self.where, self.where == B.CHOICE_EVERYWHERE
+            if self.where != B.CHOICE_PER_BLOCK:
+                return
         inter = self.blocks.pred_mode >= B.MODE_INTER
-        for y in range(self.blocks.filter_idx.shape[0]):
-            for x in range(self.blocks.filter_idx.shape[1]):
-                if inter[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].any():
-                    self.blocks.filter_idx[y, x] = self.rng.integers(2)
+        for y, x in np.ndindex(choices.shape):
+            if inter[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].any():
+                choices[y, x] = self.rng.integers(2)
 
     def quadtree(self, y, x, log2):
         height, width = self.blocks.cu_log2.shape
@@ -209,7 +214,7 @@ class RandomPicture:
 
 
 SYNTAX = SliceSyntax(
-    1, 5, 4, 0, 0, 0, 1, 2, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
+    1, 5, 4, 0, 0, 0, 1, 2, 1, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
 )
 SLICE_QP = 30
 
@@ -218,16 +223,19 @@ SLICE_QP = 30
     "syntax",
     [
         SYNTAX,
-        SYNTAX._replace(slice_type=2, max_depth_intra=2, filter_on=0),
-        SYNTAX._replace(amp=0, max_depth_inter=0, max_merge_cand=1, num_ref_l0=1, filter_on=0),
+        SYNTAX._replace(slice_type=2, max_depth_intra=2, filter_on=0, obmc_on=0),
+        SYNTAX._replace(obmc_on=0),
+        SYNTAX._replace(filter_on=0),
+        SYNTAX._replace(amp=0, max_depth_inter=0, max_merge_cand=1, num_ref_l0=1, filter_on=0, obmc_on=0),
         SYNTAX._replace(transform_skip=1),
         *(SYNTAX._replace(qp_delta=1, group_log2=log2) for log2 in (3, 4, 5, 6)),
-        SYNTAX._replace(slice_type=2, filter_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
+        SYNTAX._replace(slice_type=2, filter_on=0, obmc_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
     ],
 )
+@pytest.mark.parametrize("where", [B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK])
 @pytest.mark.parametrize("size", [(8, 8), (24, 40), (136, 72)])
-def test_slice_data_round_trip(syntax, size):
-    written = RandomPicture(7, *size, syntax)
+def test_slice_data_round_trip(syntax, size, where):
+    written = RandomPicture(7, *size, syntax, where)
     wanted_qp = written.blocks.qp.copy()
     coder = cabac.make_coder(np.zeros(1 << 20, np.uint8))
     cabac.start_encoder(coder)
