@@ -40,7 +40,7 @@ class Arm:
 
 
 def read_arm(text: str) -> Arm:
-    """An arm from "NAME: OPTIONS", such as "coarse: --filter off --effort rectangles=false".
+    """An arm from "NAME: OPTIONS", such as "coarse: --filter off --effort amp=false".
 
     Raises
     ------

@@ -50,7 +50,7 @@ def _search_unsplit(st, uy, ux, log2):
             return best
         best = search_inter_cu(st, uy, ux, log2, PART_2Nx2N, best)
         skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
-        if st.effort.rectangles and not skipped:
+        if not skipped and log2 <= st.effort.shapes_log2:
             best = _search_shapes(st, uy, ux, log2, best)
             skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
         if st.effort.intra_gate > 0:
@@ -63,7 +63,7 @@ def _search_unsplit(st, uy, ux, log2):
     best = keep_if_better(st, uy, ux, log2, cost, best)
     if log2 > MIN_CU_LOG2 or not st.effort.intra_parts:
         return best
-    if st.effort.split_uncoded or _is_coded(st, CU_VERSION + depth, uy, ux, log2):
+    if inter or st.effort.split_uncoded or _is_coded(st, CU_VERSION + depth, uy, ux, log2):
         cost = search_intra_cu(st, uy, ux, log2, PART_NxN, -1.0, best)
         if cost >= 0:
             best = keep_if_better(st, uy, ux, log2, cost, best)
@@ -137,7 +137,7 @@ def search_cu(st, uy, ux, log2):
             pass
         elif skipped:
             is_leaf = is_leaf or not st.effort.split_after_skip
-        elif not st.effort.split_uncoded:
+        elif st.sl.slice_type == 2 and not st.effort.split_uncoded:
             is_leaf = is_leaf or not _is_coded(st, CU_VERSION + depth, uy, ux, log2)
         if is_leaf:
             copy_cu(st.versions, CU_VERSION + depth, 0, uy, ux, units)

@@ -79,7 +79,7 @@ class Effort(NamedTuple):
     early_skip: int
     split_after_skip: int
     split_uncoded: int
-    rectangles: int
+    shapes_log2: int
     amp: int
     shape_gate: int
     ref_limit: int
