@@ -41,9 +41,12 @@ class Preset:
     shapes_log2: int = _count("log2 of the largest CU in which 2NxN and Nx2N are tried, 2: none", 2, 6)
     amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
     shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N")
-    ref_limit: int = _count("search only the reference pictures best for 2Nx2N: 1 in partitions, 2 in smaller CUs too", 0, 2)
+    ref_limit: int = _count(
+        "search only the reference pictures best for 2Nx2N: 1 in partitions, 2 in smaller CUs too", 0, 2
+    )
     range: int = _power("motion search range in full samples", 2, 1024)
     rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
+    part_rings: int = _count("the same in partitions, which start at the vector of the whole CU, too", 1, 4)
     bi_rounds: int = _count("rounds of the search for bi-prediction, each in one list", 1, 8)
     bi_refs: bool = _switch("look at all reference pictures for bi-prediction, not only at the best alone")
     intra_gate: int = _count(
@@ -76,6 +79,7 @@ _SLOW = Preset(
     ref_limit=0,
     range=64,
     rings=3,
+    part_rings=3,
     bi_rounds=4,
     bi_refs=True,
     intra_gate=0,
@@ -94,21 +98,36 @@ _SLOW = Preset(
 )
 _MEDIUM = dataclasses.replace(
     _SLOW,
-    merge_rd=2,
-    amp=False,
-    bi_rounds=1,
-    bi_refs=False,
-    intra_rd_small=5,
+    merge_rd=1,
+    split_uncoded=False,
+    shapes_log2=4,
+    shape_gate=True,
+    rings=2,
+    part_rings=1,
+    bi_rounds=2,
+    intra_gate=16,
+    intra_rd=1,
+    intra_rd_small=2,
+    probable_rd=2,
+    intra_64=False,
+    parts_gate=True,
+    intra_margin=4,
+    coarse_angles=True,
+    chroma_rd=1,
     transform_depth=1,
 )
 _FAST = dataclasses.replace(
     _MEDIUM,
-    merge_rd=1,
+    early_skip=True,
     split_after_skip=False,
     shapes_log2=2,
+    amp=False,
+    ref_limit=1,
     range=32,
-    intra_rd=1,
-    intra_rd_small=2,
+    bi_rounds=1,
+    bi_refs=False,
+    intra_rd_small=1,
+    probable_rd=1,
     filter_passes=1,
 )
 PRESETS: Mapping[str, Preset] = MappingProxyType({"fast": _FAST, "medium": _MEDIUM, "slow": _SLOW})

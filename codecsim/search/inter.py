@@ -109,11 +109,12 @@ def _allow_entries(st, log2, part):
 
 @kernel
 def _note_promising(st, log2):
-    """After the search of 2Nx2N: the best entry of each list alone, and those that bi-prediction uses."""
+    """After the search of 2Nx2N: its vectors, the best entry of each list alone, and those that bi-prediction uses."""
     unit, depth = st.unit, 6 - log2
     for side in range(2):
         best = 0
         for k in range(st.sl.num_ref_l1 if side else st.sl.num_ref_l0):
+            unit.whole[side, k, 0], unit.whole[side, k, 1] = unit.vectors[side, k, 0], unit.vectors[side, k, 1]
             if unit.cost[side, k] >= 0 and (unit.cost[side, best] < 0 or unit.cost[side, k] < unit.cost[side, best]):
                 best = k
         unit.promising[depth, side] = 1 << best

@@ -117,12 +117,14 @@ def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
 
 
 @kernel
-def _search_full(st, place, x, y, w, h, mvp, limits):
+def _search_full(st, place, start, rings, x, y, w, h, mvp, limits):
     """Best full-sample vector by a star of growing steps around the best start, repeated while it moves far.
 
     Parameters
     ----------
     place : int, of the reference picture
+    start : (x, y) in full samples, one of the vectors to start at
+    rings : int, without a gain before it ends
     mvp : (2, 2) int32, predictors in quarter samples
     limits : (least x, greatest x, least y, greatest y) of the vector in full samples
 
@@ -140,7 +142,7 @@ def _search_full(st, place, x, y, w, h, mvp, limits):
         elif k == 2:
             fx, fy = int(found[0]), int(found[1])
         else:
-            fx, fy = 0, 0
+            fx, fy = start
         fx, fy = min(max(fx, low_x), high_x), min(max(fy, low_y), high_y)
         if k > 0 and fx == best_x and fy == best_y:
             continue
@@ -160,7 +162,7 @@ def _search_full(st, place, x, y, w, h, mvp, limits):
                     if cost < best:
                         best_x, best_y, best = fx, fy, cost
                         far = step
-            if step >= max(far, 1) << st.effort.rings:  # so many rings without a gain
+            if step >= max(far, 1) << rings:
                 break
             step <<= 1
         if far == 0:
@@ -211,8 +213,12 @@ def vector_limits(st, x, y, w, h):
 
 
 @kernel(unit=True)
-def search_vector(st, side, ref, x, y, w, h, mvp):
+def search_vector(st, side, ref, is_part, x, y, w, h, mvp):
     """Best vector of a prediction unit in an entry of a list.
+
+    Parameters
+    ----------
+    is_part : bool, the unit is a part of a CU whose vector as a whole stands in `st.unit.whole`
 
     Returns
     -------
@@ -220,7 +226,11 @@ def search_vector(st, side, ref, x, y, w, h, mvp):
     cost : SATD plus the rate of reference and vector, weighted by the square root of lambda
     """
     limits = vector_limits(st, x, y, w, h)
-    fx, fy = _search_full(st, st.rc.refs.slot_of[side, ref], x, y, w, h, mvp, limits)
+    whole = st.unit.whole[side, ref]
+    start, rings = (0, 0), st.effort.rings
+    if is_part:
+        start, rings = ((int(whole[0]) + 2) >> 2, (int(whole[1]) + 2) >> 2), st.effort.part_rings
+    fx, fy = _search_full(st, st.rc.refs.slot_of[side, ref], start, rings, x, y, w, h, mvp, limits)
     start = (fx << 2, fy << 2)
     mv_x, mv_y, best = _search_around(st, st.orig.y, y, x, side, ref, start, mvp, 1.0, x, y, w, h)
     return mv_x, mv_y, best + st.lam[SQRT_LAM] * index_bits(st, side, ref)

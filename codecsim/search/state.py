@@ -52,6 +52,7 @@ class UnitMotion(NamedTuple):
 
     mvp: np.ndarray  # (2, 16, 2, 2) int32 [list, entry, candidate, (x, y)]: predictors
     vectors: np.ndarray  # (2, 16, 2) int32 [list, entry, (x, y)]: best vector alone, quarter samples
+    whole: np.ndarray  # the same of the CU at hand as a whole
     cost: np.ndarray  # (2, 16) float64: its cost, negative where the entry has not been searched
     allowed: np.ndarray  # (2,) int64: bit k is set where entry k of the list may be searched
     promising: np.ndarray  # (4, 2) int64: the same for what lies inside the CU searched at each depth
@@ -63,6 +64,7 @@ def make_unit_motion():
     """Fresh working memory; every entry is allowed."""
     return UnitMotion(
         np.zeros((2, 16, 2, 2), np.int32),
+        np.zeros((2, 16, 2), np.int32),
         np.zeros((2, 16, 2), np.int32),
         np.full((2, 16), -1.0),
         np.full(2, ALL_ENTRIES, np.int64),
@@ -85,6 +87,7 @@ class Effort(NamedTuple):
     ref_limit: int
     range: int
     rings: int
+    part_rings: int
     bi_rounds: int
     bi_refs: int
     intra_gate: int

@@ -60,7 +60,8 @@ def _search_list(st, side, x, y, w, h, cu_x, cu_y, cu_size, part_idx):
             cost = float(moved_satd(st, st.orig.y, y, x, side, ref, mv_x, mv_y, x, y, w, h))
             cost += st.lam[SQRT_LAM] * (vector_bits(mvp, mv_x, mv_y) + index_bits(st, side, ref))
         else:
-            mv_x, mv_y, cost = search_vector(st, side, ref, x, y, w, h, mvp)
+            is_part = w < cu_size or h < cu_size
+            mv_x, mv_y, cost = search_vector(st, side, ref, is_part, x, y, w, h, mvp)
         unit.vectors[side, ref, 0], unit.vectors[side, ref, 1] = mv_x, mv_y
         unit.cost[side, ref] = cost
         if best < 0 or cost < unit.cost[side, best]:
