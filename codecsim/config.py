@@ -37,7 +37,7 @@ class Preset:
     merge_rd: int = _count("merge candidates tried with full rate-distortion cost", 1, 5)
     early_skip: bool = _switch("end a CU's search where the best merge candidate leaves no residual worth coding")
     split_after_skip: bool = _switch("look into smaller CUs where the best is skipped without residual")
-    split_uncoded: bool = _switch("in intra pictures, look into smaller CUs and parts where the best leaves no residual")
+    split_uncoded: bool = _switch("in intra pictures, look into smaller CUs where the best leaves no residual")
     shapes_log2: int = _count("log2 of the largest CU in which 2NxN and Nx2N are tried, 2: none", 2, 6)
     amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
     shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N")

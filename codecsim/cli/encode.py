@@ -77,7 +77,7 @@ def raw_options(function):
 @click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures.")
 @click.option(
-    "--intra-period", type=click.IntRange(0), metavar="N", help="An intra picture every N, 0: the first. ra: 32, else 0."
+    "--intra-period", type=click.IntRange(0), metavar="N", help="An intra picture every N, 0: only the first."
 )
 @click.option(
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."

@@ -202,7 +202,7 @@ def store_unit(st, x, y, w, h):
 
 @kernel(unit=True)
 def merge_unit(st, x, y, w, h, cu_x, cu_y, cu_size, part_idx, bound):
-    """Merge the unit if a candidate's SATD and rate are below `bound`; returns the lower cost, -1 if it is not merged."""
+    """Merge the unit if a candidate's SATD and rate are below `bound`; returns them, -1 if it is not merged."""
     rc, sc = st.rc, st.rc.scratch
     count = merge_candidates(st.mctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, 5, sc.cand_mv, sc.cand_ref)
     uy, ux = y >> 2, x >> 2
