@@ -118,14 +118,11 @@ _MEDIUM = dataclasses.replace(
 )
 _FAST = dataclasses.replace(
     _MEDIUM,
-    early_skip=True,
     split_after_skip=False,
-    shapes_log2=2,
+    shapes_log2=3,
     amp=False,
     ref_limit=1,
     range=32,
-    bi_rounds=1,
-    bi_refs=False,
     intra_rd_small=1,
     probable_rd=1,
     filter_passes=1,

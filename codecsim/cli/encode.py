@@ -72,7 +72,7 @@ def raw_options(function):
 @click.argument("input_path", metavar="INPUT")
 @click.option("-o", "--output", required=True, help="The stream to write; - for standard output.")
 @click.option(
-    "--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="All intra, low delay, random access."
+    "--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure."
 )
 @click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures.")

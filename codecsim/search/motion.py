@@ -13,6 +13,7 @@ from codecsim.tools.interpolation_ir import filter_line, filter_line_rounded
 # eight directions, so that a step of s visits (s * x, s * y)
 _STAR_X = np.array([0, 1, 1, 1, 0, -1, -1, -1], np.int64)
 _STAR_Y = np.array([-1, -1, 0, 1, 1, 1, 0, -1], np.int64)
+_STRIP = 16  # rows of a block after which a SAD is compared with the best
 _MARGIN = 4  # samples at the border of the interpolated planes that are not filled
 
 
@@ -105,15 +106,20 @@ def motion_satd(st, mv, ref, x, y, w, h):
 
 @kernel(inline=True)
 def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
-    """SAD and rate of a full-sample vector (fx, fy) in a reference plane; the rate alone if that reaches `bound`.
+    """SAD and rate of a full-sample vector (fx, fy) in a reference plane; less, but no less than `bound` if they reach it.
 
     `bound` < 0: there is none.
     """
     rate = st.lam[SQRT_LAM] * vector_bits(mvp, fx << 2, fy << 2)
     if 0 <= bound <= rate:
         return rate
-    error = sad(st.orig.y, y, x, plane, y + fy + PAD_Y, x + fx + PAD_Y, w, h)
-    return error + rate
+    cost = rate
+    for j in range(0, h, _STRIP):
+        top = y + j
+        cost += sad(st.orig.y, top, x, plane, top + fy + PAD_Y, x + fx + PAD_Y, w, min(h - j, _STRIP))
+        if 0 <= bound <= cost:
+            break
+    return cost
 
 
 @kernel
