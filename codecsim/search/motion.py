@@ -106,10 +106,7 @@ def motion_satd(st, mv, ref, x, y, w, h):
 
 @kernel(inline=True)
 def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
-    """SAD and rate of a full-sample vector (fx, fy) in a reference plane; less, but no less than `bound` if they reach it.
-
-    `bound` < 0: there is none.
-    """
+    """SAD and rate of a full-sample vector (fx, fy) in a reference plane; `bound` or more if they reach it."""
     rate = st.lam[SQRT_LAM] * vector_bits(mvp, fx << 2, fy << 2)
     if 0 <= bound <= rate:
         return rate
