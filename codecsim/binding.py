@@ -46,7 +46,7 @@ class Bound:
 
     def __init__(self, value):
         self.value = value
-        self.kind = BoundType(typeof_impl(value, _CONTEXT))
+        self.kind = _kind(value)
         self._memory = np.zeros(_size(value), np.uint8)
         self.address = self._memory.ctypes.data
         _place(value, self.address)
@@ -55,6 +55,28 @@ class Bound:
 def bind(value):
     """`Bound` of a namedtuple; a Bound is returned as it is."""
     return value if isinstance(value, Bound) else Bound(value)
+
+
+_kinds = {}  # by what `_traits` finds; Numba takes a millisecond to find the type of a large tree
+
+
+def _kind(value):
+    """The `BoundType` of a namedtuple."""
+    traits = _traits(value)
+    kind = _kinds.get(traits)
+    if kind is None:
+        kind = _kinds[traits] = BoundType(typeof_impl(value, _CONTEXT))
+    return kind
+
+
+def _traits(value):
+    """All that Numba's type of a value depends on."""
+    if isinstance(value, tuple):
+        return (type(value), *map(_traits, value))
+    if isinstance(value, np.ndarray):
+        flags = value.flags
+        return value.dtype, value.ndim, flags.c_contiguous, flags.f_contiguous, flags.aligned, flags.writeable
+    return type(value)
 
 
 def _size(value):
