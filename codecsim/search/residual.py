@@ -2,7 +2,7 @@
 
 from numba import types
 
-from codecsim.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, fill_units
+from codecsim.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, PART_2Nx2N, fill_units
 from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
@@ -179,9 +179,12 @@ def search_transform_tree(st, uy, ux, log2, depth):
     """Transform tree of an inter coding unit from unit (uy, ux) down; returns its cost."""
     blocks = st.rc.blocks
     units = 1 << (log2 - 2)
-    may_split = log2 > MAX_TU_LOG2 or (log2 > 2 and depth < st.sl.max_depth_inter)
+    may_split = log2 > 2 and depth < st.sl.max_depth_inter
+    must_split = log2 > MAX_TU_LOG2
+    if depth == 0 and st.sl.max_depth_inter == 0 and blocks.part_mode[uy, ux] != PART_2Nx2N:
+        must_split = True  # interSplitFlag of 7.4.9.8
     cost = -1.0
-    if log2 <= MAX_TU_LOG2:
+    if not must_split:
         keep_contexts(st, TU_ENTRY + depth)
         cost, cbf = search_luma_tb(st, uy, ux, log2, depth, -1)
         if log2 > 2:

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim.config import FILTERS, PRESETS, QP_GROUPS, EncoderConfig
+from codecsim.config import FILTERS, PRESETS, QP_GROUPS, EncoderConfig, Preset
 from tests.conformance.clips import CONTENTS, make_clip
 from tests.conformance.runs import check_ffmpeg, check_own_decoder, run_encoder
 
@@ -38,6 +38,17 @@ def draw_learning(rng):
     return {name: value for (name, value), keep in zip(options.items(), kept, strict=True) if keep}
 
 
+def draw_effort(rng):
+    """Some settings of the search at any value they may have, but for the dearest."""
+    drawn = {}
+    for field in dataclasses.fields(Preset):
+        allowed = [value for value in field.metadata["allowed"] if value <= 128]
+        value = allowed[rng.integers(min(len(allowed), 8))]
+        if rng.random() < 0.3:
+            drawn[field.name] = value
+    return drawn
+
+
 def draw(seed):
     """(EncoderConfig, clip) of a seed."""
     rng = np.random.default_rng(seed)
@@ -52,6 +63,7 @@ def draw(seed):
         config=structure,
         qp=int(rng.integers(0, 52)),
         preset=str(rng.choice(list(PRESETS))),
+        effort=draw_effort(rng),
         intra_period=8 * (period > 0) if structure == "ra" else period,
         filter=str(rng.choice(["off", "online", "online", "frozen"])),
         hash=str(rng.choice(["md5", "crc", "checksum"])),
@@ -91,4 +103,5 @@ def test_draws_differ():
     assert {(config.config, config.filter) for config, _ in drawn} >= set(
         itertools.product(("ldp", "ldb", "ra"), FILTERS)
     )
+    assert {name for config, _ in drawn for name in config.effort} == {f.name for f in dataclasses.fields(Preset)}
     assert any(config.config == "ra" and config.intra_period == 8 and len(clip[1]) > 9 for config, clip in drawn)
