@@ -153,26 +153,31 @@ def test_unknown_bit_depths_are_refused():
         EncoderConfig(internal_bit_depth=9)
 
 
+COUNT, EARLY, LATE = 60, range(16, 24), range(52, 60)  # by the 24th picture all references exist, all buffers are full
+
+
 def traced_sizes(pictures):
-    """Bytes held by Python and NumPy after each of the pictures, which are not kept; and the coded data."""
-    sizes, data = [], []
+    """Bytes held by Python and NumPy, early and late, by pictures that are not kept; and the coded data."""
+    sizes, data = {}, []
     tracemalloc.start()
     try:
-        for picture in pictures:
+        for k, picture in enumerate(pictures):
             data.append(getattr(picture, "data", b""))
             del picture
-            gc.collect()  # Numba's types are cycles that wait for the collector
-            sizes.append(tracemalloc.get_traced_memory()[0])
+            if k in EARLY or k in LATE:
+                gc.collect()  # Numba's types are cycles that wait for the collector
+                sizes[k] = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    return np.array(sizes), b"".join(data)
+    return [max(sizes[k] for k in when) for when in (EARLY, LATE)], b"".join(data)
 
 
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[3], CONFIGS[6], CONFIGS[7]])
 def test_memory_does_not_grow(config):
-    video_format, frames = make_clip("texture", 72, 56, 6)
-    sizes, data = traced_sizes(encode(config, video_format, (frames[k % 6] for k in range(60))))
+    clip = make_clip("texture", 72, 56, 6)
+    run_encoder(config, clip)  # compiles what is missing, which would be slow while memory is traced
+    video_format, frames = clip
+    sizes, data = traced_sizes(encode(config, video_format, (frames[k % 6] for k in range(COUNT))))
     decoded, _ = traced_sizes(decode(io.BytesIO(data)))
-    for found in (sizes, decoded):
-        # by the 24th picture all references exist and all buffers are full
-        assert max(found[-8:]) < max(found[16:24]) + len(data) + 100_000
+    for early, late in (sizes, decoded):
+        assert late < early + len(data) + 100_000
