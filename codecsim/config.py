@@ -41,9 +41,7 @@ class Preset:
     shapes_log2: int = _count("log2 of the largest CU in which 2NxN and Nx2N are tried, 2: none", 2, 6)
     amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
     shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N")
-    ref_limit: int = _count(
-        "search only the reference pictures best for 2Nx2N: 1 in partitions, 2 in smaller CUs too", 0, 2
-    )
+    ref_limit: bool = _switch("in partitions, search only the reference pictures best for 2Nx2N")
     range: int = _power("motion search range in full samples", 2, 1024)
     rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
     part_rings: int = _count("the same in partitions, which start at the vector of the whole CU, too", 1, 4)
@@ -56,7 +54,6 @@ class Preset:
     intra_rd_small: int = _count("intra modes in blocks of 4x4 and 8x8 tried with full cost, beside the same", 1, 35)
     probable_rd: int = _count("most probable intra modes tried so, whatever their rank", 0, 3)
     intra_64: bool = _switch("try intra in CUs of 64x64")
-    intra_parts: bool = _switch("try intra NxN")
     parts_gate: bool = _switch("give NxN up as soon as its luma looks dearer than that of 2Nx2N")
     intra_margin: int = _count("drop intra modes whose SATD is more than so many 1/16 above the best", 0, 64)
     coarse_angles: bool = _switch("rank every fourth intra angle first, then those around the best")
@@ -76,7 +73,7 @@ _SLOW = Preset(
     shapes_log2=6,
     amp=True,
     shape_gate=False,
-    ref_limit=0,
+    ref_limit=False,
     range=64,
     rings=3,
     part_rings=3,
@@ -87,7 +84,6 @@ _SLOW = Preset(
     intra_rd_small=8,
     probable_rd=3,
     intra_64=True,
-    intra_parts=True,
     parts_gate=False,
     intra_margin=64,
     coarse_angles=False,
@@ -118,10 +114,11 @@ _MEDIUM = dataclasses.replace(
 )
 _FAST = dataclasses.replace(
     _MEDIUM,
+    early_skip=True,
     split_after_skip=False,
     shapes_log2=3,
     amp=False,
-    ref_limit=1,
+    ref_limit=True,
     range=32,
     intra_rd_small=1,
     probable_rd=1,

@@ -96,30 +96,27 @@ def search_merge(st, uy, ux, log2):
 
 
 @kernel
-def _allow_entries(st, log2, part):
+def _allow_entries(st, part):
     """Which reference pictures the search of a partition looks at."""
-    unit, depth = st.unit, 6 - log2
+    unit = st.unit
     for side in range(2):
-        unit.allowed[side] = ALL_ENTRIES
-        if part != PART_2Nx2N and st.effort.ref_limit > 0:
-            unit.allowed[side] = unit.promising[depth, side]
-        elif depth > 0 and st.effort.ref_limit > 1:
-            unit.allowed[side] = unit.promising[depth - 1, side] | 1
+        limited = part != PART_2Nx2N and st.effort.ref_limit
+        unit.allowed[side] = unit.promising[side] if limited else ALL_ENTRIES
 
 
 @kernel
-def _note_promising(st, log2):
+def _note_promising(st):
     """After the search of 2Nx2N: its vectors, the best entry of each list alone, and those that bi-prediction uses."""
-    unit, depth = st.unit, 6 - log2
+    unit = st.unit
     for side in range(2):
         best = 0
         for k in range(st.sl.num_ref_l1 if side else st.sl.num_ref_l0):
             unit.whole[side, k, 0], unit.whole[side, k, 1] = unit.vectors[side, k, 0], unit.vectors[side, k, 1]
             if unit.cost[side, k] >= 0 and (unit.cost[side, best] < 0 or unit.cost[side, k] < unit.cost[side, best]):
                 best = k
-        unit.promising[depth, side] = 1 << best
+        unit.promising[side] = 1 << best
         if unit.ref[side] >= 0:
-            unit.promising[depth, side] |= 1 << int(unit.ref[side])
+            unit.promising[side] |= 1 << int(unit.ref[side])
 
 
 @kernel(unit=True)
@@ -127,7 +124,7 @@ def search_inter_cu(st, uy, ux, log2, part, best):
     """Search motion for each unit of partition `part` and try the CU; returns the best cost so far."""
     cu_x, cu_y, size = 4 * ux, 4 * uy, 1 << log2
     _begin_inter_cu(st, uy, ux, log2, part)
-    _allow_entries(st, log2, part)
+    _allow_entries(st, part)
     all_merged = True
     total = 0.0
     for k in range(1 if part == PART_2Nx2N else 2):
@@ -145,7 +142,7 @@ def search_inter_cu(st, uy, ux, log2, part, best):
             return best
     if part == PART_2Nx2N:
         st.memo[MEMO_MOTION] = min(st.memo[MEMO_MOTION], total)
-        _note_promising(st, log2)
+        _note_promising(st)
     elif all_merged and _moves_as_one(st, uy, ux, log2):
         return best
     for k in range(1 if part == PART_2Nx2N else 2):

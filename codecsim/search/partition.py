@@ -20,7 +20,6 @@ from codecsim.jit import kernel
 from codecsim.search.inter import keep_if_better, search_inter_cu, search_merge
 from codecsim.search.intra import search_intra_cu
 from codecsim.search.state import (
-    ALL_ENTRIES,
     CU_BEST,
     CU_ENTRY,
     CU_VERSION,
@@ -61,7 +60,7 @@ def _search_unsplit(st, uy, ux, log2):
     if cost < 0:
         return best
     best = keep_if_better(st, uy, ux, log2, cost, best)
-    if log2 > MIN_CU_LOG2 or not st.effort.intra_parts:
+    if log2 > MIN_CU_LOG2:
         return best
     if inter or st.effort.split_uncoded or _is_coded(st, CU_VERSION + depth, uy, ux, log2):
         cost = search_intra_cu(st, uy, ux, log2, PART_NxN, -1.0, best)
@@ -126,8 +125,6 @@ def search_cu(st, uy, ux, log2):
         keep_contexts(st, SPLIT_ENTRY + depth)
         flag_cost = _count_split_flag(st, uy, ux, log2, 0)
         keep_contexts(st, CU_ENTRY + depth)
-        for side in range(2):
-            st.unit.promising[depth, side] = ALL_ENTRIES
         best = _search_unsplit(st, uy, ux, log2)
         if best >= 0:
             best += flag_cost

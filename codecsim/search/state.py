@@ -55,7 +55,7 @@ class UnitMotion(NamedTuple):
     whole: np.ndarray  # the same of the CU at hand as a whole
     cost: np.ndarray  # (2, 16) float64: its cost, negative where the entry has not been searched
     allowed: np.ndarray  # (2,) int64: bit k is set where entry k of the list may be searched
-    promising: np.ndarray  # (4, 2) int64: the same for what lies inside the CU searched at each depth
+    promising: np.ndarray  # (2,) int64: the same for the partitions of the CU at hand, after its search as a whole
     mv: np.ndarray  # (2, 2) int32 [list, (x, y)]: chosen motion, as recon.set_motion takes it
     ref: np.ndarray  # (2,) int8
 
@@ -68,7 +68,7 @@ def make_unit_motion():
         np.zeros((2, 16, 2), np.int32),
         np.full((2, 16), -1.0),
         np.full(2, ALL_ENTRIES, np.int64),
-        np.full((4, 2), ALL_ENTRIES, np.int64),
+        np.full(2, ALL_ENTRIES, np.int64),
         np.zeros((2, 2), np.int32),
         np.full(2, -1, np.int8),
     )
@@ -95,7 +95,6 @@ class Effort(NamedTuple):
     intra_rd_small: int
     probable_rd: int
     intra_64: int
-    intra_parts: int
     parts_gate: int
     intra_margin: int
     coarse_angles: int
