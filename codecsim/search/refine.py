@@ -180,33 +180,38 @@ def _promising(st, alt, uy, ux, units):
 
 
 @kernel
+def _copy_region(versions, src, dst, uy, ux, units):
+    """Copy between versions what the picture has of a square of units."""
+    _, h4, w4 = versions.blocks.pred_mode.shape
+    if uy + units <= h4 and ux + units <= w4:
+        copy_cu(versions, src, dst, uy, ux, units)
+        return
+    for y in range(uy, min(uy + units, h4), 2):
+        for x in range(ux, min(ux + units, w4), 2):
+            copy_cu(versions, src, dst, y, x, 2)
+
+
+@kernel
 def _choose_region(st, alt, uy, ux, units):
     """Choose in a region, one or four 32x32, and code it again; returns the costs as chosen and all plain."""
     mask = _promising(st, alt, uy, ux, units)
     keep_contexts(st, REGION_ENTRY)
     flags = _set_choice(st, alt, uy, ux, units, 0, 1)
-    area = min(units, 16)
-    h4, w4 = st.rc.zorder.shape
-    inside = uy + area <= h4 and ux + area <= w4
-    if mask == 0 or not inside:
-        # a region cut by the picture's edge cannot be kept aside as a square: decide it by prediction error alone
-        if mask:
-            recall_contexts(st, REGION_ENTRY)
-            flags = _set_choice(st, alt, uy, ux, units, mask, 1)
+    if mask == 0:
         cost = _recode_region(st, uy, ux, units)
         return flags + cost, cost
-    copy_cu(st.versions, 0, REGION_VERSION + 1, uy, ux, area)
+    _copy_region(st.versions, 0, REGION_VERSION + 1, uy, ux, units)
     plain = _recode_region(st, uy, ux, units)
-    copy_cu(st.versions, 0, REGION_VERSION, uy, ux, area)
+    _copy_region(st.versions, 0, REGION_VERSION, uy, ux, units)
     keep_contexts(st, REGION_BEST)
-    copy_cu(st.versions, REGION_VERSION + 1, 0, uy, ux, area)
+    _copy_region(st.versions, REGION_VERSION + 1, 0, uy, ux, units)
     recall_contexts(st, REGION_ENTRY)
     other = _set_choice(st, alt, uy, ux, units, mask, 1)
     other += _recode_region(st, uy, ux, units)
     if flags + plain > other:
         return other, plain
     _set_choice(st, alt, uy, ux, units, 0, 1)
-    copy_cu(st.versions, REGION_VERSION, 0, uy, ux, area)
+    _copy_region(st.versions, REGION_VERSION, 0, uy, ux, units)
     recall_contexts(st, REGION_BEST)
     return flags + plain, plain
 
