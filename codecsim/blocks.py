@@ -27,6 +27,13 @@ CHOICE_LOG2 = 5  # overlapped motion compensation and the prediction filter are 
 CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK = 0, 1, 2  # of a picture
 
 
+class Choice(NamedTuple):
+    """Where in a picture inter prediction is replaced by another one."""
+
+    where: np.ndarray  # (1,) uint8 CHOICE_* of the picture
+    flags: np.ndarray  # (H32, W32) uint8, 1 where it is replaced: `where` block by block
+
+
 class Blocks(NamedTuple):
     """Decisions per 4x4 luma unit; arrays (H4, W4) uint8 unless said otherwise."""
 
@@ -41,9 +48,8 @@ class Blocks(NamedTuple):
     mvp_idx: np.ndarray  # (H4, W4, 2) mvp_l0_flag, mvp_l1_flag
     mvd: np.ndarray  # (H4, W4, 2, 2) int16 motion vector difference [list, (x, y)], at the top-left unit of the PU
     qp: np.ndarray  # int8 luma QP
-    filter_idx: np.ndarray  # (H32, W32) expert of the prediction filter per 32x32: 0 off, 1 online
-    obmc: np.ndarray  # (H32, W32) 1 where inter prediction is overlapped
-    obmc_mode: np.ndarray  # (1,) CHOICE_* of the picture; `obmc` says the same block by block
+    filtering: Choice  # of the prediction filter
+    overlap: Choice  # of overlapped motion compensation
 
 
 class Levels(NamedTuple):
@@ -63,10 +69,21 @@ def make_blocks(height, width):
         mvp_idx=np.zeros((h4, w4, 2), np.uint8),
         mvd=np.zeros((h4, w4, 2, 2), np.int16),
         qp=np.zeros((h4, w4), np.int8),
-        filter_idx=np.zeros(((height + 31) // 32, (width + 31) // 32), np.uint8),
-        obmc=np.zeros(((height + 31) // 32, (width + 31) // 32), np.uint8),
-        obmc_mode=np.zeros(1, np.uint8),
+        filtering=make_choice(height, width),
+        overlap=make_choice(height, width),
     )
+
+
+def make_choice(height, width, versions=()):
+    """Choice of nowhere for a picture of coded luma size `height` x `width`; `versions`: leading dimensions."""
+    size = 1 << CHOICE_LOG2
+    of_blocks = -(-height // size), -(-width // size)
+    return Choice(np.zeros((*versions, 1), np.uint8), np.zeros((*versions, *of_blocks), np.uint8))
+
+
+def choose_nowhere(choice):
+    """Set a Choice to nowhere."""
+    choice.where[:], choice.flags[:] = CHOICE_NOWHERE, 0
 
 
 def make_levels(height, width):

@@ -15,10 +15,10 @@ from codecsim.binding import bind
 from codecsim.blocks import (
     CBF_Y,
     CHOICE_LOG2,
-    CHOICE_NOWHERE,
     CTU_LOG2,
     MODE_INTER,
     Blocks,
+    choose_nowhere,
     make_blocks,
     make_levels,
 )
@@ -94,13 +94,13 @@ def mark_coded(blocks, coded):
 
 
 @kernel
-def apply_choice(blocks, choices, other, pred):
+def apply_choice(blocks, flags, other, pred):
     """Replace the inter prediction of one component by another one in the 32x32 blocks that chose it.
 
     Parameters
     ----------
     blocks : Blocks
-    choices : (H32, W32) uint8, of blocks
+    flags : (H32, W32) uint8, of a Choice in blocks
     other, pred : (H, W) or (H / 2, W / 2) uint16; pred is mutated
     """
     shift = CHOICE_LOG2 - 2
@@ -108,7 +108,7 @@ def apply_choice(blocks, choices, other, pred):
     n = pred.shape[0] // h4
     for j in range(h4):
         for i in range(w4):
-            if choices[j >> shift, i >> shift] and blocks.pred_mode[j, i] >= MODE_INTER:
+            if flags[j >> shift, i >> shift] and blocks.pred_mode[j, i] >= MODE_INTER:
                 copy_block(other, n * j, n * i, pred, n * j, n * i, n, n)
 
 
@@ -137,7 +137,7 @@ class PictureCodec:
         self.overlapped = None  # prediction with overlap, where it has been asked for, if the picture may choose it
         self.filtered = None  # luma prediction after the learned filter, if it ran
         self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
-        self._everywhere = np.ones_like(self.blocks.obmc)
+        self._everywhere = np.ones_like(self.blocks.overlap.flags)
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
         count = learned_filter.params.n_aux if learned_filter else 0
@@ -179,8 +179,8 @@ class PictureCodec:
         )
         self.rc = bind(recon)
         self.blocks.qp[:] = self.tools.qp
-        self.blocks.filter_idx[:] = 0
-        self.blocks.obmc[:], self.blocks.obmc_mode[:] = 0, CHOICE_NOWHERE
+        choose_nowhere(self.blocks.filtering)
+        choose_nowhere(self.blocks.overlap)
         self.sao.type_idx[:] = 0
         self.motion_context = bind(
             make_motion_context(
@@ -253,10 +253,10 @@ class PictureCodec:
         filter_on = self.tools.syntax.filter_on
         inputs = self._auxiliary_predictions() if filter_on else ()
         if self.overlapped is None:
-            self.overlap(self.blocks.obmc)
+            self.overlap(self.blocks.overlap.flags)
         if self.overlapped is not None:
             for other, pred in zip(self.overlapped, self.pred, strict=True):
-                apply_choice(self._bound_blocks, self.blocks.obmc, other, pred)
+                apply_choice(self._bound_blocks, self.blocks.overlap.flags, other, pred)
         if filter_on:
             self.filtered = self.learned_filter.predict(self.pred.y, inputs, self.tools.qp)
 
@@ -278,7 +278,7 @@ class PictureCodec:
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""
         report = None
         if self.filtered is not None:
-            apply_choice(self._bound_blocks, self.blocks.filter_idx, self.filtered, self.pred.y)
+            apply_choice(self._bound_blocks, self.blocks.filtering.flags, self.filtered, self.pred.y)
         reconstruct(self.rc)
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)
@@ -312,8 +312,8 @@ class PictureCodec:
 
     def filtered_share(self):
         """Share of the 32x32 blocks that use the learned filter."""
-        return float(np.count_nonzero(self.blocks.filter_idx) / self.blocks.filter_idx.size)
+        return float(np.mean(self.blocks.filtering.flags))
 
     def overlapped_share(self):
         """Share of the 32x32 blocks that use overlapped motion compensation, None where the picture cannot."""
-        return float(np.count_nonzero(self.blocks.obmc) / self.blocks.obmc.size) if self.tools.syntax.obmc_on else None
+        return float(np.mean(self.blocks.overlap.flags)) if self.tools.syntax.obmc_on else None

@@ -57,12 +57,9 @@ _ELEMENTS = (
         + (153, 121, 136, 122, 169, 208, 166, 167, 154, 152, 167, 182),
     ),
     ("GREATER2", (138, 153, 136, 167, 152, 152), (107, 167, 91, 122, 107, 167), (107, 167, 91, 107, 107, 167)),
-    # learned tools: by the choices of the left and upper 32x32; off is likely where neither has the filter
-    ("FILTER_IDX", None, (152, 153, 155), (152, 153, 155)),
-    # overlapped motion compensation, likewise
-    ("OBMC_FLAG", None, (153, 154, 155), (153, 154, 155)),
-    # of a picture: chosen per block; if not, everywhere
-    ("OBMC_MODE", None, (154, 154), (154, 154)),
+    # of each choice: its flag, by those of the left and upper 32x32; then of the picture: per block; if not, everywhere
+    ("FILTER_CHOICE", None, (152, 153, 155, 154, 154), (152, 153, 155, 154, 154)),
+    ("OBMC_CHOICE", None, (153, 154, 155, 154, 154), (153, 154, 155, 154, 154)),
 )
 
 
@@ -94,7 +91,8 @@ SPLIT_TRANSFORM, CBF_LUMA, CBF_CHROMA = (_START[n] for n in ("SPLIT_TRANSFORM", 
 QP_DELTA, TRANSFORM_SKIP = (_START[n] for n in ("QP_DELTA", "TRANSFORM_SKIP"))
 LAST_X, LAST_Y, CODED_SUB_BLOCK = (_START[n] for n in ("LAST_X", "LAST_Y", "CODED_SUB_BLOCK"))
 SIG_COEFF, GREATER1, GREATER2 = (_START[n] for n in ("SIG_COEFF", "GREATER1", "GREATER2"))
-FILTER_IDX, OBMC_FLAG, OBMC_MODE = (_START[n] for n in ("FILTER_IDX", "OBMC_FLAG", "OBMC_MODE"))
+FILTER_CHOICE, OBMC_CHOICE = (_START[n] for n in ("FILTER_CHOICE", "OBMC_CHOICE"))
+CHOICE_WHERE = 3  # from the first context of a choice to those of the picture
 
 
 @kernel

@@ -6,7 +6,7 @@ from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, LearnedTools
 
-ARITHMETIC_VERSION = 1  # of everything that changes decoded samples of streams with such tools
+ARITHMETIC_VERSION = 2  # of everything that changes decoded samples of streams with such tools
 
 
 def learn_params(config):

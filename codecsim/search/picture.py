@@ -3,7 +3,7 @@
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.blocks import CHOICE_NOWHERE
+from codecsim.blocks import choose_nowhere
 from codecsim.picture import PAD_Y
 from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
 from codecsim.search.motion import interpolate_picture
@@ -59,8 +59,8 @@ class PictureSearch:
         blocks, motion, levels, rec = version_views(self._versions, 0)
         blocks.qp[:] = codec.tools.qp
         blocks.pred_mode[:] = 0
-        blocks.filter_idx[:] = 0
-        blocks.obmc[:], blocks.obmc_mode[:] = 0, CHOICE_NOWHERE
+        choose_nowhere(blocks.filtering)
+        choose_nowhere(blocks.overlap)
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
         snaps, coef, work, modes, memo, kept = self._memory

@@ -16,11 +16,12 @@ from codecsim.blocks import (
     CTU_UNITS,
     MODE_INTER,
     MODE_INTRA,
+    Choice,
     fill_units,
     z_to_xy,
 )
 from codecsim.entropy.cabac import COST, COUNT
-from codecsim.entropy.contexts import FILTER_IDX, OBMC_FLAG, init_contexts
+from codecsim.entropy.contexts import FILTER_CHOICE, OBMC_CHOICE, init_contexts
 from codecsim.jit import kernel
 from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import copy_block
@@ -42,7 +43,7 @@ from codecsim.search.state import (
     keep_contexts,
     recall_contexts,
 )
-from codecsim.syntax.slice_data import code_choice, has_inter
+from codecsim.syntax.slice_data import code_choice_flag, has_inter
 from codecsim.tools.distortion import sse
 from codecsim.tools.intra import predict_intra
 
@@ -114,7 +115,7 @@ class Alternative(NamedTuple):
     plain: Planes
     other: Planes  # the chroma is not looked at where it is not chosen
     has_chroma: int  # the choice holds for chroma too
-    choices: np.ndarray  # (H32, W32) uint8, of the search's version 0: 1 where `other` is taken
+    choice: Choice  # of the search's version 0: where `other` is taken
     context: int  # the first one of the choice
 
 
@@ -132,9 +133,9 @@ def _set_choice(st, alt, uy, ux, units, mask, coded):
         y, x = 32 * fy, 32 * fx
         if y >= h or x >= w:
             continue
-        choice = (mask >> k) & 1
-        alt.choices[fy, fx] = choice
-        source = alt.other if choice else alt.plain
+        flag = (mask >> k) & 1
+        alt.choice.flags[fy, fx] = flag
+        source = alt.other if flag else alt.plain
         rows, columns = min(32, h - y), min(32, w - x)
         copy_block(source.y, y, x, rc.pred.y, y, x, rows, columns)
         if alt.has_chroma:
@@ -143,7 +144,7 @@ def _set_choice(st, alt, uy, ux, units, mask, coded):
             copy_block(source.v, y, x, rc.pred.v, y, x, rows, columns)
         if coded and has_inter(rc.blocks, fy, fx):
             st.cd.reg[COST] = 0
-            code_choice(COUNT, st.cd, alt.choices, alt.context, fy, fx)
+            code_choice_flag(COUNT, st.cd, alt.choice, alt.context, fy, fx)
             cost += bits_to_cost(st, st.cd.reg[COST])
     return cost
 
@@ -179,33 +180,38 @@ def _promising(st, alt, uy, ux, units):
 
 
 @kernel
+def _copy_region(versions, src, dst, uy, ux, units):
+    """Copy between versions what the picture has of a square of units."""
+    _, h4, w4 = versions.blocks.pred_mode.shape
+    if uy + units <= h4 and ux + units <= w4:
+        copy_cu(versions, src, dst, uy, ux, units)
+        return
+    for y in range(uy, min(uy + units, h4), 2):
+        for x in range(ux, min(ux + units, w4), 2):
+            copy_cu(versions, src, dst, y, x, 2)
+
+
+@kernel
 def _choose_region(st, alt, uy, ux, units):
     """Choose in a region, one or four 32x32, and code it again; returns the costs as chosen and all plain."""
     mask = _promising(st, alt, uy, ux, units)
     keep_contexts(st, REGION_ENTRY)
     flags = _set_choice(st, alt, uy, ux, units, 0, 1)
-    area = min(units, 16)
-    h4, w4 = st.rc.zorder.shape
-    inside = uy + area <= h4 and ux + area <= w4
-    if mask == 0 or not inside:
-        # a region cut by the picture's edge cannot be kept aside as a square: decide it by prediction error alone
-        if mask:
-            recall_contexts(st, REGION_ENTRY)
-            flags = _set_choice(st, alt, uy, ux, units, mask, 1)
+    if mask == 0:
         cost = _recode_region(st, uy, ux, units)
         return flags + cost, cost
-    copy_cu(st.versions, 0, REGION_VERSION + 1, uy, ux, area)
+    _copy_region(st.versions, 0, REGION_VERSION + 1, uy, ux, units)
     plain = _recode_region(st, uy, ux, units)
-    copy_cu(st.versions, 0, REGION_VERSION, uy, ux, area)
+    _copy_region(st.versions, 0, REGION_VERSION, uy, ux, units)
     keep_contexts(st, REGION_BEST)
-    copy_cu(st.versions, REGION_VERSION + 1, 0, uy, ux, area)
+    _copy_region(st.versions, REGION_VERSION + 1, 0, uy, ux, units)
     recall_contexts(st, REGION_ENTRY)
     other = _set_choice(st, alt, uy, ux, units, mask, 1)
     other += _recode_region(st, uy, ux, units)
     if flags + plain > other:
         return other, plain
     _set_choice(st, alt, uy, ux, units, 0, 1)
-    copy_cu(st.versions, REGION_VERSION, 0, uy, ux, area)
+    _copy_region(st.versions, REGION_VERSION, 0, uy, ux, units)
     recall_contexts(st, REGION_BEST)
     return flags + plain, plain
 
@@ -267,44 +273,40 @@ def choose_prediction(codec, state, orig):
     Planes : the plain prediction, from motion compensation alone
     """
     state = bind(state.value._replace(orig=orig))
+    blocks = state.value.rc.blocks
     codec.predict()
     codec.overlap()
-    plain = Planes(*(plane.copy() for plane in codec.pred))
+    plain = _copy(codec.pred)
     if codec.overlapped is not None:
-        _choose_overlap(codec, state, plain)
+        _choose(codec, state, Alternative(plain, codec.overlapped, 1, blocks.overlap, OBMC_CHOICE))
     codec.filter()
     if codec.filtered is not None:
-        _choose_filter(codec, state)
+        unfiltered = _copy(codec.pred)
+        filtered = unfiltered._replace(y=codec.filtered)
+        _choose(codec, state, Alternative(unfiltered, filtered, 0, blocks.filtering, FILTER_CHOICE))
     return plain
 
 
-def _choose_overlap(codec, state, plain):
-    """Choose where the picture is overlapped: nowhere, everywhere, or per 32x32."""
-    blocks = state.value.rc.blocks
-    alternative = bind(Alternative(plain, codec.overlapped, 1, blocks.obmc, OBMC_FLAG))
-    everywhere, _ = refine_picture(state, alternative, codec.tools.qp, CHOICE_EVERYWHERE)
-    chosen, nowhere = refine_picture(state, alternative, codec.tools.qp, CHOICE_PER_BLOCK)
+def _copy(planes):
+    """Planes of their own memory."""
+    return Planes(*(plane.copy() for plane in planes))
+
+
+def _choose(codec, state, alternative):
+    """Choose where in the picture the other prediction is taken, and update the codec's decisions, not its prediction.
+
+    alternative : Alternative, not bound
+    """
+    bound, qp = bind(alternative), codec.tools.qp
+    everywhere, _ = refine_picture(state, bound, qp, CHOICE_EVERYWHERE)
+    chosen, nowhere = refine_picture(state, bound, qp, CHOICE_PER_BLOCK)
     costs = {CHOICE_PER_BLOCK: chosen, CHOICE_EVERYWHERE: everywhere, CHOICE_NOWHERE: nowhere}
     where = min(costs, key=costs.get)
     if where != CHOICE_PER_BLOCK:
-        refine_picture(state, alternative, codec.tools.qp, where)
-    blocks.obmc_mode[0] = where
-    _take_decisions(codec, state, plain)
-
-
-def _choose_filter(codec, state):
-    """Choose where the learned filter applies per 32x32."""
-    plain = Planes(*(plane.copy() for plane in codec.pred))
-    filtered = plain._replace(y=codec.filtered)
-    alternative = Alternative(plain, filtered, 0, state.value.rc.blocks.filter_idx, FILTER_IDX)
-    refine_picture(state, bind(alternative), codec.tools.qp, CHOICE_PER_BLOCK)
-    _take_decisions(codec, state, plain)
-
-
-def _take_decisions(codec, state, plain):
-    """Copy what a search has decided, and put back the prediction that it wrote over."""
+        refine_picture(state, bound, qp, where)
+    alternative.choice.where[0] = where
     copy_decisions(state.value.rc, codec)
-    for pred, kept in zip(codec.pred, plain, strict=True):
+    for pred, kept in zip(codec.pred, alternative.plain, strict=True):
         np.copyto(pred, kept)
 
 
@@ -325,9 +327,10 @@ def source_before_choices(codec, orig, plain):
     """
     final = codec.pred
     if codec.filtered is not None:
-        height, width = orig.y.shape
-        chosen = np.kron(codec.blocks.filter_idx, np.ones((32, 32), bool))[:height, :width]
-        final = final._replace(y=np.where(chosen, codec.filtered, codec.pred.y))
+        inter = codec.blocks.pred_mode >= MODE_INTER
+        h4, w4 = inter.shape
+        units = inter & np.kron(codec.blocks.filtering.flags, np.ones((8, 8), bool))[:h4, :w4]
+        final = final._replace(y=np.where(np.kron(units, np.ones((4, 4), bool)), codec.filtered, codec.pred.y))
     top = (1 << codec.sps.bit_depth) - 1
     aims = (np.clip(o - (f.astype(np.int32) - p), 0, top) for o, f, p in zip(orig, final, plain, strict=True))
     return Planes(*(aim.astype(np.uint16) for aim in aims))
@@ -335,7 +338,13 @@ def source_before_choices(codec, orig, plain):
 
 def copy_decisions(rc, codec):
     """Copy decisions, motion and levels of a search's version 0 to the codec's store."""
-    for source, target in zip(
-        (*rc.blocks, *rc.motion, *rc.levels), (*codec.blocks, *codec.rc.value.motion, *codec.levels), strict=True
-    ):
+    _copy_arrays((rc.blocks, rc.motion, rc.levels), (codec.blocks, codec.rc.value.motion, codec.levels))
+
+
+def _copy_arrays(source, target):
+    """Copy all arrays of a tree of tuples."""
+    if isinstance(source, np.ndarray):
         target[:] = source
+        return
+    for part, its_target in zip(source, target, strict=True):
+        _copy_arrays(part, its_target)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import Blocks, Levels, fill_units
+from codecsim.blocks import Blocks, Levels, fill_units, make_choice
 from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
 from codecsim.entropy.contexts import STATE_SIZE
 from codecsim.jit import kernel
@@ -134,9 +134,8 @@ def make_versions(height, width):
         mvp_idx=np.zeros((n, h4, w4, 2), np.uint8),
         mvd=np.zeros((n, h4, w4, 2, 2), np.int16),
         qp=np.zeros((n, h4, w4), np.int8),
-        filter_idx=np.zeros((n, (height + 31) // 32, (width + 31) // 32), np.uint8),
-        obmc=np.zeros((n, (height + 31) // 32, (width + 31) // 32), np.uint8),
-        obmc_mode=np.zeros((n, 1), np.uint8),
+        filtering=make_choice(height, width, (n,)),
+        overlap=make_choice(height, width, (n,)),
     )
     motion = Motion(np.zeros((n, h4, w4, 2, 2), np.int16), np.full((n, h4, w4, 2), -1, np.int8))
     half = (n, height // 2, width // 2)
@@ -152,7 +151,11 @@ def make_versions(height, width):
 
 def version_views(versions, index):
     """Version `index` as (Blocks, Motion, Levels, Planes) of contiguous views."""
-    return tuple(type(group)(*(array[index] for array in group)) for group in versions)
+
+    def view(part):
+        return part[index] if isinstance(part, np.ndarray) else type(part)(*map(view, part))
+
+    return tuple(map(view, versions))
 
 
 def make_counter():

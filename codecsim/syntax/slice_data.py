@@ -62,7 +62,7 @@ class SliceSyntax(NamedTuple):
     max_depth_intra: int  # max_transform_hierarchy_depth_intra
     max_depth_inter: int
     amp: int  # amp_enabled_flag
-    filter_on: int  # the prediction filter's choice is coded per 32x32
+    filter_on: int  # the choice of the prediction filter is coded
     obmc_on: int  # that of overlapped motion compensation is
     sao_luma: int  # slice_sao_luma_flag
     sao_chroma: int
@@ -194,54 +194,62 @@ def has_inter(blocks, fy, fx):
 
 
 @kernel
-def code_choice(mode, cd, choices, context, fy, fx):
-    """Not in H.265: choice of the prediction of the 32x32 block (fy, fx), by the choices to the left and above.
+def code_choice_flag(mode, cd, choice, context, fy, fx):
+    """Not in H.265: the flag of a choice for the 32x32 block (fy, fx), by those to the left and above.
 
-    choices : (H32, W32) uint8, of Blocks
-    context : int, FILTER_IDX or OBMC_FLAG
+    choice : Choice
+    context : int, FILTER_CHOICE or OBMC_CHOICE
     """
+    flags = choice.flags
     inc = 0
-    if fx > 0 and choices[fy, fx - 1]:
+    if fx > 0 and flags[fy, fx - 1]:
         inc += 1
-    if fy > 0 and choices[fy - 1, fx]:
+    if fy > 0 and flags[fy - 1, fx]:
         inc += 1
-    choice = code_bin(mode, cd, context + inc, np.int64(choices[fy, fx]))
+    flag = code_bin(mode, cd, context + inc, np.int64(flags[fy, fx]))
     if mode == DECODE:
-        choices[fy, fx] = choice
+        flags[fy, fx] = flag
 
 
 @kernel
-def code_obmc_mode(mode, cd, blocks):
-    """Not in H.265: where inter prediction is overlapped in the picture; `blocks.obmc` too if no block has a flag."""
+def code_choice_where(mode, cd, choice, context):
+    """Not in H.265: where in the picture a choice holds; when reading, its flags too if no block has one.
+
+    choice, context : as for code_choice_flag
+    """
     cd.reg[PART] = PART_LEARNED
-    where = blocks.obmc_mode[0]
-    if code_bin(mode, cd, C.OBMC_MODE, 1 if where == CHOICE_PER_BLOCK else 0):
+    where = np.int64(choice.where[0])
+    if code_bin(mode, cd, context + C.CHOICE_WHERE, 1 if where == CHOICE_PER_BLOCK else 0):
         where = CHOICE_PER_BLOCK
     else:
-        where = code_bin(mode, cd, C.OBMC_MODE + 1, 1 if where == CHOICE_EVERYWHERE else 0)
+        where = code_bin(mode, cd, context + C.CHOICE_WHERE + 1, 1 if where == CHOICE_EVERYWHERE else 0)
         if mode == DECODE:
-            rows, columns = blocks.obmc.shape
+            rows, columns = choice.flags.shape
             for fy in range(rows):
                 for fx in range(columns):
-                    blocks.obmc[fy, fx] = where
+                    choice.flags[fy, fx] = where
     if mode == DECODE:
-        blocks.obmc_mode[0] = where
+        choice.where[0] = where
 
 
 @kernel
-def _code_choices(mode, cd, sl, blocks, ty, tx):
-    """All choices of predictions in CTU (ty, tx)."""
+def _code_choice_flags(mode, cd, sl, blocks, ty, tx):
+    """The flags of all choices in CTU (ty, tx)."""
+    overlap = sl.obmc_on and blocks.overlap.where[0] == CHOICE_PER_BLOCK
+    filtering = sl.filter_on and blocks.filtering.where[0] == CHOICE_PER_BLOCK
+    if not (overlap or filtering):
+        return
     cd.reg[PART] = PART_LEARNED
     in_ctu = CTU_SIZE >> CHOICE_LOG2
-    rows, columns = blocks.filter_idx.shape
+    rows, columns = blocks.overlap.flags.shape
     for k in range(in_ctu * in_ctu):
         fy, fx = ty * in_ctu + k // in_ctu, tx * in_ctu + k % in_ctu
         if fy >= rows or fx >= columns or not has_inter(blocks, fy, fx):
             continue
-        if sl.obmc_on and blocks.obmc_mode[0] == CHOICE_PER_BLOCK:
-            code_choice(mode, cd, blocks.obmc, C.OBMC_FLAG, fy, fx)
-        if sl.filter_on:
-            code_choice(mode, cd, blocks.filter_idx, C.FILTER_IDX, fy, fx)
+        if overlap:
+            code_choice_flag(mode, cd, blocks.overlap, C.OBMC_CHOICE, fy, fx)
+        if filtering:
+            code_choice_flag(mode, cd, blocks.filtering, C.FILTER_CHOICE, fy, fx)
 
 
 @kernel
@@ -250,13 +258,14 @@ def code_slice_data(mode, cd, sl, blocks, motion, levels, sao):
     h4, w4 = blocks.cu_log2.shape
     rows, columns = (h4 + 15) >> 4, (w4 + 15) >> 4
     if sl.obmc_on:
-        code_obmc_mode(mode, cd, blocks)
+        code_choice_where(mode, cd, blocks.overlap, C.OBMC_CHOICE)
+    if sl.filter_on:
+        code_choice_where(mode, cd, blocks.filtering, C.FILTER_CHOICE)
     for address in range(rows * columns):
         ty, tx = address // columns, address % columns
         code_sao(mode, cd, sl, sao, ty, tx)
         code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
-        if sl.filter_on or sl.obmc_on:
-            _code_choices(mode, cd, sl, blocks, ty, tx)
+        _code_choice_flags(mode, cd, sl, blocks, ty, tx)
         last = 1 if address == rows * columns - 1 else 0
         end = code_terminate(mode, cd, last)
         if cd.reg[FAULT] or end != last:

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.blocks import CHOICE_NOWHERE
+from codecsim.blocks import choose_nowhere
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
@@ -197,7 +197,8 @@ def draw_slice_data(rng, codec):
 
 def _clear(codec):
     """Make the store ready to be read into."""
-    codec.blocks.filter_idx[:], codec.blocks.obmc[:], codec.blocks.obmc_mode[:] = 0, 0, CHOICE_NOWHERE
+    choose_nowhere(codec.blocks.filtering)
+    choose_nowhere(codec.blocks.overlap)
     codec.blocks.pred_mode[:], codec.picture.motion.ref_idx[:], codec.sao.type_idx[:] = 0, -1, 0
     for plane in codec.levels:
         plane[:] = 0
@@ -235,10 +236,10 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         current = dpb.begin(nal_type, 0, header, sps)
         codec.begin(current, header, pps, tools)
         draw_slice_data(rng, codec)
-        codec.blocks.obmc_mode[0] = rng.integers(3)
-        for bit, choices in ((TOOL_FILTER, codec.blocks.filter_idx), (TOOL_OBMC, codec.blocks.obmc)):
-            for place in np.ndindex(choices.shape if tools & bit else (0, 0)):
-                choices[place] = has_inter(codec.blocks, *place) and rng.integers(2)
+        for bit, choice in ((TOOL_FILTER, codec.blocks.filtering), (TOOL_OBMC, codec.blocks.overlap)):
+            choice.where[0] = rng.integers(3)
+            for place in np.ndindex(choice.flags.shape if tools & bit else (0, 0)):
+                choice.flags[place] = has_inter(codec.blocks, *place) and rng.integers(2)
         payload = write_slice_data(codec)
         read_slice_data(codec, payload)
         derive_motion(codec.rc, codec.motion_context)

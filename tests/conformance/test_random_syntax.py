@@ -58,9 +58,16 @@ def test_many(first, tmp_path):
 )
 def test_with_learning(learn):
     """This decoder alone; hashes of the learner are in the streams."""
+    modes = set()
+
+    def watch(codec, header):
+        if codec.filtered is not None:
+            modes.update(codec.blocks.filtering.where.tolist())
+
     for seed in range(15):
-        run = random_stream(seed, learn=learn, obmc=bool(seed % 2))
+        run = random_stream(seed, learn=learn, obmc=bool(seed % 2), watch=watch)
         assert_same_pictures([picture.frame for picture in decode(io.BytesIO(run.data))], run.recon)
+    assert modes == {CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK}
 
 
 def test_with_overlapped_motion_compensation():
@@ -68,9 +75,10 @@ def test_with_overlapped_motion_compensation():
     chosen, modes = set(), set()
 
     def watch(codec, header):
-        units = np.kron(codec.blocks.obmc, np.ones((8, 8), int))[tuple(slice(n) for n in codec.blocks.cu_log2.shape)]
+        overlap = codec.blocks.overlap
+        units = np.kron(overlap.flags, np.ones((8, 8), int))[tuple(slice(n) for n in codec.blocks.cu_log2.shape)]
         overlapped = units * (codec.blocks.pred_mode >= MODE_INTER) > 0
-        modes.update(codec.blocks.obmc_mode.tolist())
+        modes.update(overlap.where.tolist())
         chosen.update(((codec.picture.motion.ref_idx >= 0) @ (1, 2))[overlapped].tolist())
 
     for seed in range(30):

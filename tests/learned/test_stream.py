@@ -113,6 +113,7 @@ def test_overlapped_motion_compensation_alone_is_not_learned():
     ("wrong", "error", "message"),
     [
         ({"arithmetic_version": 0}, BitstreamError, "arithmetic version 0"),
+        ({"arithmetic_version": 1}, BitstreamError, "arithmetic version 1; this decoder has version 2"),
         ({"tools": 5}, BitstreamError, "unknown tools 0x5"),
         ({"tools": 0}, BitstreamError, "unknown tools 0x0"),
         ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),

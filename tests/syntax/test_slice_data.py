@@ -1,5 +1,7 @@
 """Slice data: what is written is read back, and COUNT costs what ENCODE writes."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -83,7 +85,6 @@ class RandomPicture:
     """A store filled with random but legal decisions, in decoding order."""
 
     def __init__(self, seed, height, width, syntax, where):
-        self.where = where
         self.rng = np.random.default_rng(seed)
         self.syntax = syntax
         self.blocks = B.make_blocks(height, width)
@@ -93,20 +94,20 @@ class RandomPicture:
         for y in range(0, units[0], 16):
             for x in range(0, units[1], 16):
                 self.quadtree(y, x, 6)
-        for is_on, choices in ((syntax.filter_on, self.blocks.filter_idx), (syntax.obmc_on, self.blocks.obmc)):
-            if is_on:
-                self.choose_predictions(choices)
+        is_on = syntax.obmc_on, syntax.filter_on
+        for on, choice, here in zip(is_on, (self.blocks.overlap, self.blocks.filtering), where, strict=True):
+            if on:
+                self.choose_prediction(choice, here)
         self.sao = random_sao(self.rng, height, width, syntax)
 
-    def choose_predictions(self, choices):
-        if choices is self.blocks.obmc:
-            self.blocks.obmc_mode[0], choices[:] = self.where, self.where == B.CHOICE_EVERYWHERE
-            if self.where != B.CHOICE_PER_BLOCK:
-                return
+    def choose_prediction(self, choice, where):
+        choice.where[0], choice.flags[:] = where, where == B.CHOICE_EVERYWHERE
+        if where != B.CHOICE_PER_BLOCK:
+            return
         inter = self.blocks.pred_mode >= B.MODE_INTER
-        for y, x in np.ndindex(choices.shape):
+        for y, x in np.ndindex(choice.flags.shape):
             if inter[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].any():
-                choices[y, x] = self.rng.integers(2)
+                choice.flags[y, x] = self.rng.integers(2)
 
     def quadtree(self, y, x, log2):
         height, width = self.blocks.cu_log2.shape
@@ -217,6 +218,7 @@ SYNTAX = SliceSyntax(
     1, 5, 4, 0, 0, 0, 1, 2, 1, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
 )
 SLICE_QP = 30
+WHERE = B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ SLICE_QP = 30
         SYNTAX._replace(slice_type=2, filter_on=0, obmc_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
     ],
 )
-@pytest.mark.parametrize("where", [B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK])
+@pytest.mark.parametrize("where", list(itertools.product(WHERE, repeat=2)))
 @pytest.mark.parametrize("size", [(8, 8), (24, 40), (136, 72)])
 def test_slice_data_round_trip(syntax, size, where):
     written = RandomPicture(7, *size, syntax, where)
@@ -258,8 +260,9 @@ def test_slice_data_round_trip(syntax, size, where):
     init_contexts(reader.ctx, 2 - syntax.slice_type, SLICE_QP)
     assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao) == ctus
     assert not reader.reg[cabac.FAULT]
-    for name in B.Blocks._fields:
-        assert np.array_equal(getattr(blocks, name), getattr(written.blocks, name)), name
+    for name, found, wanted in zip(B.Blocks._fields, blocks, written.blocks, strict=True):
+        for part, its_wanted in zip(*((a if isinstance(a, B.Choice) else (a,)) for a in (found, wanted)), strict=True):
+            assert np.array_equal(part, its_wanted), name
     if syntax.qp_delta:
         qp, differences = derive_qp(blocks, wanted_qp, SLICE_QP, 1 << syntax.group_log2, syntax.bit_depth)
         assert np.array_equal(blocks.qp, qp)
