@@ -83,7 +83,6 @@ class PictureStructure:
     depth: int
     rps: ReferencePictureSet
     num_ref_idx: tuple[int, int]  # active entries of the lists, in their initial order
-    temporal_id: int = 0
 
     @property
     def list_pocs(self):
