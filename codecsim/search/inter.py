@@ -18,8 +18,8 @@ from codecsim.search.state import (
 )
 from codecsim.search.units import merge_unit, same_candidate, search_unit, store_unit
 from codecsim.syntax.prediction import part_geometry
-from codecsim.tools.compensation import same_motion
-from codecsim.tools.motion import merge_candidates
+from codecsim.tools.merge import merge_candidates
+from codecsim.tools.motion import same_motion
 
 _COSTS, _ORDER = 1, 2  # rows of Search.modes
 

@@ -13,7 +13,8 @@ from codecsim.search.motion import (
     vector_bits,
 )
 from codecsim.search.state import SQRT_LAM
-from codecsim.tools.motion import amvp_candidates, merge_candidates
+from codecsim.tools.merge import merge_candidates
+from codecsim.tools.motion import amvp_candidates
 
 # rough bits of inter_pred_idc in B slices
 _UNI_BITS, _BI_BITS = 3, 5
