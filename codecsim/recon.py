@@ -28,7 +28,8 @@ from codecsim.tables import chroma_qp
 from codecsim.tools.compensation import InterScratch, References, compensate, make_inter_scratch
 from codecsim.tools.indexing import natural
 from codecsim.tools.intra import REFS_SHAPE, predict_intra
-from codecsim.tools.motion import amvp_candidates, merge_candidates, wrap_mv
+from codecsim.tools.merge import merge_candidates
+from codecsim.tools.motion import amvp_candidates, wrap_mv
 from codecsim.tools.transform import TMP_SIZE, add_residual, dequant_inverse, dequant_transform_skip
 
 

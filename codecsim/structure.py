@@ -83,7 +83,6 @@ class PictureStructure:
     depth: int
     rps: ReferencePictureSet
     num_ref_idx: tuple[int, int]  # active entries of the lists, in their initial order
-    temporal_id: int = 0
 
     @property
     def list_pocs(self):
@@ -163,8 +162,10 @@ class _Sequence:
             self._kept = [poc, *(ref for ref in self._kept if ref in references)]
         else:
             self._kept = [ref for ref in self._kept if ref in references]
-        negative = tuple((ref - poc, True) for ref in sorted((r for r in references if r < poc), reverse=True))
-        positive = tuple((ref - poc, True) for ref in sorted(r for r in references if r > poc))
+        # NumPicTotalCurr of a CRA picture is 0 (7.4.7.1): what it keeps is for its leading pictures
+        used = not is_intra
+        negative = tuple((ref - poc, used) for ref in sorted((r for r in references if r < poc), reverse=True))
+        positive = tuple((ref - poc, used) for ref in sorted(r for r in references if r > poc))
         rps = ReferencePictureSet(negative, positive)
         if is_intra:
             return self._intra(index, poc, CRA, rps)

@@ -32,6 +32,12 @@ def offset(b, pointer, index, kind):
     return b.gep(b.bitcast(pointer, kind.as_pointer()), [index], source_etype=kind)
 
 
+def entry(context, b, signature, args, position, kind):
+    """Pointer to entry args[position + 1], of type `kind`, of the contiguous array args[position] of an intrinsic."""
+    array = context.make_array(signature.args[position])(context, b, args[position])
+    return offset(b, array.data, args[position + 1], kind)
+
+
 def load(b, pointer, kind, align=2):
     """Value of type `kind` at `pointer`, aligned to `align` bytes."""
     return b.load(b.bitcast(pointer, kind.as_pointer()), align=align, typ=kind)

@@ -3,7 +3,7 @@
 from codecsim.blocks import MODE_INTER, PART_2Nx2N, fill_units
 from codecsim.jit import kernel
 from codecsim.recon import predict_inter_block, set_motion
-from codecsim.search.motion import motion_satd
+from codecsim.search.ranking import CANDIDATES, COSTS, rank
 from codecsim.search.residual import coded_cost, empty_cost
 from codecsim.search.state import (
     ALL_ENTRIES,
@@ -12,16 +12,13 @@ from codecsim.search.state import (
     CU_VERSION,
     MEMO_CODED,
     MEMO_MOTION,
-    SQRT_LAM,
     copy_cu,
     keep_contexts,
 )
-from codecsim.search.units import merge_unit, same_candidate, search_unit, store_unit
+from codecsim.search.units import merge_cost, merge_unit, search_unit, store_unit
 from codecsim.syntax.prediction import part_geometry
-from codecsim.tools.compensation import same_motion
-from codecsim.tools.motion import merge_candidates
-
-_COSTS, _ORDER = 1, 2  # rows of Search.modes
+from codecsim.tools.merge import merge_candidates
+from codecsim.tools.motion import same_motion
 
 
 @kernel
@@ -66,28 +63,16 @@ def search_merge(st, uy, ux, log2):
     rc, sc = st.rc, st.rc.scratch
     count = merge_candidates(st.mctx, x, y, n, n, x, y, n, 0, 5, sc.cand_mv, sc.cand_ref)
     _begin_inter_cu(st, uy, ux, log2, PART_2Nx2N)
-    costs, order = st.modes[_COSTS], st.modes[_ORDER]
-    listed = 0
+    keep, listed = st.effort.merge_rd, 0
     for k in range(count):
-        seen = False
-        for i in range(k):
-            seen = seen or same_candidate(sc, i, k)
-        if seen:
-            continue
-        cost = motion_satd(st, sc.cand_mv[k], sc.cand_ref[k], x, y, n, n) + st.lam[SQRT_LAM] * (k + 1)
-        i = listed
-        while i > 0 and costs[i - 1] > cost:
-            costs[i] = costs[i - 1]
-            order[i] = order[i - 1]
-            i -= 1
-        costs[i] = cost
-        order[i] = k
-        listed += 1
+        cost = merge_cost(st, k, x, y, n, n)
+        if cost >= 0:
+            listed = rank(st.ranking, listed, keep, k, cost)
     best = -1.0
-    st.memo[MEMO_MOTION] = costs[0]
+    st.memo[MEMO_MOTION] = st.ranking[COSTS, 0]
     st.memo[MEMO_CODED] = 0
-    for i in range(min(listed, st.effort.merge_rd)):
-        k = int(order[i])
+    for i in range(listed):
+        k = int(st.ranking[CANDIDATES, i])
         set_motion(rc.motion, uy, ux, units, units, sc.cand_mv[k], sc.cand_ref[k])
         fill_units(rc.blocks.merge, uy, ux, units, k + 1)
         predict_inter_block(rc, x, y, n, n)

@@ -8,6 +8,7 @@ from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
 from codecsim.recon import clear_motion
+from codecsim.search.ranking import CANDIDATES, COSTS, TOTALS, rank
 from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
     CU_ENTRY,
@@ -30,8 +31,6 @@ from codecsim.syntax.prediction import intra_candidates
 from codecsim.tools.distortion import satd
 from codecsim.tools.intra import filter_references, gather_references, predict_intra, predict_mode
 
-_MODES, _COSTS, _TOTALS = 0, 1, 2  # rows of Search.modes
-
 
 @kernel(inline=True)
 def _mode_bits(st, mode, a, b, c):
@@ -45,7 +44,7 @@ def _mode_bits(st, mode, a, b, c):
 
 @kernel(unit=True)
 def _rank_modes(st, uy, ux, log2, keep, a, b, c):
-    """Fill `st.modes` with the `keep` best luma modes by SATD and rate, and the most probable ones; returns how many.
+    """Fill `st.ranking` with the `keep` best luma modes by SATD and rate, and the most probable ones; returns how many.
 
     The block is 1 << log2 (at most 32) at unit (uy, ux).
     """
@@ -62,7 +61,7 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
         if mode > 34:
             break
         cost = _mode_cost(st, y, x, log2, mode, a, b, c)
-        count = _rank(st.modes, count, keep, mode, cost)
+        count = rank(st.ranking, count, keep, mode, cost)
         tried |= 1 << mode
         if mode > 1 and (best_cost < 0 or cost < best_cost):
             best_angle, best_cost = mode, cost
@@ -73,17 +72,17 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
             if (tried >> mode) & 1:
                 continue
             cost = _mode_cost(st, y, x, log2, mode, a, b, c)
-            count = _rank(st.modes, count, keep, mode, cost)
+            count = rank(st.ranking, count, keep, mode, cost)
             tried |= 1 << mode
             if cost < best_cost:
                 best_angle, best_cost = mode, cost
-    return _add_probable(st.modes[_MODES], _drop_dear(st, count), st.effort.probable_rd, a, b, c)
+    return _add_probable(st.ranking[CANDIDATES], _drop_dear(st, count), st.effort.probable_rd, a, b, c)
 
 
 @kernel
 def _drop_dear(st, count):
     """How many of the ranked modes are not much dearer than the first."""
-    costs = st.modes[_COSTS]
+    costs = st.ranking[COSTS]
     while count > 1 and 16 * costs[count - 1] > (16 + st.effort.intra_margin) * costs[0]:
         count -= 1
     return count
@@ -96,22 +95,6 @@ def _mode_cost(st, y, x, log2, mode, a, b, c):
     predict_mode(rc.scratch.refs, log2, mode, 0, rc.bit_depth, rc.pred.y, y, x)
     error = luma_satd(st, y, x, rc.pred.y, y, x, n, n)
     return error + st.lam[SQRT_LAM] * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
-
-
-@kernel
-def _rank(table, count, keep, mode, cost):
-    """Insert a mode into the `count` cheapest, at most `keep`; returns how many there are now."""
-    modes, costs = table[_MODES], table[_COSTS]
-    if count == keep and cost >= costs[count - 1]:
-        return count
-    k = count if count < keep else count - 1
-    while k > 0 and costs[k - 1] > cost:
-        costs[k] = costs[k - 1]
-        modes[k] = modes[k - 1]
-        k -= 1
-    costs[k] = cost
-    modes[k] = mode
-    return min(count + 1, keep)
 
 
 @kernel
@@ -177,19 +160,19 @@ def _search_luma_mode(st, uy, ux, log2, depth, bound):
     a, b, c = intra_candidates(blocks, uy, ux)
     if log2 <= MAX_TU_LOG2:
         count = _rank_modes(st, uy, ux, log2, st.effort.intra_rd_small if log2 < 4 else st.effort.intra_rd, a, b, c)
-        if 0 <= bound <= st.modes[_COSTS, 0]:
+        if 0 <= bound <= st.ranking[COSTS, 0]:
             return -1.0
     elif bound >= 0:
         return -1.0
     else:
-        st.modes[_MODES, 0] = 0
-        st.modes[_MODES, 1] = 1
-        count = _add_probable(st.modes[_MODES], 2, st.effort.probable_rd, a, b, c)
+        st.ranking[CANDIDATES, 0] = 0
+        st.ranking[CANDIDATES, 1] = 1
+        count = _add_probable(st.ranking[CANDIDATES], 2, st.effort.probable_rd, a, b, c)
     keep_contexts(st, MODE_ENTRY + depth)
     forced = depth if log2 <= MAX_TU_LOG2 else depth + 1
-    best_mode, best_cost = int(st.modes[_MODES, 0]), -1.0
+    best_mode, best_cost = int(st.ranking[CANDIDATES, 0]), -1.0
     for i in range(count if count > 1 else 0):
-        mode = int(st.modes[_MODES, i])
+        mode = int(st.ranking[CANDIDATES, i])
         recall_contexts(st, MODE_ENTRY + depth)
         cost = bits_to_cost(st, _mode_bits(st, mode, a, b, c))
         cost += _search_luma_tree(st, uy, ux, log2, depth, forced, mode)
@@ -232,27 +215,27 @@ def code_chroma(st, uy, ux, log2, syntax):
 
 @kernel(unit=True)
 def _rank_chroma(st, uy, ux, log2):
-    """Fill `st.modes` with the values of intra_chroma_pred_mode to try, the best by SATD and rate; returns how many."""
+    """Fill `st.ranking` with the intra_chroma_pred_mode values to try, the best by SATD and rate; returns how many."""
     keep = st.effort.chroma_rd
     if keep > CHROMA_DM:
         for k in range(CHROMA_DM + 1):
-            st.modes[_MODES, k] = CHROMA_DM - k
+            st.ranking[CANDIDATES, k] = CHROMA_DM - k
         return CHROMA_DM + 1
     rc = st.rc
     y, x, size = 2 * uy, 2 * ux, log2 - 1
     n, refs = 1 << size, rc.scratch.refs
     luma = int(rc.blocks.intra_luma[uy, ux])
     for syntax in range(CHROMA_DM + 1):
-        st.modes[_TOTALS, syntax] = st.lam[SQRT_LAM] * (1 if syntax == CHROMA_DM else 3)
+        st.ranking[TOTALS, syntax] = st.lam[SQRT_LAM] * (1 if syntax == CHROMA_DM else 3)
     for c_idx in range(1, 3):
         plane, pred, orig = (rc.rec.u, rc.pred.u, st.orig.u) if c_idx == 1 else (rc.rec.v, rc.pred.v, st.orig.v)
         gather_references(plane, PAD_C, rc.zorder, x, y, size, c_idx, rc.bit_depth, refs)
         for syntax in range(CHROMA_DM + 1):
             predict_mode(refs, size, chroma_mode(syntax, luma), c_idx, rc.bit_depth, pred, y, x)
-            st.modes[_TOTALS, syntax] += satd(orig, y, x, pred, y, x, n, n)
+            st.ranking[TOTALS, syntax] += satd(orig, y, x, pred, y, x, n, n)
     count = 0
     for syntax in range(CHROMA_DM, -1, -1):
-        count = _rank(st.modes, count, keep, syntax, st.modes[_TOTALS, syntax])
+        count = rank(st.ranking, count, keep, syntax, st.ranking[TOTALS, syntax])
     return count
 
 
@@ -264,7 +247,7 @@ def _search_chroma_mode(st, uy, ux, log2):
     count = _rank_chroma(st, uy, ux, log2)
     best, best_cost, last = -1, 0.0, -1
     for k in range(count):
-        last = int(st.modes[_MODES, k])
+        last = int(st.ranking[CANDIDATES, k])
         recall_contexts(st, MODE_ENTRY)
         cost = code_chroma(st, uy, ux, log2, last)
         if best < 0 or cost < best_cost:

@@ -19,6 +19,7 @@ from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.search.inter import keep_if_better, search_inter_cu, search_merge
 from codecsim.search.intra import search_intra_cu
+from codecsim.search.residual import any_coded
 from codecsim.search.state import (
     CU_BEST,
     CU_ENTRY,
@@ -62,7 +63,7 @@ def _search_unsplit(st, uy, ux, log2):
     best = keep_if_better(st, uy, ux, log2, cost, best)
     if log2 > MIN_CU_LOG2:
         return best
-    if inter or st.effort.split_uncoded or _is_coded(st, CU_VERSION + depth, uy, ux, log2):
+    if inter or st.effort.split_uncoded or _best_is_coded(st, uy, ux, log2):
         cost = search_intra_cu(st, uy, ux, log2, PART_NxN, -1.0, best)
         if cost >= 0:
             best = keep_if_better(st, uy, ux, log2, cost, best)
@@ -70,13 +71,9 @@ def _search_unsplit(st, uy, ux, log2):
 
 
 @kernel
-def _is_coded(st, version, uy, ux, log2):
-    """Whether any unit of the CU has a residual in a version."""
-    for j in range(uy, uy + (1 << (log2 - 2))):
-        for i in range(ux, ux + (1 << (log2 - 2))):
-            if st.versions.blocks.cbf[version, j, i]:
-                return True
-    return False
+def _best_is_coded(st, uy, ux, log2):
+    """Whether any unit of the CU has a residual in the CU's best alternative."""
+    return any_coded(st.versions.blocks.cbf[CU_VERSION + 6 - log2], uy, ux, 1 << (log2 - 2))
 
 
 @kernel
@@ -135,7 +132,7 @@ def search_cu(st, uy, ux, log2):
         elif skipped:
             is_leaf = is_leaf or not st.effort.split_after_skip
         elif st.sl.slice_type == 2 and not st.effort.split_uncoded:
-            is_leaf = is_leaf or not _is_coded(st, CU_VERSION + depth, uy, ux, log2)
+            is_leaf = is_leaf or not _best_is_coded(st, uy, ux, log2)
         if is_leaf:
             copy_cu(st.versions, CU_VERSION + depth, 0, uy, ux, units)
             recall_contexts(st, CU_BEST + depth)

@@ -63,7 +63,7 @@ class PictureSearch:
         choose_nowhere(blocks.overlap)
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
-        snaps, coef, work, modes, memo, kept = self._memory
+        snaps, coef, work, ranking, memo, kept = self._memory
         weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
         self._interpolate()
         self._vectors[:] = 0
@@ -81,7 +81,7 @@ class PictureSearch:
             unit=self._unit,
             coef=coef,
             work=work,
-            modes=modes,
+            ranking=ranking,
             memo=memo,
             vectors=self._vectors,
             lam=np.array([lam, lam**0.5, *weights]),

@@ -6,9 +6,10 @@ the transform is orthonormal up to a power of two.
 
 import numpy as np
 
-from codecsim.entropy.cabac import BIN_COST, COST_BITS
+from codecsim.entropy.cabac import BIN_COST
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y
 from codecsim.jit import kernel
+from codecsim.search.level_rates import ONE_BIT, last_prefix_cost, level_cost
 from codecsim.syntax.residual import sig_context, sub_block_sig_contexts
 from codecsim.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.tools.indexing import natural
@@ -16,8 +17,6 @@ from codecsim.tools.indexing import natural
 # rows of the float64 work array of `quantise`, one entry per scan position
 _ZERO_COST, _BEST_COST, _SIG_COST, _EXACT, _MAGNITUDE, _GROUP = range(6)
 WORK_SHAPE = (6, 1024)
-
-_ONE_BIT = 1 << COST_BITS
 
 
 def _make_order():
@@ -83,59 +82,6 @@ def _any_from(coef, place, n, least):
     return most >= least
 
 
-@kernel(inline=True)
-def _escape_bits(rest, rice):
-    """Bits of coeff_abs_level_remaining."""
-    if rest < (3 << rice):
-        return (rest >> rice) + 1 + rice
-    length = rice
-    rest -= 3 << rice
-    while rest >= (1 << length):
-        rest -= 1 << length
-        length += 1
-    return 4 + length - rice + length
-
-
-@kernel(inline=True)
-def _level_cost(ctx, level, g1, g2, coded, above, rice):
-    """Cost in 2**-15 bit of magnitude and sign of a nonzero level, without its significance.
-
-    g1, g2 : contexts; coded, above : nonzero levels and levels above 1 so far in the sub-block
-    """
-    base = (2 + (1 if above == 0 else 0)) if coded < 8 else 1
-    cost = _ONE_BIT
-    if coded < 8:
-        cost += BIN_COST[1 if level > 1 else 0, ctx[g1]]
-        if level > 1 and above == 0:
-            cost += BIN_COST[1 if level > 2 else 0, ctx[g2]]
-    if level >= base:
-        cost += _escape_bits(level - base, rice) << COST_BITS
-    return cost
-
-
-@kernel
-def _last_prefix_cost(ctx, first, log2, c_idx, position):
-    """Cost in 2**-15 bit of one coordinate of the last significant position."""
-    if c_idx == 0:
-        offset = 3 * (log2 - 2) + ((log2 - 1) >> 2)
-        shift = (log2 + 1) >> 2
-    else:
-        offset = 15
-        shift = log2 - 2
-    group = position
-    suffix = 0
-    if position > 3:
-        top = 2 if position < 8 else 3 if position < 16 else 4
-        group = 2 * top + ((position >> (top - 1)) & 1)
-        suffix = (group >> 1) - 1
-    cost = suffix << COST_BITS
-    for k in range(group):
-        cost += BIN_COST[1, ctx[first + offset + (k >> shift)]]
-    if group < 2 * log2 - 1:
-        cost += BIN_COST[0, ctx[first + offset + (group >> shift)]]
-    return cost
-
-
 @kernel
 def vanishes(energy, log2, qp, bit_depth):
     """True where the sum of squares of a residual tells that `quantise` would find no level.
@@ -171,9 +117,9 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
     n = natural(1 << log2)
     transform_shift = 15 - bit_depth - log2
     to_level = _level_scale(qp, transform_shift)
-    unit = 1.0 / (to_level * (1 << transform_shift)) if transform_shift >= 0 else 1.0 / to_level
+    unit = 1.0 / (to_level * (1 << transform_shift))
     error = unit * unit
-    lam_bit = lam / _ONE_BIT
+    lam_bit = lam / ONE_BIT
     sub_log2 = log2 - 2
     chroma = 1 if c_idx else 0
 
@@ -242,7 +188,7 @@ def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ct
                 for level in range(max(top - 1, 1), top + 1):
                     delta = exact - level
                     cost = delta * delta * error + sig1
-                    cost += _level_cost(ctx, level, g1, g2, coded, above, rice) * lam_bit
+                    cost += level_cost(ctx, level, g1, g2, coded, above, rice) * lam_bit
                     if best < 0 or cost < best_cost:
                         best = level
                         best_cost = cost
@@ -328,7 +274,7 @@ def _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zer
                 x, y = 4 * xs + SCAN_X[scan_idx, 2, k], 4 * ys + SCAN_Y[scan_idx, 2, k]
                 if scan_idx == 2:
                     x, y = y, x
-                rate = _last_prefix_cost(ctx, LAST_X, log2, c_idx, x) + _last_prefix_cost(ctx, LAST_Y, log2, c_idx, y)
+                rate = last_prefix_cost(ctx, LAST_X, log2, c_idx, x) + last_prefix_cost(ctx, LAST_Y, log2, c_idx, y)
                 cost = base_cost + rate * lam_bit - work[_SIG_COST, p]
                 if cost < best_cost:
                     best_cost = cost

@@ -234,11 +234,11 @@ def clear_residual(st, uy, ux, log2):
 
 
 @kernel
-def any_coded(blocks, uy, ux, units):
-    """1 if any unit of the square has a coded component."""
+def any_coded(cbf, uy, ux, units):
+    """1 if any unit of the square has a coded component, by the (H4, W4) cbf bits of Blocks."""
     for j in range(uy, uy + units):
         for i in range(ux, ux + units):
-            if blocks.cbf[j, i]:
+            if cbf[j, i]:
                 return 1
     return 0
 
@@ -268,7 +268,7 @@ def coded_cost(st, uy, ux, log2, entry):
     fill_units(rc.blocks.pred_mode, uy, ux, units, MODE_INTER)
     aim_qp(st, uy, ux, log2)
     search_transform_tree(st, uy, ux, log2, 0)
-    if not any_coded(rc.blocks, uy, ux, units):
+    if not any_coded(rc.blocks.cbf, uy, ux, units):
         return -1.0
     recall_contexts(st, entry)
     rate = count_cu(st, uy, ux, log2)

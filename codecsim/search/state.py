@@ -15,6 +15,7 @@ from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.recon import Recon
 from codecsim.search.quantise import WORK_SHAPE
+from codecsim.search.ranking import make_ranking
 from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
 from codecsim.tools.distortion import satd, sse
 from codecsim.tools.indexing import natural
@@ -116,7 +117,7 @@ class Search(NamedTuple):
     unit: UnitMotion
     coef: np.ndarray  # (1024,) int32
     work: np.ndarray  # WORK_SHAPE float64
-    modes: np.ndarray  # (3, 64) float64: intra candidates and their costs
+    ranking: np.ndarray  # (3, 64) float64, of search.ranking: intra modes or merge candidates
     vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
     memo: np.ndarray  # (3,) float64
     lam: np.ndarray  # (4,) float64
@@ -164,12 +165,12 @@ def make_counter():
 
 
 def make_search_memory():
-    """Scratch arrays of `Search`: snaps, coef, work, modes, memo, kept."""
+    """Scratch arrays of `Search`: snaps, coef, work, ranking, memo, kept."""
     return (
         np.zeros((NUM_SNAPSHOTS, STATE_SIZE), np.uint8),
         np.zeros(1024, np.int32),
         np.zeros(WORK_SHAPE, np.float64),
-        np.zeros((3, 64), np.float64),
+        make_ranking(),
         np.zeros(3, np.float64),
         np.zeros((2, 16), np.int32),
     )

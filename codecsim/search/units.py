@@ -13,23 +13,35 @@ from codecsim.search.motion import (
     vector_bits,
 )
 from codecsim.search.state import SQRT_LAM
-from codecsim.tools.motion import amvp_candidates, merge_candidates
+from codecsim.tools.merge import merge_candidates
+from codecsim.tools.motion import amvp_candidates
 
 # rough bits of inter_pred_idc in B slices
 _UNI_BITS, _BI_BITS = 3, 5
 
 
 @kernel
-def same_candidate(sc, first, second):
-    """True if two merge candidates move alike."""
-    for side in range(2):
-        if sc.cand_ref[first, side] != sc.cand_ref[second, side]:
-            return False
-        if sc.cand_ref[first, side] >= 0:
+def _is_repeated(sc, k):
+    """True if a merge candidate before the k-th in the scratch memory moves like it."""
+    for i in range(k):
+        same = True
+        for side in range(2):
+            ref = sc.cand_ref[i, side]
+            same = same and ref == sc.cand_ref[k, side]
             for axis in range(2):
-                if sc.cand_mv[first, side, axis] != sc.cand_mv[second, side, axis]:
-                    return False
-    return True
+                same = same and (ref < 0 or sc.cand_mv[i, side, axis] == sc.cand_mv[k, side, axis])
+        if same:
+            return True
+    return False
+
+
+@kernel
+def merge_cost(st, k, x, y, w, h):
+    """SATD and weighted rate of a unit with the k-th merge candidate in the scratch memory; -1 for one seen before."""
+    sc = st.rc.scratch
+    if _is_repeated(sc, k):
+        return -1.0
+    return motion_satd(st, sc.cand_mv[k], sc.cand_ref[k], x, y, w, h) + st.lam[SQRT_LAM] * (k + 1)
 
 
 @kernel
@@ -208,13 +220,8 @@ def merge_unit(st, x, y, w, h, cu_x, cu_y, cu_size, part_idx, bound):
     uy, ux = y >> 2, x >> 2
     best = -1
     for k in range(count):
-        seen = False
-        for i in range(k):
-            seen = seen or same_candidate(sc, i, k)
-        if seen:
-            continue
-        cost = motion_satd(st, sc.cand_mv[k], sc.cand_ref[k], x, y, w, h) + st.lam[SQRT_LAM] * (k + 1)
-        if cost < bound:
+        cost = merge_cost(st, k, x, y, w, h)
+        if 0 <= cost < bound:
             best, bound = k, cost
     if best < 0:
         return -1.0

@@ -83,18 +83,3 @@ def compensate(refs, c_idx, motion, uy, ux, x, y, w, h, dst, dy, dx, scratch):
         predict_luma_uni(plane, mv_x, mv_y, x, y, w, h, dst, dy, dx, tmp, depth)
     else:
         predict_chroma_uni(plane, mv_x, mv_y, x, y, w, h, dst, dy, dx, tmp, depth)
-
-
-@kernel
-def same_motion(motion, uy, ux, ny, nx):
-    """True if two units predict from the same list entries with the same vectors."""
-    for side in range(2):
-        k = motion.ref_idx[uy, ux, side]
-        if k != motion.ref_idx[ny, nx, side]:
-            return False
-        if k < 0:
-            continue
-        for axis in range(2):
-            if motion.mv[uy, ux, side, axis] != motion.mv[ny, nx, side, axis]:
-                return False
-    return True

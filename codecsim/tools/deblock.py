@@ -11,13 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.blocks import CBF_Y, MODE_INTRA
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
 from codecsim.tables import DEBLOCK_BETA, DEBLOCK_TC, chroma_qp
 from codecsim.tools.indexing import natural
-
-MODE_INTRA = 1
-CBF_Y = 1
 
 
 class DeblockParams(NamedTuple):

@@ -13,6 +13,7 @@ from codecsim.vectors import (
     INDEX,
     constant,
     dot_pairs,
+    entry,
     integer,
     interleave,
     larger,
@@ -26,12 +27,6 @@ from codecsim.vectors import (
 
 LANES = 8
 _TAPS = 8
-
-
-def _data(context, b, signature, args, position, kind):
-    """Pointer to entry args[position + 1] of the contiguous array args[position]."""
-    array = context.make_array(signature.args[position])(context, b, args[position])
-    return offset(b, array.data, args[position + 1], kind)
 
 
 def _filtered(b, source, step, weights):
@@ -63,7 +58,7 @@ def filter_line(typingctx, source, at, step, taps, tap_at, out, out_at, count, s
     """
 
     def codegen(context, b, signature, args):
-        pointers = [_data(context, b, signature, args, i, kind) for i, kind in ((0, I16), (3, I32), (5, I16))]
+        pointers = [entry(context, b, signature, args, i, kind) for i, kind in ((0, I16), (3, I32), (5, I16))]
         start, step, weights, out = pointers[0], args[2], _weights(b, pointers[1]), pointers[2]
         with loop(b, args[7], LANES) as (i, _):
             acc = _shift(b, _filtered(b, offset(b, start, i, I16), step, weights), args[8])
@@ -78,7 +73,7 @@ def filter_line_rounded(typingctx, source, at, step, taps, tap_at, out, out_at, 
     """As `filter_line` with the second stage's shift by 6, and rounding to samples of `bit_depth` in uint16 `out`."""
 
     def codegen(context, b, signature, args):
-        pointers = [_data(context, b, signature, args, i, kind) for i, kind in ((0, I16), (3, I32), (5, I16))]
+        pointers = [entry(context, b, signature, args, i, kind) for i, kind in ((0, I16), (3, I32), (5, I16))]
         start, step, weights, out = pointers[0], args[2], _weights(b, pointers[1]), pointers[2]
         one = ir.Constant(I32, 1)
         depth = b.trunc(args[8], I32)

@@ -14,8 +14,9 @@ import numpy as np
 
 from codecsim.blocks import CHOICE_LOG2
 from codecsim.jit import kernel
-from codecsim.tools.compensation import compensate, same_motion
+from codecsim.tools.compensation import compensate
 from codecsim.tools.indexing import natural
+from codecsim.tools.motion import same_motion
 
 _BLOCK_UNITS = 2
 

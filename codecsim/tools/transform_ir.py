@@ -18,6 +18,7 @@ from codecsim.vectors import (
     INDEX,
     constant,
     dot_pairs,
+    entry,
     integer,
     larger,
     load,
@@ -30,12 +31,6 @@ from codecsim.vectors import (
 
 STEP = 32  # entries from one line of a packed matrix to the next
 _LINES = 4
-
-
-def _data(context, b, signature, args, position):
-    """Pointer to entry args[position + 1] of the contiguous int32 array args[position]."""
-    array = context.make_array(signature.args[position])(context, b, args[position])
-    return offset(b, array.data, args[position + 1], I32)
 
 
 def _sums(b, left, left_line, left_step, right, count, n):
@@ -62,7 +57,7 @@ def _lines_of_product(n, packed):
         typingctx, left, left_at, left_line, left_step, right, right_at, count, out, out_at, out_step, shift
     ):
         def codegen(context, b, signature, args):
-            left, right, out = (_data(context, b, signature, args, position) for position in (0, 4, 7))
+            left, right, out = (entry(context, b, signature, args, position, I32) for position in (0, 4, 7))
             sums = _sums(b, left, args[2], args[3], right, args[6], n)
             one, shift = ir.Constant(I32, 1), b.trunc(args[10], I32)
             rounding = splat(b, b.ashr(b.shl(one, shift), one), n)

@@ -83,11 +83,13 @@ def test_random_access_points():
     points = [p for p in pictures if p.slice_type == SLICE_I]
     assert [(p.poc, p.nal_type) for p in points] == [(0, IDR_W_RADL), (32, CRA), (64, CRA), (96, CRA)]
     assert all(p.qp_offset == 0 and p.depth == 0 and p.num_ref_idx == (0, 0) for p in points)
+    assert all(len(deltas(p)) == 4 and p.rps.num_used == 0 for p in points[1:])  # kept for leading pictures only
     point = pictures[0]
     for p in pictures[1:]:
         if p.slice_type == SLICE_I:
             point = p
             continue
+        assert p.rps.num_used == len(deltas(p))
         leading = p.poc < point.poc
         is_reference = RANDOM_ACCESS[[row[0] for row in RANDOM_ACCESS].index((p.poc - 1) % 8 + 1)][4]
         assert p.nal_type == ((RASL_N, RASL_R) if leading else (TRAIL_N, TRAIL_R))[is_reference]

@@ -5,7 +5,7 @@ import pytest
 
 from codecsim.binding import bind
 from codecsim.picture import PAD_C, PAD_Y, Motion, Picture
-from codecsim.tools.compensation import References, compensate, make_inter_scratch, same_motion
+from codecsim.tools.compensation import References, compensate, make_inter_scratch
 from tests.reference import inter as naive
 
 HEIGHT, WIDTH = 72, 88
@@ -61,24 +61,3 @@ def test_blocks(content, bit_depth, c_idx):
             out[3 : 3 + h_c, 4 : 4 + w_c] = 5
             assert (out == 5).all()
     assert kinds == {(True, False, False), (False, True, False), (True, True, False), (True, True, True)}
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "same"),
-    [
-        (((0, (1, 2)), (-1, (0, 0))), ((0, (1, 2)), (-1, (9, 9))), True),  # what an unused list holds does not matter
-        (((0, (1, 2)), (-1, (0, 0))), ((0, (1, 3)), (-1, (0, 0))), False),
-        (((0, (1, 2)), (-1, (0, 0))), ((1, (1, 2)), (-1, (0, 0))), False),
-        (((0, (1, 2)), (-1, (0, 0))), ((0, (1, 2)), (0, (0, 0))), False),
-        (((0, (1, 2)), (1, (3, 4))), ((0, (1, 2)), (1, (3, 4))), True),
-        (((0, (1, 2)), (1, (3, 4))), ((0, (1, 2)), (1, (5, 4))), False),
-        (((-1, (1, 2)), (1, (3, 4))), ((-1, (7, 7)), (1, (3, 4))), True),
-        (((-1, (1, 2)), (-1, (3, 4))), ((-1, (7, 7)), (-1, (0, 0))), True),
-    ],
-)
-def test_same_motion(first, second, same):
-    motion = Motion(np.zeros((1, 2, 2, 2), np.int16), np.zeros((1, 2, 2), np.int8))
-    for ux, unit in enumerate((first, second)):
-        for side, (index, mv) in enumerate(unit):
-            motion.ref_idx[0, ux, side], motion.mv[0, ux, side] = index, mv
-    assert same_motion(bind(motion), 0, 0, 0, 1) == same == same_motion(bind(motion), 0, 1, 0, 0)

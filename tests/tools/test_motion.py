@@ -5,12 +5,14 @@ import types
 import numpy as np
 import pytest
 
-from codecsim.picture import Picture
+from codecsim.binding import bind
+from codecsim.picture import Motion, Picture
+from codecsim.tools.merge import merge_candidates
 from codecsim.tools.motion import (
     amvp_candidates,
     distance_scale,
     make_motion_context,
-    merge_candidates,
+    same_motion,
     scale_mv,
     wrap_mv,
 )
@@ -151,3 +153,24 @@ def test_scaling_equals_naive_over_all_distances():
 @pytest.mark.parametrize("value,wrapped", [(32767, 32767), (32768, -32768), (-32769, 32767), (-32768, -32768)])
 def test_wrap(value, wrapped):
     assert wrap_mv(value) == wrapped
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (((0, (1, 2)), (-1, (0, 0))), ((0, (1, 2)), (-1, (9, 9))), True),  # what an unused list holds does not matter
+        (((0, (1, 2)), (-1, (0, 0))), ((0, (1, 3)), (-1, (0, 0))), False),
+        (((0, (1, 2)), (-1, (0, 0))), ((1, (1, 2)), (-1, (0, 0))), False),
+        (((0, (1, 2)), (-1, (0, 0))), ((0, (1, 2)), (0, (0, 0))), False),
+        (((0, (1, 2)), (1, (3, 4))), ((0, (1, 2)), (1, (3, 4))), True),
+        (((0, (1, 2)), (1, (3, 4))), ((0, (1, 2)), (1, (5, 4))), False),
+        (((-1, (1, 2)), (1, (3, 4))), ((-1, (7, 7)), (1, (3, 4))), True),
+        (((-1, (1, 2)), (-1, (3, 4))), ((-1, (7, 7)), (-1, (0, 0))), True),
+    ],
+)
+def test_same_motion(first, second, same):
+    motion = Motion(np.zeros((1, 2, 2, 2), np.int16), np.zeros((1, 2, 2), np.int8))
+    for ux, unit in enumerate((first, second)):
+        for side, (index, mv) in enumerate(unit):
+            motion.ref_idx[0, ux, side], motion.mv[0, ux, side] = index, mv
+    assert same_motion(bind(motion), 0, 0, 0, 1) == same == same_motion(bind(motion), 0, 1, 0, 0)
