@@ -167,10 +167,11 @@ class _Encoder:
         codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
         lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
-        state = self._search.run(orig, lam)
+        self._search.begin(orig, lam)
+        state = self._search.run(orig)
         plain = choose_prediction(codec, state, orig)
         for _ in range(self._extra_passes if codec.filtered is not None else 0):
-            state = self._search.run(source_before_choices(codec, orig, plain), lam)
+            state = self._search.run(source_before_choices(codec, orig, plain))
             plain = choose_prediction(codec, state, orig)
         learn_report = codec.complete()
         self._sao_search.run(orig, lam)

@@ -24,6 +24,8 @@ from codecsim.structure import chroma_weight
 class PictureSearch:
     """Memory of the search for pictures of one size; fills a PictureCodec's store with decisions.
 
+    For each picture: `begin`, then `run` as often as wanted.
+
     Parameters
     ----------
     codec : PictureCodec
@@ -40,6 +42,7 @@ class PictureSearch:
         self._counter = make_counter()
         self._qp_aim = np.zeros((LEVELS, height // 8, width // 8), np.int8)
         self._memory = make_search_memory()
+        self._lam = np.zeros(4)
         self._padded = (height + 2 * PAD_Y, width + 2 * PAD_Y)
         self._rows = np.zeros(self._padded, np.int16)
         self._target, self._unit = np.zeros((64, 64), np.int16), make_unit_motion()
@@ -47,13 +50,26 @@ class PictureSearch:
         self._subpel = np.zeros((0, 16, *self._padded), np.uint16)
         self._vectors = np.zeros((0, 0, 0, 2), np.int32)
 
-    def run(self, orig, lam):
-        """Decide the picture that the codec is bound to.
+    def begin(self, orig, lam):
+        """Prepare for the picture that the codec is bound to.
 
         Parameters
         ----------
-        orig : Planes, unpadded source at coded size
+        orig : Planes, unpadded source at coded size, by whose activity the QP varies
         lam : float, squared error per bit
+        """
+        codec, rc = self._codec, self._codec.rc.value
+        weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
+        self._lam[:] = lam, lam**0.5, *weights
+        self._interpolate()
+        aim_by_activity(orig.y, codec.tools.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
+
+    def run(self, target):
+        """Decide the picture; returns the bound Search.
+
+        Parameters
+        ----------
+        target : Planes like the source: what the prediction and the reconstruction shall be close to
         """
         codec = self._codec
         blocks, motion, levels, rec = version_views(self._versions, 0)
@@ -64,15 +80,12 @@ class PictureSearch:
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
         snaps, coef, work, ranking, memo, kept = self._memory
-        weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
-        self._interpolate()
         self._vectors[:] = 0
-        aim_by_activity(orig.y, codec.tools.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
         search = Search(
             rc=rc,
             sl=codec.tools.syntax._replace(filter_on=0, obmc_on=0),
             mctx=context,
-            orig=orig,
+            orig=target,
             cd=self._counter,
             versions=self._versions,
             snaps=snaps,
@@ -84,7 +97,7 @@ class PictureSearch:
             ranking=ranking,
             memo=memo,
             vectors=self._vectors,
-            lam=np.array([lam, lam**0.5, *weights]),
+            lam=self._lam,
             qp_aim=self._qp_aim,
             kept=kept,
             effort=self._effort,

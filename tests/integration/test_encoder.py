@@ -10,6 +10,7 @@ import pytest
 
 import codecsim.encoder
 import codecsim.picture_codec
+import codecsim.search.picture
 from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.encoder import encode
@@ -103,6 +104,32 @@ def test_busy_areas_get_a_higher_qp(monkeypatch):
     run_encoder(EncoderConfig("ai", 20, filter="off", adaptive_qp=6), (video_format, [frame]))
     (qp,) = units
     assert qp[:, :16].min() == 20 - 6 and qp[:, 16:].max() > 20
+
+
+def test_qp_follows_the_source_in_every_pass(monkeypatch):
+    """Not what a second pass of the search aims at: the source less what overlap and filter add."""
+    seen, targets = [], []
+    aim, search_run = codecsim.search.picture.aim_by_activity, PictureSearch.run
+
+    def watch_aim(plane, *args):
+        seen.append(plane.copy())
+        aim(plane, *args)
+
+    def watch_run(search, target):
+        targets.append(target.y.copy())
+        return search_run(search, target)
+
+    monkeypatch.setattr(codecsim.search.picture, "aim_by_activity", watch_aim)
+    monkeypatch.setattr(PictureSearch, "run", watch_run)
+    learn = {"channels": 8, "tile_log2": 5}
+    config = EncoderConfig("ldp", 32, effort={"filter_passes": 2}, learn=learn, obmc=True, adaptive_qp=6)
+    clip = make_clip("zoom", 72, 56, 3)
+    run_encoder(config, clip)
+    sources = [frame.y for frame in clip[1]]
+    np.testing.assert_array_equal(seen, sources)
+    assert len(targets) == 5
+    again = zip(targets[2::2], sources[1:], strict=True)
+    assert any((target != source).any() for target, source in again)
 
 
 def test_transform_skip_saves_bits_on_screens():
