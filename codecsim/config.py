@@ -35,27 +35,29 @@ class Preset:
     """How much time the search may take."""
 
     merge_rd: int = _count("merge candidates tried with full rate-distortion cost", 1, 5)
-    early_skip: bool = _switch("end a CU's search where the best merge candidate leaves no residual worth coding")
+    early_skip: bool = _switch("end a CU's search where it is best skipped and no merge candidate tried left a level")
     split_after_skip: bool = _switch("look into smaller CUs where the best is skipped without residual")
-    split_uncoded: bool = _switch("in intra pictures, look into smaller CUs where the best leaves no residual")
+    split_uncoded: bool = _switch("in intra pictures, look into smaller CUs and NxN where the best leaves no residual")
     shapes_log2: int = _count("log2 of the largest CU in which 2NxN and Nx2N are tried, 2: none", 2, 6)
     amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
-    shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N")
+    shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N by SATD and rate")
     ref_limit: bool = _switch("in partitions, search only the reference pictures best for 2Nx2N")
     range: int = _power("motion search range in full samples", 2, 1024)
     rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
     part_rings: int = _count("the same in partitions, which start at the vector of the whole CU, too", 1, 4)
-    bi_rounds: int = _count("rounds of the search for bi-prediction, each in one list", 1, 8)
+    bi_rounds: int = _count(
+        "rounds of the search for bi-prediction, each in one list; one if list 1 sends no difference", 1, 8
+    )
     bi_refs: bool = _switch("look at all reference pictures for bi-prediction, not only at the best alone")
     intra_gate: int = _count(
-        "intra is tried in inter pictures where its SATD is below so many 1/16 of the inter one; 0: always", 0, 64
+        "intra 2Nx2N is coded in inter pictures if its SATD is below so many 1/16 of the inter one; 0: always", 0, 64
     )
     intra_rd: int = _count("intra modes in blocks from 16x16 tried with full cost, beside the probable ones", 1, 35)
     intra_rd_small: int = _count("intra modes in blocks of 4x4 and 8x8 tried with full cost, beside the same", 1, 35)
     probable_rd: int = _count("most probable intra modes tried so, whatever their rank", 0, 3)
-    intra_64: bool = _switch("try intra in CUs of 64x64")
+    intra_64: bool = _switch("try intra in CUs of 64x64, in inter pictures only where intra_gate is 0")
     parts_gate: bool = _switch("give NxN up as soon as its luma looks dearer than that of 2Nx2N")
-    intra_margin: int = _count("drop intra modes whose SATD is more than so many 1/16 above the best", 0, 64)
+    intra_margin: int = _count("drop intra modes whose SATD and rate are more than so many 1/16 above the best", 0, 64)
     coarse_angles: bool = _switch("rank every fourth intra angle first, then those around the best")
     chroma_rd: int = _count("intra chroma modes tried with full cost", 1, 5)
     transform_depth: int = _count("max_transform_hierarchy_depth of intra and inter", 0, 2)
