@@ -120,7 +120,7 @@ class _Decoder:
         header, data_start = read_slice_header(nal, self._sets)
         pps = self._sets.pps[header.pps_id]
         sps = self._sets.sps[pps.sps_id]
-        refuse_missing_tools(sps, pps)
+        refuse_missing_tools(pps)
         if nal_units.is_irap(nal.type):
             self._activate(sps)
         if self._codec is None or self._codec.sps != sps:

@@ -36,7 +36,7 @@ def command(input_path, as_json, quiet):
             stream.seek(0)
         headers = read_parameter_sets(stream)
         if not as_json:
-            _print_headers(console, headers)
+            _print_headers(headers)
         stream.seek(0)
         with PictureProgress("info", None, quiet) as progress:
             result = decode_stream(stream, name, on_picture=lambda report: progress.advance())
@@ -47,7 +47,7 @@ def command(input_path, as_json, quiet):
         _print_pictures(console, result)
 
 
-def _print_headers(console: Console, headers: dict) -> None:
+def _print_headers(headers: dict) -> None:
     for fields in headers["parameter_sets"]:
         values = (f"{name} {json.dumps(value)}" for name, value in fields.items() if name != "kind")
         click.echo(f"{fields['kind'].upper()}: {', '.join(values)}")

@@ -111,14 +111,10 @@ def read_slice_header(nal, parameter_sets, trace=None):
     return header, coder.byte_position
 
 
-def refuse_missing_tools(sps, pps):
+def refuse_missing_tools(pps):
     """Raise BitstreamError if a picture uses a tool that can be read from its headers but not yet decoded."""
-    missing = {
-        "log2_parallel_merge_level_minus2": (pps.log2_parallel_merge_level > 2, "parallel merge estimation"),
-    }
-    for element, (used, tool) in missing.items():
-        if used:
-            raise BitstreamError(f"{tool} is not supported", element)
+    if pps.log2_parallel_merge_level > 2:
+        raise BitstreamError("parallel merge estimation is not supported", "log2_parallel_merge_level_minus2")
 
 
 def _rbsp(code, value):
@@ -129,7 +125,7 @@ def _rbsp(code, value):
 
 
 def write_parameter_sets(vps, sps, pps):
-    """Bytes of the three NAL units that precede an IDR picture.
+    """Bytes of the three NAL units that precede a picture where decoding can begin.
 
     Raises
     ------
