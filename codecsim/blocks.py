@@ -1,4 +1,4 @@
-"""The block store: every decision about a picture, per 4x4 luma unit, as syntax writes and reconstruction reads it.
+"""Normative. The block store: every decision about a picture, per 4x4 luma unit, for syntax and reconstruction.
 
 The parser fills a store, the encoder's search fills one too, and the syntax writer, reconstruction, deblocking and the
 learner's coded-block mask all read the same arrays.

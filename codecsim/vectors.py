@@ -1,4 +1,4 @@
-"""Vector LLVM IR for kernels whose loops LLVM does not vectorise well by itself.
+"""Normative. Vector LLVM IR for kernels whose loops LLVM does not vectorise well by itself.
 
 The pieces that intrinsics are built of.  Written as generic IR, which LLVM turns into whatever the processor has: the
 results are those of integer arithmetic and never depend on it.  `b` is an llvmlite IRBuilder, `n` a number of lanes.
