@@ -26,6 +26,7 @@ from codecsim.experiments.compare import mean_of
 FRAMES = 17
 OF_THE_FILTER = ("filter_passes",)  # do nothing without the prediction filter
 OF_B_SLICES = ("bi_rounds", "bi_refs")  # do nothing where there are none
+OF_TWO_LISTS = ("bi_rounds",)  # do nothing where list 1 is list 0 again, and sends no differences
 DOCS = {field.name: field.metadata["doc"] for field in dataclasses.fields(Preset)}
 
 
@@ -62,7 +63,8 @@ def steps(preset, config, mode):
     config : of CONFIGS
     mode : of FILTERS
     """
-    idle = (OF_THE_FILTER if mode == "off" else ()) + (OF_B_SLICES if config in ("ai", "ldp") else ())
+    idle = OF_THE_FILTER if mode == "off" else ()
+    idle += {"ai": OF_B_SLICES, "ldp": OF_B_SLICES, "ldb": OF_TWO_LISTS}.get(config, ())
     order = list(PRESETS)
     place = order.index(preset)
     found = []

@@ -32,12 +32,23 @@ def test_steps_change_one_field_to_a_neighbours_value(preset):
         assert [step.field for step in found if step.other == other] == [*differing, None]
 
 
-def test_fields_that_do_nothing_are_left_out():
-    idle = {*presets.OF_THE_FILTER, *presets.OF_B_SLICES}
-    assert idle <= set(FIELDS)
-    fields = {step.field for preset in PRESETS for step in presets.steps(preset, "ra", "online")}
-    assert idle <= fields
-    assert {step.field for preset in PRESETS for step in presets.steps(preset, "ldp", "off")} == fields - idle
+@pytest.mark.parametrize(
+    ("config", "mode", "idle"),
+    [
+        ("ra", "online", set()),
+        ("ra", "off", {"filter_passes"}),
+        ("ldb", "online", {"bi_rounds"}),
+        ("ldp", "off", {"filter_passes", "bi_rounds", "bi_refs"}),
+    ],
+)
+def test_fields_that_do_nothing_are_left_out(monkeypatch, config, mode, idle):
+    presets_that_differ = {
+        "one": dataclasses.replace(PRESETS["slow"], filter_passes=1, bi_rounds=1, bi_refs=False, rings=1),
+        "other": dataclasses.replace(PRESETS["slow"], filter_passes=2, bi_rounds=2, bi_refs=True, rings=2),
+    }
+    monkeypatch.setattr(presets, "PRESETS", presets_that_differ)
+    found = {step.field for step in presets.steps("one", config, mode)}
+    assert found == {"filter_passes", "bi_rounds", "bi_refs", "rings", None} - idle
 
 
 def test_table(clips, tmp_path, capsys):
