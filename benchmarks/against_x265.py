@@ -38,6 +38,10 @@ def main(arguments):
     """Measure and print the table; returns the exit status."""
     if shutil.which(arguments.x265) is None:
         raise ConfigError(f"{arguments.x265}: not installed; install x265, or say where it is with --x265 PATH")
+    for qp in arguments.qp:
+        EncoderConfig("ldp", qp)  # refuses what is none
+        if not 0 <= qp + arguments.x265_offset <= 51:
+            raise ConfigError(f"x265's QP is {qp + arguments.x265_offset}; expected 0..51")
     if arguments.core is not None:
         os.sched_setaffinity(0, {arguments.core})
     with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
@@ -129,12 +133,14 @@ def parse(words=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     measuring.clip_options(parser)
     measuring.output_option(parser)
-    parser.add_argument("--frames", type=int, default=33)
+    parser.add_argument("--frames", type=measuring.positive, default=33)
     parser.add_argument("--qp", type=int, nargs="+", default=[27, 32, 37], help="ours; default: 27 32 37")
     parser.add_argument("--x265-offset", type=int, default=0, metavar="N", help="x265 gets our QP plus N; default: 0")
     parser.add_argument("--preset", choices=list(PRESETS), default="medium")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the best counts; default: %(default)s")
-    parser.add_argument("--core", type=int, help="pin both to this CPU core")
+    parser.add_argument(
+        "--repeat", type=measuring.positive, default=3, help="runs of each; the best counts; default: %(default)s"
+    )
+    measuring.core_option(parser)
     parser.add_argument("--x265", default="x265", metavar="PATH", help="the program")
     return parser.parse_args(words)
 

@@ -229,7 +229,7 @@ def measure(function, arguments, runs):
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON to standard output.")
 @click.option("--only", type=click.Choice(list(GROUPS)), help="Measure one group.")
-@click.option("--runs", default=8, show_default=True, help="Runs of which the best counts.")
+@click.option("--runs", type=click.IntRange(min=1), default=8, show_default=True, help="Runs of which the best counts.")
 def main(as_json, only, runs):
     """Time the sample kernels."""
     rows = []

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from codecsim.errors import CodecError
+from codecsim.formats.output import output_errors
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame
 from codecsim.resources import bundled_clip
@@ -45,8 +46,9 @@ class Report:
         print(*lines, sep="\n", flush=True)
         self._lines += lines
         if self._path:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._path.write_text("\n".join(self._lines) + "\n")
+            with output_errors(str(self._path)):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._path.write_text("\n".join(self._lines) + "\n")
 
     def table(self, title, columns, rows):
         """Add a table; numbers as they should be read, None as a dash."""
@@ -115,6 +117,27 @@ def clip_options(parser):
     """Options that say which clip to use."""
     parser.add_argument("--clips", help="folder with clips; without it the bundled clip is used")
     parser.add_argument("--clip", default="vtest_384x288_ds2", help="name of a clip in that folder")
+
+
+def positive(text):
+    """A number above 0 of the command line."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def core(text):
+    """A CPU core of the command line that this process may use."""
+    number = int(text)
+    if number not in os.sched_getaffinity(0):
+        raise ValueError(text)
+    return number
+
+
+def core_option(parser):
+    """Option that says on which CPU core to measure."""
+    parser.add_argument("--core", type=core, metavar="N", help="pin to this CPU core")
 
 
 def guarded(command, arguments):

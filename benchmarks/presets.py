@@ -18,7 +18,7 @@ from campaign.arms import read_arm
 from campaign.database import Database, sources_digest
 from campaign.jobs import Job, find_clips, run_all
 from campaign.table import RATE_NOTE, compare_curves, find_curve
-from rd import DEFAULT_QPS, campaign_options, positive, report_failures
+from rd import DEFAULT_QPS, campaign_options, report_failures
 
 from codecsim.config import CONFIGS, FILTERS, PRESETS, Preset
 from codecsim.experiments.compare import mean_of
@@ -143,7 +143,9 @@ def parse(words=None):
     parser.add_argument("--preset", action="append", choices=list(PRESETS), help="default: all")
     parser.add_argument("--config", choices=CONFIGS, default="ldp")
     parser.add_argument("--filter", choices=FILTERS, default="off", help="prediction filter")
-    parser.add_argument("--frames", type=positive, default=FRAMES, help="pictures a run; default: %(default)s")
+    parser.add_argument(
+        "--frames", type=measuring.positive, default=FRAMES, help="pictures a run; default: %(default)s"
+    )
     parser.add_argument("--qp", type=int, nargs="+", default=list(DEFAULT_QPS), help="default: 22 27 32 37")
     campaign_options(parser)
     parser.set_defaults(output=str(pathlib.Path(__file__).with_suffix(".md")))

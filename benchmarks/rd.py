@@ -39,7 +39,9 @@ def parse(words=None):
     parser.add_argument("--clip", action="append", help="name of a clip; default: those of the anchors, or all y4m")
     parser.add_argument("--config", action="append", choices=CONFIGS, help="default: all, or those of the anchors")
     parser.add_argument("--qp", type=int, nargs="+", help="default: those of the anchors, or 22 27 32 37")
-    parser.add_argument("--frames", type=positive, help="pictures a run; default: those of the anchors, or all")
+    parser.add_argument(
+        "--frames", type=measuring.positive, help="pictures a run; default: those of the anchors, or all"
+    )
     parser.add_argument("--arm", action="append", metavar="'NAME: OPTIONS'", help=f"default: '{DEFAULT_ARM}'")
     parser.add_argument("--anchors", metavar="CSV", help="points of other encoders")
     parser.add_argument("--codec", action="append", help="of the anchors; default: hm16")
@@ -51,20 +53,12 @@ def parse(words=None):
     return parser.parse_args(words)
 
 
-def positive(text):
-    """A number above 0 of the command line."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
 def campaign_options(parser):
     """Options of every command that runs campaigns."""
     parser.add_argument("--no-decode", action="store_true", help="do not decode and check the streams")
     parser.add_argument("--database", default="build/rd.sqlite", help="of kept runs; default: %(default)s")
     parser.add_argument(
-        "-j", "--jobs", type=positive, default=os.cpu_count(), help="runs at a time; default: the cores"
+        "-j", "--jobs", type=measuring.positive, default=os.cpu_count(), help="runs at a time; default: the cores"
     )
     measuring.output_option(parser)
 

@@ -10,25 +10,24 @@ is the one that says something.
 import argparse
 import json
 import pathlib
+import sys
 import tempfile
 
 import measuring
+
+from codecsim.config import EncoderConfig
+from codecsim.errors import ConfigError
 
 SHORT = 3  # pictures of a run for comparison
 TARGETS = {("off", "encode"): 1.5, ("online", "encode"): 1.0, ("off", "decode"): 20.0, ("online", "decode"): 5.0}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    measuring.clip_options(parser)
-    measuring.output_option(parser)
-    parser.add_argument("--frames", type=int, default=33)
-    parser.add_argument("--qp", type=int, action="append", help="default: 32")
-    parser.add_argument("--config", default="ldp")
-    parser.add_argument("--preset", default="medium")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of the decoder; the best counts")
-    parser.add_argument("--core", type=int, help="pin to this CPU core")
-    arguments = parser.parse_args()
+def main(arguments):
+    """Measure and print the table; returns the exit status."""
+    for qp in arguments.qp or [32]:
+        EncoderConfig(arguments.config, qp, preset=arguments.preset)  # refuses wrong values before anything runs
+    if arguments.frames <= SHORT:
+        raise ConfigError(f"--frames {arguments.frames}: expected more than {SHORT}, which the start is told from")
     with tempfile.TemporaryDirectory() as folder:
         source = measuring.default_clip(arguments)
         clip = measuring.cif_clip(source, folder, arguments.frames)
@@ -40,16 +39,32 @@ def main():
                 figures = []
                 for what in ("encode", "decode"):
                     figures += speeds[what], speeds[what + "_cpu"], TARGETS[mode, what]
-                rows.append((mode, qp, *(f"{figure:.1f}" for figure in figures)))
+                rows.append((mode, qp, *(figure and f"{figure:.1f}" for figure in figures)))
         title = f"{source.stem} at CIF, {arguments.frames} pictures, {arguments.config}, preset {arguments.preset}"
         columns = ("filter", "QP", "encode", "by CPU time", "to reach", "decode", "by CPU time", "to reach")
         out.table(title, columns, rows)
+    return 0
+
+
+def parse(words=None):
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    measuring.clip_options(parser)
+    measuring.output_option(parser)
+    parser.add_argument("--frames", type=measuring.positive, default=33)
+    parser.add_argument("--qp", type=int, action="append", help="default: 32")
+    parser.add_argument("--config", default="ldp")
+    parser.add_argument("--preset", default="medium")
+    parser.add_argument("--repeat", type=measuring.positive, default=3, help="runs of the decoder; the best counts")
+    measuring.core_option(parser)
+    return parser.parse_args(words)
 
 
 def run(clip, stream, mode, qp, arguments):
     """Pictures a second of encoder and decoder, the time to load kernels included, and by CPU time.
 
-    By CPU time: what more pictures than `SHORT` take more of it, so that the start does not count.
+    By CPU time: what more pictures than `SHORT` take more of it, so that the start does not count; None where they are
+    too few to take more.
     """
     options = ["--filter", mode, "--qp", qp, "--config", arguments.config, "--preset", arguments.preset]
     decode = ("decode", stream, "-o", stream.with_suffix(".y4m"), "--json", "--quiet")
@@ -61,10 +76,15 @@ def run(clip, stream, mode, qp, arguments):
     cpu = [min(run.cpu_seconds for run in runs) for runs in decoded]
     return {
         "encode": arguments.frames / seconds(encoded[-1]),
-        "encode_cpu": (arguments.frames - SHORT) / (encoded[-1].cpu_seconds - encoded[-2].cpu_seconds),
+        "encode_cpu": further_rate(arguments.frames, encoded[-2].cpu_seconds, encoded[-1].cpu_seconds),
         "decode": arguments.frames / min(map(seconds, decoded[-1])),
-        "decode_cpu": (arguments.frames - SHORT) / (cpu[-1] - cpu[-2]),
+        "decode_cpu": further_rate(arguments.frames, cpu[-2], cpu[-1]),
     }
+
+
+def further_rate(frames, short, long):
+    """Pictures a second beyond `SHORT`, from the times for so many and for `frames`; None if those took no longer."""
+    return (frames - SHORT) / (long - short) if long > short else None
 
 
 def seconds(run):
@@ -73,4 +93,4 @@ def seconds(run):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(measuring.guarded(main, parse()))

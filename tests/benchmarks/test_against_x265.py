@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 import shutil
+import sys
 
 import against_x265
 import measuring
@@ -15,6 +16,22 @@ from tests.benchmarks.test_rd import cells_of
 def test_without_x265_a_message_says_so(capsys):
     with pytest.raises(ConfigError, match="no-such-x265: not installed"):
         against_x265.main(against_x265.parse(["--x265", "no-such-x265"]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    ((["--qp", "52"], "QP is 52"), (["--qp", "50", "--x265-offset", "2"], "x265's QP is 52; expected 0..51")),
+)
+def test_wrong_qps(words, message):
+    """With a program that is there, but codes nothing."""
+    with pytest.raises(ConfigError, match=message):
+        against_x265.main(against_x265.parse(["--x265", sys.executable, *words]))
+
+
+@pytest.mark.parametrize("words", (["--repeat", "0"], ["--frames", "0"], ["--core", "-1"]))
+def test_wrong_usage(words):
+    with pytest.raises(SystemExit, match="2"):
+        against_x265.parse(words)
 
 
 @pytest.mark.skipif(shutil.which("x265") is None, reason="x265 is not installed")
@@ -43,3 +60,10 @@ def test_same_quality_at_twice_the_time(capsys):
     assert "(BD-rate): Y -50.00 %, U -50.00 %, V -50.00 %." in printed
     assert "QPs as given: 2.00 x." in printed
     assert "same luma PSNR: 2.00 x." in printed
+
+
+def test_an_output_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    arguments = argparse.Namespace(output=str(tmp_path / "file" / "table.md"))
+    assert measuring.guarded(lambda arguments: measuring.Report(arguments, "title"), arguments) == 1
+    assert "table.md: cannot be written" in capsys.readouterr().err

@@ -119,6 +119,15 @@ def test_matrix(clip, config, tmp_path):
 
 
 @pytest.mark.skipif(DECODER is None, reason="no libde265")
+def test_libde265_at_open_random_access_points(tmp_path):
+    """Leading pictures refer to pictures before the parameter sets that come with a CRA picture."""
+    config = EncoderConfig("ra", 32, filter="off", preset="fast", intra_period=RA_GOP_SIZE)
+    run = run_encoder(config, make_clip("edges", 34, 18, 2 * RA_GOP_SIZE + 2))
+    assert [report.type for report in run.reports].count("I") == 3
+    check_libde265(DECODER, run, tmp_path)
+
+
+@pytest.mark.skipif(DECODER is None, reason="no libde265")
 def test_libde265_notices_a_wrong_hash(tmp_path):
     """So that its silence in the matrix means something."""
     run = run_encoder(EncoderConfig("ai", 32, filter="off"), make_clip("texture", 64, 64, 1))
