@@ -9,15 +9,20 @@ import click
 
 from codecsim.cli.bit_depth import BitDepth
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, EncoderConfig, Preset
+from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, RA_GOP_SIZE, EncoderConfig, Preset
 from codecsim.errors import ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
+from codecsim.structure import GOPS
 
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
 INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
+INTRA_PERIOD_HELP = (
+    f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
+    f"{GOPS['ra'].open_period} if not given; else 0."
+)
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
 
@@ -62,7 +67,7 @@ def raw_options(function):
             help="Bits of raw samples; 10: 16-bit little-endian words.",
         ),
         click.option("--fps", type=Rate(), help="Pictures a second; needed for raw samples."),
-        click.option("--size", type=Size(), help="Width and height of raw samples, such as 352x288."),
+        click.option("--size", type=Size(), metavar="WxH", help="Width and height of raw samples, such as 352x288."),
     ):
         function = option(function)
     return function
@@ -71,14 +76,10 @@ def raw_options(function):
 @click.command("encode")
 @click.argument("input_path", metavar="INPUT")
 @click.option("-o", "--output", required=True, help="The stream to write; - for standard output.")
-@click.option(
-    "--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure."
-)
+@click.option("--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure.")
 @click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures.")
-@click.option(
-    "--intra-period", type=click.IntRange(0), metavar="N", help="An intra picture every N, 0: only the first."
-)
+@click.option("--intra-period", type=click.IntRange(0), metavar="N", help=INTRA_PERIOD_HELP)
 @click.option(
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
 )
@@ -92,7 +93,7 @@ def raw_options(function):
 )
 @click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash.")
 @click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Same stream with any number."
+    "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Same stream with any number."
 )
 @click.option("--obmc", is_flag=True, help="Overlapped block motion compensation; the stream is not standard then.")
 @click.option(

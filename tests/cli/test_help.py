@@ -36,6 +36,8 @@ def test_every_help_has_an_example_that_parses(name, capsys):
         ["encode", "a.y4m", "-o", "x", "--qp", "-1"],
         ["encode", "a.y4m", "-o", "x", "--config", "best"],
         ["encode", "a.y4m", "-o", "x", "--frames", "0"],
+        ["encode", "a.y4m", "-o", "x", "--config", "ra", "--intra-period", "12"],
+        ["encode", "a.y4m", "-o", "x", "--threads", "257"],
         ["encode", "a.y4m", "-o", "x", "--size", "352"],
         ["encode", "a.y4m", "-o", "x", "--fps", "1/0"],
         ["encode", "a.y4m", "-o", "x", "--bit-depth", "12"],
@@ -57,6 +59,13 @@ def test_wrong_usage_is_status_2_and_one_line(arguments, capsys):
         assert captured.out == ""
         assert captured.err.startswith("codecsim: error: ")
         assert captured.err.count("\n") == 1
+
+
+def test_help_of_encode_says_what_differs_in_random_access(capsys):
+    assert run(["encode", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--intra-period N An intra picture every N, 0: only the first. In ra a multiple of 8, 32 if not" in text
+    assert "--size WxH" in text
 
 
 def test_no_torch_and_no_kernels_before_they_are_needed():
