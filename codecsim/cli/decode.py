@@ -4,8 +4,9 @@ import json
 
 import click
 
-from codecsim.cli.bit_depth import BitDepth
+from codecsim.cli.number_choice import NumberChoice
 from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.config import BIT_DEPTHS
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import open_stream
@@ -16,7 +17,7 @@ from codecsim.formats.video import open_stream
 @click.option("-o", "--output", metavar="OUT.y4m", help="The video to write; - for standard output. None: only check.")
 @click.option(
     "--bit-depth",
-    type=BitDepth(),
+    type=NumberChoice(BIT_DEPTHS),
     help="Bits a sample in the output: shifted up, or down with rounding. As coded if not given.",
 )
 @click.option("--keep-partial", is_flag=True, help="Keep the pictures before an error.")

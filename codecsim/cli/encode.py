@@ -7,9 +7,19 @@ import json
 
 import click
 
-from codecsim.cli.bit_depth import BitDepth
+from codecsim.cli.number_choice import NumberChoice
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.config import CONFIGS, FILTERS, HASHES, PRESETS, RA_GOP_SIZE, EncoderConfig, Preset
+from codecsim.config import (
+    BIT_DEPTHS,
+    CONFIGS,
+    FILTERS,
+    HASHES,
+    PRESETS,
+    QP_GROUPS,
+    RA_GOP_SIZE,
+    EncoderConfig,
+    Preset,
+)
 from codecsim.errors import ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
@@ -61,7 +71,7 @@ def raw_options(function):
     for option in (
         click.option(
             "--bit-depth",
-            type=BitDepth(),
+            type=NumberChoice(BIT_DEPTHS),
             default=8,
             show_default=True,
             help="Bits of raw samples; 10: 16-bit little-endian words.",
@@ -84,12 +94,15 @@ def raw_options(function):
     "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
 )
 @click.option("--effort", multiple=True, metavar="NAME=VALUE", help=EFFORT_HELP)
-@click.option("--internal-bit-depth", type=BitDepth(), help=INTERNAL_BIT_DEPTH_HELP)
+@click.option("--internal-bit-depth", type=NumberChoice(BIT_DEPTHS), help=INTERNAL_BIT_DEPTH_HELP)
 @click.option(
     "--transform-skip/--no-transform-skip", default=True, show_default=True, help="4x4 blocks without transform."
 )
 @click.option(
     "--adaptive-qp", type=click.IntRange(0, 12), default=0, metavar="N", help="Vary the QP by activity, N at most."
+)
+@click.option(
+    "--qp-group", type=NumberChoice(QP_GROUPS), default=32, show_default=True, help="Side of areas with their own QP."
 )
 @click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash.")
 @click.option(
