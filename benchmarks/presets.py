@@ -25,7 +25,7 @@ from codecsim.experiments.compare import mean_of
 
 FRAMES = 17
 OF_THE_FILTER = ("filter_passes",)  # do nothing without the prediction filter
-OF_B_SLICES = ("bi_rounds", "bi_refs")  # do nothing where there are none
+OF_B_SLICES = ("bi_rounds", "bi_all_refs")  # do nothing where there are none
 OF_TWO_LISTS = ("bi_rounds",)  # do nothing where list 1 is list 0 again, and sends no differences
 DOCS = {field.name: field.metadata["doc"] for field in dataclasses.fields(Preset)}
 

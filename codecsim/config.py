@@ -48,7 +48,7 @@ class Preset:
     bi_rounds: int = _count(
         "rounds of the search for bi-prediction, each in one list; one if list 1 sends no difference", 1, 8
     )
-    bi_refs: bool = _switch("look at all reference pictures for bi-prediction, not only at the best alone")
+    bi_all_refs: bool = _switch("refine bi-prediction in all reference pictures, not only where it starts best")
     intra_gate: int = _count(
         "intra 2Nx2N is coded in inter pictures if its SATD is below so many 1/16 of the inter one; 0: always", 0, 64
     )
@@ -80,7 +80,7 @@ _SLOW = Preset(
     rings=3,
     part_rings=3,
     bi_rounds=4,
-    bi_refs=True,
+    bi_all_refs=True,
     intra_gate=0,
     intra_rd=3,
     intra_rd_small=8,
@@ -102,7 +102,8 @@ _MEDIUM = dataclasses.replace(
     shape_gate=True,
     rings=2,
     part_rings=1,
-    bi_rounds=2,
+    bi_rounds=3,
+    bi_all_refs=False,
     intra_gate=16,
     intra_rd=1,
     intra_rd_small=2,

@@ -90,7 +90,7 @@ class Effort(NamedTuple):
     rings: int
     part_rings: int
     bi_rounds: int
-    bi_refs: int
+    bi_all_refs: int
     intra_gate: int
     intra_rd: int
     intra_rd_small: int

@@ -117,6 +117,22 @@ def _start_at_predictor(st, x, y, w, h):
 
 
 @kernel
+def _best_start(st, side, x, y, w, h):
+    """The entry of a list whose vector alone comes closest to `st.target`."""
+    unit = st.unit
+    best, lowest = int(unit.ref[side]), -1.0
+    for k in range(st.sl.num_ref_l1 if side else st.sl.num_ref_l0):
+        if unit.cost[side, k] < 0:
+            continue
+        mv_x, mv_y = int(unit.vectors[side, k, 0]), int(unit.vectors[side, k, 1])
+        cost = 0.5 * moved_satd(st, st.target, 0, 0, side, k, mv_x, mv_y, x, y, w, h)
+        cost += _side_rate(st, side, k, mv_x, mv_y)
+        if lowest < 0 or cost < lowest:
+            best, lowest = k, cost
+    return best
+
+
+@kernel
 def _refine_side(st, side, best, x, y, w, h):
     """Search one list again beside the other's vector in `st.unit`; returns the lower cost of both together."""
     unit = st.unit
@@ -126,10 +142,10 @@ def _refine_side(st, side, best, x, y, w, h):
     rate = _side_rate(st, other, ref, mv_x, mv_y)
     if other == 1 and st.sl.mvd_l1_zero:
         rate = st.lam[SQRT_LAM] * (index_bits(st, other, ref) + 1)
-    first = int(unit.ref[side])
+    only = -1 if st.effort.bi_all_refs else _best_start(st, side, x, y, w, h)
     count = st.sl.num_ref_l1 if side else st.sl.num_ref_l0
     for k in range(count):
-        if unit.cost[side, k] < 0 or (k != first and not st.effort.bi_refs):
+        if unit.cost[side, k] < 0 or (only >= 0 and k != only):
             continue
         start_x, start_y = int(unit.vectors[side, k, 0]), int(unit.vectors[side, k, 1])
         mv_x, mv_y, cost = search_other_vector(st, side, k, start_x, start_y, x, y, w, h, unit.mvp[side, k])

@@ -38,17 +38,17 @@ def test_steps_change_one_field_to_a_neighbours_value(preset):
         ("ra", "online", set()),
         ("ra", "off", {"filter_passes"}),
         ("ldb", "online", {"bi_rounds"}),
-        ("ldp", "off", {"filter_passes", "bi_rounds", "bi_refs"}),
+        ("ldp", "off", {"filter_passes", "bi_rounds", "bi_all_refs"}),
     ],
 )
 def test_fields_that_do_nothing_are_left_out(monkeypatch, config, mode, idle):
     presets_that_differ = {
-        "one": dataclasses.replace(PRESETS["slow"], filter_passes=1, bi_rounds=1, bi_refs=False, rings=1),
-        "other": dataclasses.replace(PRESETS["slow"], filter_passes=2, bi_rounds=2, bi_refs=True, rings=2),
+        "one": dataclasses.replace(PRESETS["slow"], filter_passes=1, bi_rounds=1, bi_all_refs=False, rings=1),
+        "other": dataclasses.replace(PRESETS["slow"], filter_passes=2, bi_rounds=2, bi_all_refs=True, rings=2),
     }
     monkeypatch.setattr(presets, "PRESETS", presets_that_differ)
     found = {step.field for step in presets.steps("one", config, mode)}
-    assert found == {"filter_passes", "bi_rounds", "bi_refs", "rings", None} - idle
+    assert found == {"filter_passes", "bi_rounds", "bi_all_refs", "rings", None} - idle
 
 
 def test_table(clips, tmp_path, capsys):
