@@ -11,7 +11,7 @@ from codecsim.binding import bind
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
-from codecsim.learned.stream import LearnedStream, read_switches
+from codecsim.learned.stream import LearnedStream, read_switches, usable_tools
 from codecsim.picture import Frame, VideoFormat
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
@@ -126,8 +126,7 @@ class _Decoder:
         if self._codec is None or self._codec.sps != sps:
             raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", nal.byte)
         codec = self._codec
-        is_inter = header.slice_type != SLICE_I
-        tools = read_switches(sps.tools, header.extension) if sps.tools and is_inter else 0
+        tools = read_switches(usable_tools(sps.tools, header.slice_type != SLICE_I), header.extension)
         if self._learned and self._dpb.is_entered and not nal_units.is_idr(nal.type):
             raise BitstreamError(
                 "decoding with learned tools can begin at an IDR picture only", "nal_unit_type", nal.byte

@@ -11,7 +11,7 @@ from codecsim.config import EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
-from codecsim.learned.stream import ARITHMETIC_VERSION, LearnedStream, learn_params, picture_switches
+from codecsim.learned.stream import LearnedStream, announce, learn_params, picture_switches, usable_tools
 from codecsim.metrics import frame_psnr
 from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_frame
 from codecsim.picture_codec import PictureCodec
@@ -29,8 +29,8 @@ from codecsim.syntax.headers import (
     PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
+    TOOL_FILTER,
     TOOL_OBMC,
-    LearnedTools,
     ParameterSets,
     Pps,
     SliceHeader,
@@ -118,13 +118,6 @@ def make_sps(config, video_format, learned):
     )
 
 
-def _announce(learned, obmc):
-    """`LearnedTools` of a stream with a LearnedStream or None, and with overlapped motion compensation or without."""
-    if learned:
-        return learned.announce(TOOL_OBMC if obmc else 0)
-    return LearnedTools(ARITHMETIC_VERSION, TOOL_OBMC) if obmc else None
-
-
 class _Encoder:
     """State from one picture to the next."""
 
@@ -135,7 +128,10 @@ class _Encoder:
         if config.filter != "off" and config.config != "ai":
             learned = LearnedStream(learn_params(config))
         self._learned = learned
-        self._sps = make_sps(config, video_format, _announce(learned, config.obmc and config.config != "ai"))
+        tools = {TOOL_FILTER: learned.settings()} if learned else {}
+        if config.obmc and config.config != "ai":
+            tools[TOOL_OBMC] = None
+        self._sps = make_sps(config, video_format, announce(tools))
         self._pps = Pps(
             init_qp=config.qp,
             sign_data_hiding=True,
@@ -161,7 +157,7 @@ class _Encoder:
         codec = self._codec
         if structure.is_idr and self._learned:
             codec.learned_filter.reset()
-        tools = self._sps.tools if structure.slice_type != SLICE_I else 0
+        tools = usable_tools(self._sps.tools, structure.slice_type != SLICE_I)
         header = self._header(structure, tools)
         current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
         codec.begin(current, header, self._pps, tools)
@@ -215,7 +211,7 @@ class _Encoder:
             mvd_l1_zero=is_inter and list0 == list1,
             collocated_from_l0=structure.slice_type != SLICE_B,
             qp=picture_qp(self._config.qp, structure),
-            extension=picture_switches(self._sps.tools, tools) if is_inter else b"",
+            extension=picture_switches(usable_tools(self._sps.tools, is_inter), tools),
         )
 
     def _write_slice_data(self):

@@ -30,16 +30,16 @@ def read_parameter_sets(stream) -> dict:
             continue
         parameter_set = parameter_sets.receive(unit)
         fields = {"kind": _KINDS[unit.type]} | plain(parameter_set)
-        tools = fields.pop("learned", None)
-        if tools:
+        if fields.pop("learned", None):
             learned = {
-                "arithmetic_version": tools["arithmetic_version"],
+                "arithmetic_version": parameter_set.learned.arithmetic_version,
                 "prediction_filter": bool(parameter_set.tools & TOOL_FILTER),
                 "obmc": bool(parameter_set.tools & TOOL_OBMC),
             }
-            if parameter_set.tools & TOOL_FILTER:
-                learned |= {"weights_digest": tools["weights_digest"]}
-                learned |= _filter_settings(parameter_set.learned.parameters, unit.byte)
+            settings = parameter_set.learned.settings_of(TOOL_FILTER)
+            if settings:
+                learned |= {"weights_digest": plain(settings)["weights_digest"]}
+                learned |= _filter_settings(settings.parameters, unit.byte)
         if fields not in found:
             found.append(fields)
     return {"parameter_sets": found, "learned": learned}

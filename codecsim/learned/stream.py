@@ -1,12 +1,14 @@
 """Normative. What a stream says about tools beyond the standard: parameters and weights, and switches of a picture."""
 
 from codecsim.errors import BitstreamError, ConfigError, ModelError
-from codecsim.learned.params import Control, LearnParams
+from codecsim.learned.params import FIELDS, Control, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
-from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, LearnedTools
+from codecsim.syntax.headers import INTER_TOOLS, TOOL_FILTER, TOOL_OBMC, LearnedTools, ToolSettings
 
-ARITHMETIC_VERSION = 2  # of everything that changes decoded samples of streams with such tools
+ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
+KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC  # those that this decoder has
+_MASKS = -(-len(FIELDS) // 32)  # words that say which fields are changed
 
 
 def learn_params(config):
@@ -25,14 +27,17 @@ def changes(params):
 
     Returns
     -------
-    tuple of int : nothing, or a mask of the changed fields, lowest bit first, and their values
+    tuple of int : nothing, or a mask of the changed fields, lowest bit first, in words of 32 bits, and their values
     """
     changed = [
         (k, value)
         for k, (value, usual) in enumerate(zip(params.pack(), LearnParams().pack(), strict=True))
         if value != usual
     ]
-    return (sum(1 << k for k, _ in changed), *(value for _, value in changed)) if changed else ()
+    if not changed:
+        return ()
+    mask = sum(1 << k for k, _ in changed)
+    return (*((mask >> 32 * word) & 0xFFFFFFFF for word in range(_MASKS)), *(value for _, value in changed))
 
 
 def with_changes(values):
@@ -43,11 +48,12 @@ def with_changes(values):
     ConfigError : for values that are out of range or not as many as the mask says
     """
     packed = LearnParams().pack()
-    mask = values[0] if values else 0
-    fields = [k for k in range(32) if mask >> k & 1]
-    if len(fields) != len(values[1:]) or (fields and fields[-1] >= len(packed)):
+    mask = sum(value << 32 * word for word, value in enumerate(values[:_MASKS]))
+    fields = [k for k in range(32 * _MASKS) if mask >> k & 1]
+    changed = values[_MASKS:]
+    if len(fields) != len(changed) or (fields and fields[-1] >= len(packed)):
         raise ConfigError(f"learned tools: {len(values)} parameters do not fit the mask {mask:#x}")
-    for k, value in zip(fields, values[1:], strict=True):
+    for k, value in zip(fields, changed, strict=True):
         packed[k] = value
     return LearnParams.unpack(packed)
 
@@ -82,49 +88,74 @@ class LearnedStream:
                 f"{ARITHMETIC_VERSION}",
                 "learned_arithmetic_version",
             )
-        if not announced.tools or announced.tools & ~(TOOL_FILTER | TOOL_OBMC):
+        if not announced.tools or announced.tools & ~KNOWN_TOOLS:
             raise BitstreamError(f"unknown tools {announced.tools:#x}", "learned_tools")
-        if not announced.tools & TOOL_FILTER:
+        settings = announced.settings_of(TOOL_FILTER)
+        if settings is None:
             return None
         try:
-            stream = cls(with_changes(announced.parameters))
+            stream = cls(with_changes(settings.parameters))
         except ConfigError as error:
             raise BitstreamError(str(error), "learned_parameters") from None
-        if announced.weights_digest != stream._initial.digest():
+        if settings.weights_digest != stream._initial.digest():
             raise ModelError(
-                f"the stream needs initial weights {announced.weights_digest.hex()}; "
+                f"the stream needs initial weights {settings.weights_digest.hex()}; "
                 f"found only the built-in ones, {stream._initial.digest().hex()}"
             )
         return stream
 
-    def announce(self, others=0):
-        """`LearnedTools` for the sequence parameter set; `others`: TOOL_* bits of what the stream has beside these."""
-        return LearnedTools(ARITHMETIC_VERSION, TOOL_FILTER | others, changes(self.params), self._initial.digest())
+    def settings(self):
+        """`ToolSettings` of the prediction filter for the sequence parameter set."""
+        return ToolSettings(changes(self.params), self._initial.digest())
 
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
         return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self._initial, threads)
 
 
-def picture_switches(announced, tools):
-    """Slice header extension of an inter picture: nothing where all tools are on, as is the rule, else those that are.
+def announce(tools):
+    """`LearnedTools` for the sequence parameter set.
 
     Parameters
     ----------
-    announced : int, TOOL_* bits of the sequence
+    tools : dict of TOOL_* bit to its ToolSettings, or to None for a tool without settings
+
+    Returns
+    -------
+    LearnedTools, or None where there are no tools
+    """
+    if not tools:
+        return None
+    settings = tuple(tools[bit] for bit in sorted(tools) if tools[bit] is not None)
+    return LearnedTools(ARITHMETIC_VERSION, sum(tools), settings)
+
+
+def usable_tools(announced, is_inter):
+    """TOOL_* bits, of those of the sequence, that a picture can use."""
+    return announced if is_inter else announced & ~INTER_TOOLS
+
+
+def picture_switches(announced, tools):
+    """Slice header extension of a picture: nothing where all tools are on, as is the rule, else those that are.
+
+    Parameters
+    ----------
+    announced : int, TOOL_* bits that the picture can use
     tools : int, those of them that the picture has on
     """
     return b"" if tools == announced else bytes([tools])
 
 
 def read_switches(announced, extension):
-    """TOOL_* bits of what is on in an inter picture with this slice header extension.
+    """TOOL_* bits of what is on in a picture with this slice header extension.
+
+    announced : int, TOOL_* bits that the picture can use; where there are none, the extension says nothing
 
     Raises
     ------
     BitstreamError : not what `picture_switches` returns
     """
-    if not extension:
+    if not extension or not announced:
         return announced
     tools = extension[0]
     if len(extension) > 1 or tools == announced or tools & ~announced:

@@ -14,7 +14,14 @@ SUPPORTED_BIT_DEPTHS = (8, 10)
 PROFILE_MAIN = 1
 PROFILE_MAIN_10 = 2
 PROFILE_LEARNED = 30  # not a profile of the standard: the stream needs this project's decoder
-TOOL_FILTER, TOOL_OBMC = 1, 2  # bits: the prediction filter, overlapped block motion compensation
+# Bits of the tools that the standard does not have.
+TOOL_FILTER = 1  # the filter of inter prediction, luma
+TOOL_OBMC = 2  # overlapped block motion compensation
+TOOL_CHROMA = 4  # the filter of inter prediction, chroma
+TOOL_INTRA = 8  # the filter of intra prediction
+TOOL_LOOP = 16  # the convolutional in-loop filter
+INTER_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA  # those that pictures of I slices cannot use
+TOOLS_WITH_SETTINGS = (TOOL_FILTER, TOOL_CHROMA, TOOL_INTRA, TOOL_LOOP)  # the learned ones
 
 # Table A.8: (general_level_idc, MaxLumaPs, MaxLumaSr), samples and samples a second
 _LEVELS = (
@@ -48,13 +55,25 @@ class ReferencePictureSet:
 
 
 @dataclasses.dataclass(frozen=True)
+class ToolSettings:
+    """What the stream carries of one learned tool."""
+
+    parameters: tuple[int, ...]  # 32 bits each, at most 255
+    weights_digest: bytes  # of its initial weights, 16 bytes
+
+
+@dataclasses.dataclass(frozen=True)
 class LearnedTools:
-    """Tools that the standard does not have, and parameters of the learned one, as the stream carries them."""
+    """Tools that the standard does not have, and settings of the learned ones, as the stream carries them."""
 
     arithmetic_version: int  # of the tools' exact arithmetic, 0..255
     tools: int  # TOOL_* bits, 1..255
-    parameters: tuple[int, ...] = ()  # integers of the prediction filter, 32 bits each, at most 255
-    weights_digest: bytes = b""  # of its initial weights, 16 bytes
+    settings: tuple[ToolSettings, ...] = ()  # of each tool with settings, in the order of their bits
+
+    def settings_of(self, tool):
+        """`ToolSettings` of the learned tool with this bit, or None where the stream does not have it."""
+        announced = [bit for bit in TOOLS_WITH_SETTINGS if self.tools & bit]
+        return self.settings[announced.index(tool)] if tool in announced else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +142,7 @@ class Sps:
 
     @property
     def tools(self):
-        """TOOL_* bits of the tools that inter pictures may use beyond the standard's."""
+        """TOOL_* bits of the tools that pictures may use beyond the standard's."""
         return self.learned.tools if self.learned else 0
 
     @property
@@ -311,13 +330,16 @@ def _code_learned_tools(coder, learned):
     learned = learned if not coder.reading and learned is not None else LearnedTools(0, 0)
     arithmetic_version = coder.u(8, learned.arithmetic_version, "learned_arithmetic_version")
     tools = coder.u(8, learned.tools, "learned_tools")
-    if not tools & TOOL_FILTER:
-        return LearnedTools(arithmetic_version, tools)
-    count = coder.u(8, len(learned.parameters), "learned_parameter_count")
-    values = learned.parameters if not coder.reading else (0,) * count
+    announced = [bit for bit in TOOLS_WITH_SETTINGS if tools & bit]
+    settings = learned.settings if not coder.reading else (ToolSettings((), b""),) * len(announced)
+    return LearnedTools(arithmetic_version, tools, tuple(_code_tool_settings(coder, each) for each in settings))
+
+
+def _code_tool_settings(coder, settings):
+    count = coder.u(8, len(settings.parameters), "learned_parameter_count")
+    values = settings.parameters if not coder.reading else (0,) * count
     parameters = tuple(coder.u(32, value, "learned_parameter") for value in values)
-    digest = coder.octets(16, learned.weights_digest, "learned_weights_digest")
-    return LearnedTools(arithmetic_version, tools, parameters, digest)
+    return ToolSettings(parameters, coder.octets(16, settings.weights_digest, "learned_weights_digest"))
 
 
 def _code_size(coder, sps):

@@ -14,7 +14,7 @@ from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
-from codecsim.learned.stream import ARITHMETIC_VERSION, LearnedStream, picture_switches
+from codecsim.learned.stream import LearnedStream, announce, picture_switches
 from codecsim.picture import VideoFormat
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
@@ -28,7 +28,6 @@ from codecsim.syntax.headers import (
     SLICE_P,
     TOOL_FILTER,
     TOOL_OBMC,
-    LearnedTools,
     ParameterSets,
     Pps,
     ReferencePictureSet,
@@ -216,9 +215,9 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
     pps = draw_pps(rng, sps)
     learned = LearnedStream(learn) if learn else None
     if learned or obmc:
-        others = TOOL_OBMC if obmc else 0
-        tools = learned.announce(others) if learned else LearnedTools(ARITHMETIC_VERSION, others)
-        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=tools)
+        tools = {TOOL_FILTER: learned.settings()} if learned else {}
+        tools |= {TOOL_OBMC: None} if obmc else {}
+        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=announce(tools))
         pps = dataclasses.replace(pps, slice_header_extension_present=True)
     width, height = sps.true_size
     video_format = VideoFormat(width, height, FPS, sps.bit_depth)

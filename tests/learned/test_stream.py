@@ -13,13 +13,15 @@ from codecsim.learned.params import FIELDS, Control, LearnParams
 from codecsim.learned.stream import (
     ARITHMETIC_VERSION,
     LearnedStream,
+    announce,
     changes,
     learn_params,
     picture_switches,
     read_switches,
+    usable_tools,
     with_changes,
 )
-from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, LearnedTools
+from codecsim.syntax.headers import TOOL_FILTER, TOOL_INTRA, TOOL_LOOP, TOOL_OBMC, LearnedTools
 from tests.learned.settings import PLAIN
 
 USUAL = LearnParams().pack()
@@ -94,7 +96,7 @@ class SpsOf:
 
 @pytest.mark.parametrize("params", [LearnParams(), PLAIN, LearnParams(channels=8, further=3)], ids=str)
 def test_announced_and_found(params):
-    sps = SpsOf(LearnedStream(params).announce())
+    sps = SpsOf(announce({TOOL_FILTER: LearnedStream(params).settings()}))
     found = LearnedStream.from_sps(sps)
     assert found.params == params
     learner = found.make_filter(sps)
@@ -113,8 +115,8 @@ def test_overlapped_motion_compensation_alone_is_not_learned():
     ("wrong", "error", "message"),
     [
         ({"arithmetic_version": 0}, BitstreamError, "arithmetic version 0"),
-        ({"arithmetic_version": 1}, BitstreamError, "arithmetic version 1; this decoder has version 2"),
-        ({"tools": 5}, BitstreamError, "unknown tools 0x5"),
+        ({"arithmetic_version": 1}, BitstreamError, "arithmetic version 1; this decoder has version 3"),
+        ({"tools": 0x21}, BitstreamError, "unknown tools 0x21"),
         ({"tools": 0}, BitstreamError, "unknown tools 0x0"),
         ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),
         ({"parameters": (1, 24)}, BitstreamError, "channels is 24"),
@@ -122,10 +124,24 @@ def test_overlapped_motion_compensation_alone_is_not_learned():
     ],
 )
 def test_refused(wrong, error, message):
-    announced = LearnedStream(LearnParams()).announce()
+    announced = announce({TOOL_FILTER: LearnedStream(LearnParams()).settings()})
     assert isinstance(announced, LearnedTools)
+    of_filter = {name: wrong[name] for name in wrong if name in ("parameters", "weights_digest")}
+    if of_filter:
+        wrong = {"settings": (dataclasses.replace(announced.settings[0], **of_filter),)}
     with pytest.raises(error, match=message):
         LearnedStream.from_sps(SpsOf(dataclasses.replace(announced, **wrong)))
+
+
+def test_nothing_to_announce():
+    assert announce({}) is None
+
+
+def test_intra_pictures_have_their_own_tools():
+    assert usable_tools(TOOL_FILTER | TOOL_OBMC, False) == 0
+    assert usable_tools(TOOL_FILTER | TOOL_LOOP | TOOL_INTRA, False) == TOOL_LOOP | TOOL_INTRA
+    assert usable_tools(TOOL_FILTER | TOOL_LOOP, True) == TOOL_FILTER | TOOL_LOOP
+    assert read_switches(0, b"\x05") == 0
 
 
 def test_switches_of_a_picture():

@@ -20,14 +20,19 @@ from codecsim.syntax.headers import (
     SLICE_B,
     SLICE_I,
     SLICE_P,
+    TOOL_CHROMA,
     TOOL_FILTER,
+    TOOL_INTRA,
+    TOOL_LOOP,
     TOOL_OBMC,
+    TOOLS_WITH_SETTINGS,
     LearnedTools,
     ParameterSets,
     Pps,
     ReferencePictureSet,
     SliceHeader,
     Sps,
+    ToolSettings,
     Vui,
     choose_level,
     code_pps,
@@ -85,13 +90,22 @@ SPSS = st.builds(
     rps_list=st.lists(RPS, max_size=5, unique=True).map(tuple),
     vui=st.none() | VUIS,
 )
-LEARNED = st.builds(
-    LearnedTools,
-    arithmetic_version=st.integers(0, 255),
-    tools=st.integers(0, 255).map(lambda tools: tools | TOOL_FILTER),
+TOOL_SETTINGS = st.builds(
+    ToolSettings,
     parameters=st.lists(st.integers(0, 2**32 - 1), max_size=255).map(tuple),
     weights_digest=st.binary(min_size=16, max_size=16),
 )
+
+
+@st.composite
+def learned_tools(draw):
+    """LearnedTools with any tools, even unknown ones, and settings of those that have some."""
+    tools = draw(st.integers(1, 255))
+    count = sum(tools & bit > 0 for bit in TOOLS_WITH_SETTINGS)
+    settings = draw(st.lists(TOOL_SETTINGS, min_size=count, max_size=count))
+    return LearnedTools(draw(st.integers(0, 255)), tools, tuple(settings))
+
+
 PPSS = st.builds(
     Pps,
     pps_id=st.integers(0, 63),
@@ -129,9 +143,12 @@ def test_parameter_sets_round_trip(sps):
     round_trip(code_vps, dataclasses.replace(make_vps(sps)))
 
 
-@given(SPSS, LEARNED | st.builds(LearnedTools, st.integers(0, 255), st.just(TOOL_OBMC)))
+@given(SPSS, learned_tools())
 def test_learned_tools_round_trip(sps, learned):
     round_trip(code_sps, dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=learned))
+    found = [learned.settings_of(bit) for bit in (TOOL_FILTER, TOOL_CHROMA, TOOL_INTRA, TOOL_LOOP)]
+    assert tuple(settings for settings in found if settings) == learned.settings
+    assert learned.settings_of(TOOL_OBMC) is None
 
 
 @given(PPSS, BOOLS, st.integers(0, 3), BOOLS)
