@@ -135,7 +135,7 @@ def measure(with_torch):
     """All figures, as a dict that is ready for JSON."""
     found = {"matrix_product_gmac_s": matrix_rate(), "block": [], "cif": []}
     for channels in (8, 16, 32):
-        spec = NetSpec(2, channels, 3)
+        spec = NetSpec.plain(2, channels, 3)
         macs = np.array([forward_macs(spec), step_macs(spec)]) * SIZE * SIZE / 1e9
         ours = np.array(engine_times(spec))
         row = {"channels": channels, "forward_us": ours[0] * 1e6, "step_us": ours[1] * 1e6}

@@ -74,6 +74,12 @@ def interleave(b, first, second, n):
     return b.shuffle_vector(first, second, lanes([k for u in range(n) for k in (u, n + u)]))
 
 
+def join(b, first, second, n):
+    """`interleave` of int32 lanes that fit 16 bits, as 2 n int16."""
+    low = b.and_(first, constant(I32, n, 0xFFFF))
+    return b.bitcast(b.or_(low, b.shl(second, constant(I32, n, 16))), ir.VectorType(I16, 2 * n))
+
+
 def absolute(b, value):
     """Magnitude of signed lanes."""
     zero = ir.Constant(value.type, [0] * value.type.count)

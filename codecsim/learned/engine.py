@@ -5,13 +5,15 @@ default, or `plain`); both give the same bits.
 """
 
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.errors import ConfigError
 from codecsim.learned import ops_plain, ops_vector
-from codecsim.learned.spec import ACT_BITS, LANES, OUTPUT_BITS, WEIGHT_BITS, packing
+from codecsim.learned.packing import FLAT, PAIRED, layer_job, packing
+from codecsim.learned.spec import ACT_BITS, CONV1, CONV3, DEPTHWISE3, OUTPUT_BITS, WEIGHT_BITS
 from codecsim.learned.update import (
     bias_gradients,
     gather_tile,
@@ -38,7 +40,7 @@ def engine_ops(name=None):
 
 
 class PackedWeights:
-    """Quantised weights in the layout of the kernels (spec.Packing), and the gradients' shifts."""
+    """Quantised weights in the layout of the kernels (packing.Packing), and the gradients' shifts."""
 
     def __init__(self, spec):
         self.spec, self.tables = spec, packing(spec)
@@ -71,6 +73,14 @@ class Optimiser(NamedTuple):
     rates: np.ndarray
 
 
+class _Kernels(NamedTuple):
+    """What runs a layer of one kind."""
+
+    forward: Callable
+    backward: Callable
+    gradient: Callable
+
+
 class TileNet:
     """Buffers and kernels for tiles of one size.
 
@@ -84,113 +94,143 @@ class TileNet:
 
     def __init__(self, spec, height, width, train=False, ops=None):
         self.spec, self.height, self.width, self.train = spec, height, width, train
-        self.ops = ops or engine_ops()
-        margin = spec.margin
+        self.ops = ops = ops or engine_ops()
+        self._kernels = {
+            CONV3: _Kernels(ops.forward_conv3, ops.backward_conv3, ops.gradient_conv3),
+            CONV1: _Kernels(ops.forward_conv1, ops.backward_conv1, ops.gradient_conv1),
+            DEPTHWISE3: _Kernels(ops.forward_depthwise3, ops.backward_depthwise3, ops.gradient_depthwise3),
+        }
+        margin, self._layers, self._tables = spec.margin, spec.layers, packing(spec)
         self.rows, self.stride = height + 2 * margin, width + 2 * margin
         self._front = 2 * self.stride + 16  # zeros before each plane of gradients
         self.plane = -(-(self.rows * self.stride + self._front + 4 * self.stride + 256) // 64) * 64
-        n_acts = spec.n_inputs + spec.hidden_layers * spec.channels
+        kinds = [layer.kind for layer in self._layers]
+        self._flat_inputs = train or kinds[0] == DEPTHWISE3
+        n_acts = sum(layer.n_in for layer in self._layers)
         slack = 2 * self.plane
         self.paired = np.zeros(n_acts * self.plane + slack, np.int16)
-        self.flat = np.zeros(n_acts * self.plane + slack if train else 1, np.int16)
-        self.y = np.zeros(self.rows * self.stride + 1024, np.int16)
+        self.flat = np.zeros(n_acts * self.plane + slack if train or DEPTHWISE3 in kinds else 1, np.int16)
+        self.y_plane = self.rows * self.stride + 1024
+        self.y = np.zeros(spec.n_outputs * self.y_plane, np.int16)
         self._scratch = np.zeros(256, np.int32)
         self._paired32 = self.paired.view(np.int32)
+        self._act_base = np.cumsum([0, *(layer.n_in for layer in self._layers[:-1])]) * self.plane
+        # what the first layer leaves out at the top and left, in a net whose hidden layers need less than the 5x5 path
+        self._lead = margin - 1 - spec.reach
         self._forward_jobs()
         if train:
-            n_grads = spec.hidden_layers * spec.channels + 2
-            self.grad_paired = np.zeros(n_grads * self.plane + slack, np.int16)
-            self.grad_flat = np.zeros(n_grads * self.plane + slack, np.int16)
+            widths = [layer.n_out for layer in self._layers[:-1]] + [2]
+            self._grad_base = np.cumsum([0, *widths]) * self.plane
+            self.grad_paired = np.zeros(self._grad_base[-1] + slack, np.int16)
+            self.grad_flat = np.zeros(self._grad_base[-1] + slack, np.int16)
             self._grad_paired32 = self.grad_paired.view(np.int32)
             self.gradient = np.zeros(spec.n_weights, np.int64)
-            self._zeros = np.zeros(spec.channels, np.int32)
-            self._scales = np.zeros(len(spec.layers), np.float64)
+            self._zeros = np.zeros(max(widths), np.int32)
+            self._scales = np.zeros(len(self._layers), np.float64)
             self._backward_jobs()
 
-    def _base(self, layer):
-        """Offset of the planes that enter `layer`."""
-        return 0 if layer == 0 else (self.spec.n_inputs + (layer - 1) * self.spec.channels) * self.plane
+    def _planes(self, layer):
+        """Plane stride, row stride, flat positions of the output of `layer`."""
+        taken = self._lead + sum(x.side // 2 for x in self._layers[: layer + 1])
+        return self.plane, self.stride, self.stride * (self.rows - 2 * taken)
 
-    def _positions(self, layer):
-        """Flat positions of the output of `layer`."""
-        return self.stride * (self.rows - 2 * (layer + 1))
+    def _first_position(self, layer):
+        """Flat position where the planes that enter `layer` begin."""
+        return self._lead * (self.stride + 1) if layer == 0 else 0
+
+    def _reads_flat(self, layer):
+        return self._layers[layer].kind == DEPTHWISE3
 
     def _forward_jobs(self):
-        spec, tables, cs, rs = self.spec, packing(self.spec), self.plane, self.stride
+        spec, tables, base = self.spec, self._tables, self._act_base
         self._hidden_jobs = []
-        for i, layer in enumerate(spec.layers[:-1]):
-            out = self._base(i + 1)
-            job = [self._base(i), tables.forward_start[i], i * spec.channels, out, out if self.train else 0, 0]
-            job += [layer.n_out // LANES, layer.n_in // 2, cs, rs, self._positions(i), int(self.train)]
-            self._hidden_jobs.append(np.array(job, np.int64))
-        last = spec.hidden_layers
-        centre = (spec.margin - 2) * (rs + 1)
-        job = [self._base(last), tables.forward_start[last], 2 * centre, tables.skip_start, last * spec.channels, 0]
-        job += [spec.channels // 2, spec.n_inputs // 2, cs, rs, self._positions(last)]
-        self._output_job = np.array(job, np.int64)
-        self._centre = centre
+        for i, layer in enumerate(self._layers[:-1]):
+            step = 1 if self._reads_flat(i) else 2
+            forms = FLAT if self._reads_flat(i + 1) else PAIRED
+            job = layer_job(
+                layer.n_out, layer.n_in, self._planes(i), forms | (FLAT if self.train else 0),
+                x=base[i] + step * self._first_position(i), w=tables.forward_start[i], bias=tables.bias_start[i],
+                out=base[i + 1], flat=base[i + 1],
+            )  # fmt: skip
+            self._hidden_jobs.append((self._kernels[layer.kind].forward, self.flat if step == 1 else self.paired, job))
+        last, n_in = len(self._layers) - 1, self._layers[-1].n_in
+        self._centre = (spec.margin - 2) * (self.stride + 1)
+        self._output_jobs = []
+        for output in range(spec.n_outputs):
+            job = [base[last], tables.forward_start[last] + output * (n_in // 2) * 9, 2 * self._centre]
+            job += [tables.skip_start + output * (spec.n_inputs // 2) * 25, tables.bias_start[last] + output]
+            job += [output * self.y_plane, n_in // 2, spec.n_inputs // 2, *self._planes(last)]
+            self._output_jobs.append(np.array(job, np.int64))
 
     def _backward_jobs(self):
-        spec, tables, cs, rs, front = self.spec, packing(self.spec), self.plane, self.stride, self._front
-        last, channels = spec.hidden_layers, spec.channels
+        spec, tables, front = self.spec, self._tables, self._front
+        reach = 2 * self.stride + 2
+        last, acts, grads = len(self._layers) - 1, self._act_base, self._grad_base
         self._backward, self._gradients = {}, {}
-        for i, layer in enumerate(spec.layers):
-            g = i * channels * cs  # gradient planes of the output of layer i
-            job = [self._base(i), g + front, layer.weights, layer.n_out, layer.n_in, cs, rs, self._positions(i)]
-            self._gradients[i] = np.array(job, np.int64)
+        for i, layer in enumerate(self._layers):
+            job = [acts[i] + self._first_position(i), grads[i] + front, layer.weights, layer.n_out, layer.n_in]
+            self._gradients[i] = np.array([*job, *self._planes(i)], np.int64)
             if i:
-                into = (i - 1) * channels * cs
-                job = [g + 2 * (front - 2 * rs - 2), tables.backward_start[i], 0, into + 2 * front, into + front]
-                job += [self._base(i), channels // LANES, (layer.n_out + 1) // 2, cs, rs, self._positions(i - 1), 1]
-                self._backward[i] = np.array(job, np.int64)
-        job = [self._centre, last * channels * cs + front, spec.layers[-1].skip, 1, spec.n_inputs, cs, rs]
-        self._skip_job = np.array([*job, self._positions(last)], np.int64)
-        self._loss_at = (last * channels * cs + front, last * channels * cs // 2 + front)
+                step = 1 if self._reads_flat(i) else 2
+                forms = FLAT if self._reads_flat(i - 1) else FLAT | PAIRED
+                job = layer_job(
+                    layer.n_in, layer.n_out + layer.n_out % 2, self._planes(i - 1), forms,
+                    x=grads[i] + step * (front - (reach if layer.side == 3 else 0)), w=tables.backward_start[i],
+                    out=grads[i - 1] + 2 * front, flat=grads[i - 1] + front, mask=acts[i],
+                )  # fmt: skip
+                self._backward[i] = self._kernels[layer.kind].backward, step == 1, job
+        job = [self._centre, grads[last] + front, self._layers[-1].skip, spec.n_outputs, spec.n_inputs]
+        self._skip_job = np.array([*job, *self._planes(last)], np.int64)
 
     def load(self, planes, y0, x0):
         """Take the inputs of the tile whose output corner is (y0, x0).
 
         planes : (n_inputs, h, w) int16, with `spec.margin` samples before the picture's first row and column
         """
-        gather_tile(planes, y0, x0, self.rows, self.stride, self.plane, self._paired32, self.flat, self.train)
+        gather_tile(planes, y0, x0, self.rows, self.stride, self.plane, self._paired32, self.flat, self._flat_inputs)
 
     def forward(self, packed):
-        """Run the net on the loaded inputs into `y`: flat int16 Q14, rows of `stride`."""
-        for job in self._hidden_jobs:
-            self.ops.hidden(
-                self.paired, packed.forward, packed.bias, self.paired, self.flat, job, WEIGHT_BITS, self._scratch
-            )
-        self.ops.output(self.paired, packed.forward, packed.bias, self.y, self._output_job, self._scratch)
+        """Run the net on the loaded inputs into `y`: flat int16 Q14, rows of `stride`, outputs `y_plane` apart."""
+        for kernel, source, job in self._hidden_jobs:
+            kernel(source, packed.forward, packed.bias, self.paired, self.flat, job, WEIGHT_BITS, self._scratch)
+        for job in self._output_jobs:
+            self.ops.output(self.paired, packed.forward, packed.bias, self.y, job, self._scratch)
 
-    def output(self):
-        """(height, width) int16 view of the output."""
-        return self.y[: self.height * self.stride].reshape(self.height, self.stride)[:, : self.width]
+    def output(self, index=0):
+        """(height, width) int16 view of an output."""
+        found = self.y[index * self.y_plane :][: self.height * self.stride]
+        return found.reshape(self.height, self.stride)[:, : self.width]
 
     def backward(self, packed, error, y0, x0, loss):
         """Gradients of the loss into `gradient` (n,) int64 and their scales.
 
-        error : (h, w) int16, prediction minus target, or update.MASKED; (y0, x0) the tile's corner in it
+        error : (h, w) int16, or (n_outputs, h, w): prediction minus target, or update.MASKED
+        y0, x0 : int, the tile's corner in it
         """
-        last, shift = self.spec.hidden_layers, gradient_shift(loss.bound)
-        flat_at, paired_at = self._loss_at
-        loss_gradient(
-            self.y, self.stride, error, y0, x0, self.height, loss.sample_shift, loss.bound, shift,
-            self.grad_flat, flat_at, self._grad_paired32, paired_at,
-        )  # fmt: skip
+        last, shift = len(self._layers) - 1, gradient_shift(loss.bound)
+        at = self._grad_base[last]
+        for output, plane in enumerate(error[None] if error.ndim == 2 else error):
+            loss_gradient(
+                self.y[output * self.y_plane :], self.stride, plane, y0, x0, self.height,
+                loss.sample_shift, loss.bound, shift,
+                self.grad_flat, at + output * self.plane + self._front,
+                self._grad_paired32, at // 2 + self._front, output,
+            )  # fmt: skip
         self.gradient[:] = 0
-        # mean over the tile of half the squared output error
+        # mean over the tile of half the squared output error, summed over outputs
         scale = 2.0 ** (shift - OUTPUT_BITS - ACT_BITS) / (self.height * self.width)
-        self.ops.gradients_skip(self.flat, self.grad_flat, self.gradient, self._skip_job)
+        self.ops.gradient_skip(self.flat, self.grad_flat, self.gradient, self._skip_job)
         for i in range(last, -1, -1):
-            layer, job = self.spec.layers[i], self._gradients[i]
-            gradients = self.ops.gradients_output if i == last else self.ops.gradients_hidden
-            gradients(self.flat, self.grad_flat, self.gradient, job)
+            layer, job = self._layers[i], self._gradients[i]
+            gradient = self.ops.gradient_output if i == last else self._kernels[layer.kind].gradient
+            gradient(self.flat, self.grad_flat, self.gradient, job)
             bias_gradients(self.grad_flat, job[1], self.plane, layer.n_out, job[7], self.gradient, layer.bias)
             self._scales[i] = scale
             if i:
-                self.ops.backward(
-                    self.grad_paired, packed.backward, self._zeros, self.grad_paired, self.grad_flat, self.flat,
-                    self._backward[i], packed.shifts[i], self._scratch,
+                kernel, from_flat, job = self._backward[i]
+                kernel(
+                    self.grad_flat if from_flat else self.grad_paired, packed.backward, self._zeros,
+                    self.grad_paired, self.grad_flat, self.flat, job, packed.shifts[i], self._scratch,
                 )  # fmt: skip
                 scale *= 2.0 ** (int(packed.shifts[i]) - WEIGHT_BITS)
 

@@ -181,7 +181,7 @@ class LearnParams:
     @property
     def spec(self):
         """NetSpec of the network."""
-        return NetSpec(self.n_planes + self.n_planes % 2, self.channels, self.hidden_layers)
+        return NetSpec.plain(self.n_planes + self.n_planes % 2, self.channels, self.hidden_layers)
 
     @property
     def rates(self):

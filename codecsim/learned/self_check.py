@@ -32,7 +32,7 @@ def golden_digest(ops=None):
     planes = (noise.reshape(2, 64, 64) % 2049 - 1024).astype(np.int16)
     error = (planes[0] - planes[1] // 2 >> 5).astype(np.int16)
     for channels, method, rate, loss in ((8, ADAM, 2e-3, Loss(11, 2048)), (16, SGD, 2e-2, Loss(11, (1 << 17) - 1))):
-        spec = NetSpec(2, channels, 2)
+        spec = NetSpec.plain(2, channels, 2)
         state, packed, net = LearnerState(builtin_weights(spec)), PackedWeights(spec), TileNet(spec, 32, 32, True, ops)
         optimiser = Optimiser(method, np.array([rate, 0.9, 0.999, 1e-8], np.float32))
         for step in range(_STEPS):

@@ -21,14 +21,14 @@ def pack_weights(master, layers, forward_index, backward_index, bias_index, quan
     Parameters
     ----------
     master : (n,) float32, within +-MASTER_LIMIT
-    layers, forward_index, backward_index, bias_index : tables of spec.Packing
+    layers, forward_index, backward_index, bias_index : tables of packing.Packing
     quantised : (n + 1,) int32, scratch: Q13 weights, and a zero
     forward, backward, bias : int32, written
     shifts : (n_layers,) int64, written: shift of the gradients that pass back through a layer (first entry unused)
 
     Notes
     -----
-    A shift follows from the largest L1 norm of the weights that one input has, at most 288 * 32767: 1..24 bits.
+    A shift follows from the largest L1 norm of the weights that one input has, at most 576 * 32767: 1..22 bits.
     """
     n = master.size
     for i in range(n):
@@ -43,22 +43,22 @@ def pack_weights(master, layers, forward_index, backward_index, bias_index, quan
     for i in range(bias.size):
         bias[i] = np.int32(np.rint(np.float64(master[bias_index[i]]) * np.float64(1 << (WEIGHT_BITS + ACT_BITS))))
     for layer in range(1, layers.shape[0]):
-        n_in, n_out, start = layers[layer, 0], layers[layer, 1], layers[layer, 2]
+        n_in, n_out, start, taps = layers[layer, 0], layers[layer, 1], layers[layer, 2], layers[layer, 4]
+        depthwise, headroom = layers[layer, 5], layers[layer, 6]
         largest = np.int64(1)
         for ci in range(n_in):
             norm = np.int64(0)
-            for co in range(n_out):
-                at = start + (co * n_in + ci) * 9
-                taps = quantised[at : at + 9]
-                for tap in range(9):
-                    norm += abs(taps[tap])
+            for co in range(1 if depthwise else n_out):
+                at = start + (ci if depthwise else co * n_in + ci) * taps
+                filter_taps = quantised[at : at + taps]
+                for tap in range(taps):
+                    norm += abs(filter_taps[tap])
             largest = max(largest, norm)
         bits = np.int64(0)
         while largest > 0:
             largest >>= 1
             bits += 1
-        # sums over many channels seldom add up with one sign: three bits finer than the worst case, and clipped
-        shifts[layer] = max(np.int64(1), bits - (np.int64(1) if n_out == 1 else np.int64(3)))
+        shifts[layer] = max(np.int64(1), bits - headroom)
 
 
 @kernel
@@ -87,20 +87,22 @@ def gather_tile(planes, y0, x0, rows, rs, cs, paired, flat, write_flat):
 
 
 @kernel
-def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, f0, paired, p0):
-    """Gradient of the loss of a tile with respect to the net's output.
+def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, f0, paired, p0, output):
+    """Gradient of the loss of a tile with respect to one of the net's outputs.
 
     e = error + y, clipped to +-bound, rounded down by `shift` bits so that it fits +-4095; 0 where masked.
 
     Parameters
     ----------
-    y : flat int16 Q14 output, rows of `rs`
+    y : flat int16 Q14 outputs, rows of `rs`, those of this output first
     error : (h, w) int16, prediction minus target in samples, or MASKED; the tile's corner is (y0, x0)
     sample_shift : int, one sample is 2**sample_shift of y, at most 2**14
     bound : int, 1..2**29; shift : int >= 0 with bound >> shift <= 4095
     flat, f0 : flat int16 and offset, written; paired, p0 : int32 view of the paired buffer and offset, written
+    output : int, 0 or 1: which of the two channels of the pair; 0 comes first and clears the other
     """
     half = np.int32((1 << shift) >> 1)
+    keep, place = np.int32(0xFFFF * output), np.int32(16 * output)
     limit, scale = np.int32(bound), np.int32(1 << sample_shift)
     for i in range(size):
         row, outputs = error[y0 + i][x0 : x0 + size], y[i * rs : i * rs + size]
@@ -112,7 +114,7 @@ def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, 
             e = min(max(e, -GRAD_CLIP), GRAD_CLIP)
             e = np.int32(0) if d == MASKED else np.int32(e)
             to_flat[j] = e
-            to_pair[j] = e & 0xFFFF
+            to_pair[j] = (to_pair[j] & keep) | (e & 0xFFFF) << place
 
 
 @kernel
@@ -136,7 +138,7 @@ def optimise(method, master, moment, square, powers, gradient, layers, scales, r
     master, moment, square : (n,) float32
     powers : (2,) float32: running powers of the two betas
     gradient : (n,) int64; scales : (n_layers,) float64 powers of two, gradient to float
-    layers : table of spec.Packing
+    layers : table of packing.Packing
     rates : (4,) float32: learning rate, beta1 (or momentum), beta2, epsilon
     """
     one, limit = np.float32(1), np.float32(MASTER_LIMIT)
@@ -147,7 +149,7 @@ def optimise(method, master, moment, square, powers, gradient, layers, scales, r
     step, unbias = rate / (one - powers[0]), one / (one - powers[1])
     for layer in range(layers.shape[0]):
         scale = scales[layer]
-        for i in range(layers[layer, 2], layers[layer, 4]):
+        for i in range(layers[layer, 2], layers[layer, 3]):
             g = np.float32(np.float64(gradient[i]) * scale)
             if method == ADAM:
                 moment[i] = beta1 * moment[i] + rest1 * g

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from codecsim.learned.spec import ACT_CLIP, GRAD_CLIP, LANES, LEAK_SHIFT, OUTPUT_CLIP, OUTPUT_SHIFT, SKIP
+from codecsim.learned.spec import ACT_CLIP, GRAD_CLIP, LANES, OUTPUT_CLIP, OUTPUT_SHIFT, SKIP
 from codecsim.vectors import (
     I16,
     I32,
@@ -20,7 +20,7 @@ from codecsim.vectors import (
     dot_pairs,
     entry,
     integer,
-    interleave,
+    join,
     larger,
     load,
     loop,
@@ -32,7 +32,7 @@ from codecsim.vectors import (
 )
 
 
-def _lanes(context):
+def lanes_of(context):
     """int32 lanes of a vector register of the target of this compilation."""
     _, cpu, features = context.codegen().magic_tuple()
     if "+avx512bw" in features or cpu == "x86-64-v4":
@@ -50,87 +50,90 @@ def _add_pairs(b, acc, x_at, w_at, tap, n):
             b.store(b.add(b.load(slot, typ=kind), dot_pairs(b, xs[v], w, n)), slot)
 
 
-def _requantise(b, acc, shift, clip, n):
-    """clip((acc + half) >> shift, +-clip) as int16; `shift` is an int32 value."""
+def requantise(b, acc, shift, clip, n):
+    """clip((acc + half) >> shift, +-clip), n int32; `shift` is an int32 value."""
     one = ir.Constant(I32, 1)
     half = splat(b, b.shl(one, b.sub(shift, one)), n)
     acc = b.ashr(b.add(acc, half), splat(b, shift, n))
     high, low = constant(I32, n, clip), constant(I32, n, -clip)
-    return b.trunc(larger(b, smaller(b, acc, high), low), ir.VectorType(I16, n))
+    return larger(b, smaller(b, acc, high), low)
 
 
-def _leak(b, acc, positive, n):
-    return b.select(positive, acc, b.ashr(acc, constant(I32, n, LEAK_SHIFT)))
+def rectify(b, acc, leak, n, positive=None):
+    """acc where it is `positive`, else acc >> leak; its own sign decides where `positive` is None."""
+    less = b.ashr(acc, splat(b, leak, n))
+    return larger(b, acc, less) if positive is None else b.select(positive, acc, less)
 
 
-def _conv(backward):
-    """Intrinsic of a 3x3 convolution to blocks of 8 channels.  See ops_plain._conv3 for its meaning."""
+def _conv(taps, backward):
+    """Intrinsic of a convolution of `taps` x `taps` to blocks of 8 channels.  See ops_plain._conv for its meaning."""
     clip = GRAD_CLIP if backward else ACT_CLIP
 
     @intrinsic
-    def conv3(
-        typingctx, x, xo, w, wo, bias, bo, out, oo, flat, fo, mask, mo, n_blocks, n_pairs, cs, rs, n, shift, planar
+    def conv(
+        typingctx, x, xo, w, wo, bias, bo, out, oo, flat, fo, mask, mo, n_out, n_in, cs, rs, n, forms, leak, shift
     ):
         arrays = [item for array in (x, w, bias, out, flat, mask) for item in (array, INDEX)]
-        signature = types.void(*arrays, *([INDEX] * 7))
+        signature = types.void(*arrays, *([INDEX] * 8))
 
         def codegen(context, b, sig, args):
-            v_len = _lanes(context)
+            v_len = lanes_of(context)
             group, n_vec = {16: (8, 2), 8: (8, 1), 4: (4, 2)}[v_len]
             kinds = (I16, I32, I32, I16, I16, I16)
             xp, wp, bp, op, fp, mp = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate(kinds))
-            n_blocks, n_pairs, cs, rs, n, shift, planar = args[12:]
-            shift = b.trunc(shift, I32)
+            n_out, n_in, cs, rs, n, forms, leak, shift = args[12:]
+            n_pairs, leak, shift = b.lshr(n_in, integer(1)), b.trunc(leak, I32), b.trunc(shift, I32)
+            paired = b.icmp_signed("!=", b.and_(forms, integer(1)), integer(0))
+            planar = b.icmp_signed("!=", b.and_(forms, integer(2)), integer(0))
             kind = ir.VectorType(I32, v_len)
             acc = [[cgutils.alloca_once(b, kind) for _ in range(n_vec)] for _ in range(group)]
-            parts = LANES // group
-            with loop(b, n, v_len * n_vec) as (p, _), loop(b, b.mul(n_blocks, integer(parts))) as (sub, _):
-                first = b.mul(sub, integer(group))
-                block, lane = b.udiv(sub, integer(parts)), b.mul(b.urem(sub, integer(parts)), integer(group))
+            with loop(b, n, v_len * n_vec) as (p, _), loop(b, n_out, group) as (first, _):
+                block, lane = b.udiv(first, integer(LANES)), b.urem(first, integer(LANES))
                 for j in range(group):
                     start = splat(b, b.load(offset(b, bp, b.add(first, integer(j)), I32), typ=I32), v_len)
                     for slot in acc[j]:
                         b.store(start, slot)
-                w_at = offset(b, wp, b.add(b.mul(block, b.mul(n_pairs, integer(9 * LANES))), lane), I32)
+                w_at = offset(b, wp, b.add(b.mul(block, b.mul(n_pairs, integer(taps * taps * LANES))), lane), I32)
                 x_at = offset(b, xp, b.mul(p, integer(2)), I16)
                 with loop(b, n_pairs) as (c, _):
                     xc = offset(b, x_at, b.mul(c, b.mul(cs, integer(2))), I16)
-                    wc = offset(b, w_at, b.mul(c, integer(9 * LANES)), I32)
-                    for ky in range(3):
+                    wc = offset(b, w_at, b.mul(c, integer(taps * taps * LANES)), I32)
+                    for ky in range(taps):
                         row = offset(b, xc, b.mul(rs, integer(2 * ky)), I16)
-                        for kx in range(3):
-                            _add_pairs(b, acc, offset(b, row, integer(2 * kx), I16), wc, (3 * ky + kx) * LANES, v_len)
+                        for kx in range(taps):
+                            tap = (taps * ky + kx) * LANES
+                            _add_pairs(b, acc, offset(b, row, integer(2 * kx), I16), wc, tap, v_len)
                 for v in range(n_vec):
                     done = []
                     at = b.add(b.add(p, integer(v * v_len)), b.mul(first, cs))
                     for j in range(group):
                         a = b.load(acc[j][v], typ=kind)
-                        here = b.add(at, b.mul(cs, integer(j)))
+                        positive = None
                         if backward:
-                            h = load(b, offset(b, mp, here, I16), ir.VectorType(I16, v_len))
-                            a = _leak(b, a, b.icmp_signed(">", h, constant(I16, v_len, 0)), v_len)
-                        else:
-                            a = _leak(b, a, b.icmp_signed(">", a, constant(I32, v_len, 0)), v_len)
-                        done.append(_requantise(b, a, shift, clip, v_len))
-                    for j in range(0, group, 2):
-                        both = interleave(b, done[j], done[j + 1], v_len)
-                        pair = b.add(
-                            b.add(b.mul(first, cs), b.mul(cs, integer(j))),
-                            b.mul(b.add(p, integer(v * v_len)), integer(2)),
-                        )
-                        store(b, both, offset(b, op, pair, I16))
-                    with b.if_then(b.icmp_signed("!=", planar, integer(0))):
+                            here = offset(b, mp, b.add(at, b.mul(cs, integer(j))), I16)
+                            h = load(b, here, ir.VectorType(I16, v_len))
+                            positive = b.icmp_signed(">", h, constant(I16, v_len, 0))
+                        done.append(requantise(b, rectify(b, a, leak, v_len, positive), shift, clip, v_len))
+                    with b.if_then(paired):
+                        for j in range(0, group, 2):
+                            pair = b.add(
+                                b.add(b.mul(first, cs), b.mul(cs, integer(j))),
+                                b.mul(b.add(p, integer(v * v_len)), integer(2)),
+                            )
+                            store(b, join(b, done[j], done[j + 1], v_len), offset(b, op, pair, I16))
+                    with b.if_then(planar):
                         for j in range(group):
-                            store(b, done[j], offset(b, fp, b.add(at, b.mul(cs, integer(j))), I16))
+                            narrow = b.trunc(done[j], ir.VectorType(I16, v_len))
+                            store(b, narrow, offset(b, fp, b.add(at, b.mul(cs, integer(j))), I16))
             return context.get_dummy_value()
 
         return signature, codegen
 
-    return conv3
+    return conv
 
 
-conv3_forward = _conv(backward=False)
-conv3_backward = _conv(backward=True)
+conv3_forward, conv3_backward = _conv(3, backward=False), _conv(3, backward=True)
+conv1_forward, conv1_backward = _conv(1, backward=False), _conv(1, backward=True)
 
 
 @intrinsic
@@ -140,7 +143,7 @@ def conv_output(typingctx, x, xo, w, wo, skip, so, sw, swo, bias, bo, out, oo, n
     signature = types.void(*arrays, *([INDEX] * 5))
 
     def codegen(context, b, sig, args):
-        v_len, n_vec = _lanes(context), 8
+        v_len, n_vec = lanes_of(context), 8
         kinds = (I16, I32, I16, I32, I32, I16)
         xp, wp, sp, swp, bp, op = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate(kinds))
         n_pairs, n_skip_pairs, cs, rs, n = args[12:]
@@ -161,8 +164,8 @@ def conv_output(typingctx, x, xo, w, wo, skip, so, sw, swo, bias, bo, out, oo, n
                         for kx in range(taps):
                             _add_pairs(b, acc, offset(b, row, integer(2 * kx), I16), wr, kx, v_len)
             for v, slot in enumerate(acc[0]):
-                q = _requantise(b, b.load(slot, typ=kind), ir.Constant(I32, OUTPUT_SHIFT), OUTPUT_CLIP, v_len)
-                store(b, q, offset(b, op, b.add(p, integer(v * v_len)), I16))
+                q = requantise(b, b.load(slot, typ=kind), ir.Constant(I32, OUTPUT_SHIFT), OUTPUT_CLIP, v_len)
+                store(b, b.trunc(q, ir.VectorType(I16, v_len)), offset(b, op, b.add(p, integer(v * v_len)), I16))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -179,8 +182,8 @@ def _weight_gradient(taps, n_g, n_x):
         signature = types.void(*[item for array in (x, g, dw) for item in (array, INDEX)], *([INDEX] * 5))
 
         def codegen(context, b, sig, args):
-            v_len = _lanes(context)
-            go_n, gx_n = (2, n_x) if v_len < 16 and n_g == 4 else (n_g, n_x)
+            v_len = lanes_of(context)
+            go_n, gx_n = (n_g // 2 if v_len < 16 and n_g > 1 else n_g), n_x
             xp, gp, dp = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate((I16, I16, I64)))
             n_out, n_in, cs, rs, n = args[6:]
             kind, pair = ir.VectorType(I32, v_len), ir.VectorType(I16, 2 * v_len)
@@ -222,6 +225,7 @@ def _weight_gradient(taps, n_g, n_x):
     return weight_gradient
 
 
-gradient_hidden = _weight_gradient(3, 4, 2)
+gradient_conv3 = _weight_gradient(3, 4, 2)
+gradient_conv1 = _weight_gradient(1, 8, 2)
 gradient_output = _weight_gradient(3, 1, 4)
 gradient_skip = _weight_gradient(SKIP, 1, 2)

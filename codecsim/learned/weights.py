@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from codecsim.learned.spec import WEIGHT_BITS, NetSpec
+from codecsim.learned.spec import CONV3, KINDS, WEIGHT_BITS, NetSpec
 
 _SEED = 0x636F6465_6373696D
 
@@ -43,9 +43,17 @@ class InitialWeights:
 
     def digest(self):
         """16 bytes that name these weights."""
-        shape = (self.spec.n_inputs, self.spec.channels, self.spec.hidden_layers)
-        data = np.array(shape, "<i4").tobytes() + self.master.astype("<f4").tobytes()
+        data = np.array(_shape_numbers(self.spec), "<i4").tobytes() + self.master.astype("<f4").tobytes()
         return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _shape_numbers(spec):
+    """Integers that tell a network's shape from every other: three of a chain of equal 3x3 layers, else more."""
+    kinds, widths = zip(*spec.hidden, strict=True)
+    if {*kinds} == {CONV3} and len({*widths}) == 1 and spec.n_outputs == 1:
+        return spec.n_inputs, widths[0], len(widths)
+    layers = [number for kind, width in spec.hidden for number in (KINDS.index(kind), width)]
+    return -1, spec.n_inputs, spec.n_outputs, *layers
 
 
 @functools.cache
@@ -58,7 +66,7 @@ def builtin_weights(spec):
     master = np.zeros(spec.n_weights, np.float32)
     random = (split_mix(spec.n_weights) >> np.uint64(40)).astype(np.int64)
     for layer in spec.layers[:-1]:
-        bound = math.isqrt((6 << (2 * WEIGHT_BITS)) // (9 * layer.n_in))
+        bound = math.isqrt((6 << (2 * WEIGHT_BITS)) // (layer.inputs_of_output * layer.side**2))
         drawn = (random[layer.weights : layer.bias] * (2 * bound + 1) >> 24) - bound
         master[layer.weights : layer.bias] = drawn.astype(np.float32) / np.float32(1 << WEIGHT_BITS)
     master.flags.writeable = False

@@ -15,7 +15,7 @@ from tests.learned.settings import PLAIN
 
 @pytest.fixture
 def state():
-    return LearnerState(builtin_weights(NetSpec(2, 8, 1)))
+    return LearnerState(builtin_weights(NetSpec.plain(2, 8, 1)))
 
 
 def sample(*tiles):

@@ -11,14 +11,19 @@ import pytest
 from codecsim.learned import ops_vector, update
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.self_check import keeps_subnormals
-from codecsim.learned.spec import NetSpec
+from codecsim.learned.spec import KINDS, NetSpec
 from codecsim.learned.state import LearnerState
 from codecsim.learned.weights import builtin_weights
 
 FUSED = re.compile(r"^\s+(vfn?m(add|sub)\w*|fn?m(add|sub)|fml[as])\b", re.MULTILINE)
 FLOAT_KERNELS = ["pack_weights", "optimise", "update_average", "subnormal_product"]
 INTEGER_KERNELS = ["gather_tile", "loss_gradient", "bias_gradients"]
-VECTOR_KERNELS = ["hidden", "backward", "output", "gradients_hidden", "gradients_output", "gradients_skip"]
+VECTOR_KERNELS = [
+    *(f"{way}_{kind}" for way in ("forward", "backward", "gradient") for kind in KINDS),
+    "output",
+    "gradient_output",
+    "gradient_skip",
+]
 FLOAT_TYPE = re.compile(r"\b(float|double)\b")
 
 
@@ -31,7 +36,7 @@ def fused(a, b, c):
 @pytest.fixture(scope="module")
 def compiled():
     """Kernels of `update`, compiled here and not taken from the cache, which keeps no assembly."""
-    spec = NetSpec(2, 8, 1)
+    spec = NetSpec(2, (("conv3", 8), ("conv1", 8), ("depthwise3", 8), ("conv3", 8)))
     net, packed = TileNet(spec, 16, 16, train=True), PackedWeights(spec)
     net.load(np.zeros((2, 32, 32), np.int16), 0, 0)
     optimiser = Optimiser(0, np.zeros(4, np.float32))

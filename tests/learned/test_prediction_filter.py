@@ -130,8 +130,8 @@ def naive_filter(master, params, pred, aux, qp, bit_depth):
         planes.append(np.zeros_like(p))
     margin = params.spec.margin
     x = np.pad(np.stack(planes), ((0, 0), (margin, margin), (margin, margin)), mode="edge")
-    layers = naive_engine.quantise(naive_engine.split(master, len(planes), params.channels, params.hidden_layers))
-    _, y = naive_engine.forward(layers, x)
+    shape = naive_engine.plain(len(planes), params.channels, params.hidden_layers)
+    _, (y,) = naive_engine.forward(naive_engine.quantise(naive_engine.split(master, *shape)), x)
     return np.clip(p + (y + 512 // scale) // (1024 // scale), 0, (1 << bit_depth) - 1)
 
 

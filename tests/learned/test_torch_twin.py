@@ -33,49 +33,52 @@ class Twin:
     def parts(self, vector):
         found = []
         for layer in self.spec.layers:
-            found.append(vector[layer.weights : layer.skip].reshape(layer.n_out, layer.n_in, 3, 3))
+            found.append(vector[layer.weights : layer.skip].reshape(layer.weight_shape))
             found.append(vector[layer.bias : layer.end])
         last = self.spec.layers[-1]
-        return found, vector[last.skip : last.bias].reshape(1, -1, 5, 5)
+        return found, vector[last.skip : last.bias].reshape(last.n_out, -1, 5, 5)
 
     def step(self, x, error, loss, rates):
         parts, skip = self.parts(self.master.double())
         quantised = lambda w: torch.clamp(torch.round(w * 8192), -32767, 32767)  # noqa: E731
         weights = [quantised(w) for w in parts[::2]]
         biases = [torch.round(b * 2.0**23)[None, :, None, None] for b in parts[1::2]]
-        acts = [torch.from_numpy(x.astype(np.float64))[None]]
-        for w, b in zip(weights[:-1], biases[:-1], strict=True):
-            acc = wrap(functional.conv2d(acts[-1], w) + b)
+        groups = [layer.n_in if layer.kind == "depthwise3" else 1 for layer in self.spec.layers]
+        x = torch.from_numpy(x.astype(np.float64))[None]
+        acts = [functional.pad(x, [-self.spec.margin + 1 + sum(w.shape[2] // 2 for w in weights[:-1])] * 4)]
+        for w, b, g in zip(weights[:-1], biases[:-1], groups[:-1], strict=True):
+            acc = wrap(functional.conv2d(acts[-1], w, groups=g) + b)
             acts.append(requantise(acc, acc > 0, 13, 8191))
         inner = self.spec.margin - 2
-        context = functional.pad(acts[0], [-inner] * 4)
+        context = functional.pad(x, [-inner] * 4)
         acc = wrap(functional.conv2d(acts[-1], weights[-1]) + functional.conv2d(context, quantised(skip)) + biases[-1])
         y = torch.clamp(torch.floor((acc + 256) / 512), -32767, 32767)
 
         shift = max(0, loss.bound.bit_length() - 12)
-        error = torch.from_numpy(error.astype(np.float64))
-        e = torch.clamp(error * 2.0**loss.sample_shift + y[0, 0], -loss.bound, loss.bound)
+        error = torch.from_numpy(error.astype(np.float64))[None]
+        e = torch.clamp(error * 2.0**loss.sample_shift + y, -loss.bound, loss.bound)
         g = torch.clamp(torch.floor((e + (1 << shift) // 2) / 2.0**shift), -4095, 4095)
-        g = torch.where(error == -32768, 0.0, g)[None, None]
+        g = torch.where(error == -32768, 0.0, g)
         gradient = torch.zeros_like(self.master, dtype=torch.float64)
         scale = torch.zeros_like(gradient)
         slots, skip_slot = self.parts(gradient)
         scales, skip_scale = self.parts(scale)
-        factor = 2.0 ** (shift - 24) / error.numel()
+        factor = 2.0 ** (shift - 24) / y[0, 0].numel()
         skip_slot[:] = torch.nn.grad.conv2d_weight(context, skip.shape, g)
         skip_scale[:] = factor
         for i in range(len(weights) - 1, -1, -1):
-            slots[2 * i][:] = torch.nn.grad.conv2d_weight(acts[i], weights[i].shape, g)
+            slots[2 * i][:] = torch.nn.grad.conv2d_weight(acts[i], weights[i].shape, g, groups=groups[i])
             slots[2 * i + 1][:] = g.sum((0, 2, 3)) * 1024
             scales[2 * i][:] = scales[2 * i + 1][:] = factor
             if i:
-                norm = int(weights[i].abs().sum((0, 2, 3)).max())
-                back = max(1, max(norm, 1).bit_length() - (1 if i == len(weights) - 1 else 3))
-                acc = wrap(torch.nn.grad.conv2d_input(acts[i].shape, weights[i], g))
+                fans = weights[i].abs().sum((1, 2, 3) if groups[i] > 1 else (0, 2, 3))
+                headroom = 1 if i == len(weights) - 1 or groups[i] > 1 else 3
+                back = max(1, max(int(fans.max()), 1).bit_length() - headroom)
+                acc = wrap(torch.nn.grad.conv2d_input(acts[i].shape, weights[i], g, groups=groups[i]))
                 g = requantise(acc, acts[i] > 0, back, 4095)
                 factor *= 2.0 ** (back - 13)
         self._adam((gradient * scale).float(), rates)
-        return y[0, 0].numpy(), gradient.numpy()
+        return y[0].numpy(), gradient.numpy()
 
     def _adam(self, g, rates):
         rate, beta1, beta2, epsilon = torch.tensor(rates)
@@ -89,24 +92,39 @@ class Twin:
         self.master = torch.clamp(self.master - change, -32767 / 8192, 32767 / 8192)
 
 
-@pytest.mark.parametrize(("shape", "steps"), [((4, 16, 2), 60), ((2, 8, 3), 60), ((8, 32, 1), 15)])
-def test_training_run_equals_torch(shape, steps):
-    spec, rates, loss = NetSpec(*shape), np.array([4e-3, 0.9, 0.999, 1e-8], np.float32), Loss(11, 2048)
+ALL_KINDS = (("conv1", 16), ("depthwise3", 16), ("conv3", 8), ("conv1", 24))
+
+
+@pytest.mark.parametrize(
+    ("spec", "steps"),
+    [
+        (NetSpec.plain(4, 16, 2), 60),
+        (NetSpec.plain(2, 8, 3), 60),
+        (NetSpec.plain(8, 32, 1), 15),
+        (NetSpec(4, ALL_KINDS), 60),
+        (NetSpec(8, (("depthwise3", 8), ("conv1", 64)), 2), 40),
+        (NetSpec(4, (("conv1", 8),), 2), 40),
+    ],
+    ids=str,
+)
+def test_training_run_equals_torch(spec, steps):
+    rates, loss = np.array([4e-3, 0.9, 0.999, 1e-8], np.float32), Loss(11, 2048)
     state, size = LearnerState(builtin_weights(spec)), 16
     twin = Twin(spec, state.master)
     net, packed = TileNet(spec, size, size, train=True), PackedWeights(spec)
     edge = size + 2 * spec.margin
     rng = np.random.default_rng(4)
-    planes = rng.integers(-1000, 1001, (shape[0], 64, 64)).astype(np.int16)
-    error = (planes[0] // 256 + rng.integers(-3, 4, (64, 64))).astype(np.int16)
-    error[20:30, 10:50] = -32768
+    planes = rng.integers(-1000, 1001, (spec.n_inputs, 64, 64)).astype(np.int16)
+    error = (planes[: spec.n_outputs] // 256 + rng.integers(-3, 4, (spec.n_outputs, 64, 64))).astype(np.int16)
+    error[:, 20:30, 10:50] = -32768
     for step in range(steps):
         y0, x0 = rng.integers(0, 64 - edge, 2)
         net.load(planes, y0, x0)
         net.step(state, packed, error, y0, x0, loss, Optimiser(0, rates))
-        tile = (slice(y0, y0 + edge), slice(x0, x0 + edge))
-        y, gradient = twin.step(planes[:, *tile], error[y0 : y0 + size, x0 : x0 + size], loss, rates)
-        np.testing.assert_array_equal(net.output(), y, err_msg=f"step {step}")
+        tile = planes[:, y0 : y0 + edge, x0 : x0 + edge]
+        y, gradient = twin.step(tile, error[:, y0 : y0 + size, x0 : x0 + size], loss, rates)
+        outputs = [net.output(k) for k in range(spec.n_outputs)]
+        np.testing.assert_array_equal(outputs, y, err_msg=f"step {step}")
         np.testing.assert_array_equal(net.gradient, gradient, err_msg=f"step {step}")
         np.testing.assert_array_equal(state.master, twin.master.numpy(), err_msg=f"step {step}")
-    assert np.abs(net.output()).max() > 100
+    assert np.abs(outputs).max() > 100
