@@ -147,8 +147,8 @@ def measure(with_torch):
     for params in (LearnParams(channels=8), LearnParams(), LearnParams(hidden_layers=3), LearnParams(channels=32)):
         predict, learn, steps = picture_times(params)
         row = {"channels": params.channels, "hidden_layers": params.hidden_layers, "inputs": params.n_planes}
-        row |= {"predict_ms": predict, "learn_ms": learn, "steps": steps, "inference_kmac": inference_kmac(params)}
-        row["training_kmac"] = training_kmac(params, steps, CIF[0] * CIF[1])
+        row |= {"predict_ms": predict, "learn_ms": learn, "steps": steps, "inference_kmac": inference_kmac(params.spec)}
+        row["training_kmac"] = training_kmac(params.spec, params, steps, CIF[0] * CIF[1])
         found["cif"].append(row)
     return json.loads(json.dumps(found, default=float))
 

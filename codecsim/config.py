@@ -150,7 +150,7 @@ class EncoderConfig:
     qp_group: int = 32  # samples a side of the quantisation groups, of QP_GROUPS; smaller follow activity at more bits
     obmc: bool = False  # overlapped block motion compensation; with it inter streams are not HEVC
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
-    model: str | None = None  # initial weights; None: the built-in ones
+    model: str | None = None  # initial weights: name or path, see learned.model_files; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     hash: str = "md5"  # picture hash: md5, crc or checksum
     internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
@@ -174,8 +174,8 @@ class EncoderConfig:
                 raise ConfigError(f"{name} is {value}; expected {low}..{high}")
         if self.config == "ra" and (self.intra_period or 0) % RA_GOP_SIZE:
             raise ConfigError(f"intra period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
-        if self.model is not None:
-            raise ConfigError(f"no model {self.model!r}: only the built-in weights exist yet; leave --model out")
+        if self.model is not None and self.filter == "off":
+            raise ConfigError(f"model {self.model!r} is for the prediction filter, which is off")
         object.__setattr__(self, "effort", read_effort(self.effort))
 
     @property

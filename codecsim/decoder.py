@@ -36,7 +36,7 @@ class DecodedPicture:
     report: PictureReport
 
 
-def decode(stream: BinaryIO, check: bool = True, threads: int = 1) -> Iterator[DecodedPicture]:
+def decode(stream: BinaryIO, check: bool = True, threads: int = 1, models=()) -> Iterator[DecodedPicture]:
     """Decode an Annex B stream, one picture at a time.
 
     Parameters
@@ -44,6 +44,7 @@ def decode(stream: BinaryIO, check: bool = True, threads: int = 1) -> Iterator[D
     stream : binary file, read forward
     check : bool, compare the hashes that the stream carries
     threads : int, of the prediction filter; results do not depend on it
+    models : files and folders where weights may be, beside those that ship with codecsim
 
     Yields
     ------
@@ -55,7 +56,7 @@ def decode(stream: BinaryIO, check: bool = True, threads: int = 1) -> Iterator[D
     MismatchError : a picture or the learner's state is not what the encoder had
     ModelError : initial weights that are not here
     """
-    decoder = _Decoder(check, threads)
+    decoder = _Decoder(check, threads, models)
     for nal in nal_units.read_nal_units(stream):
         yield from decoder.receive(nal)
     yield from decoder.finish()
@@ -64,9 +65,10 @@ def decode(stream: BinaryIO, check: bool = True, threads: int = 1) -> Iterator[D
 class _Decoder:
     """State from one NAL unit to the next.  A picture waits for the messages behind its slice before it is checked."""
 
-    def __init__(self, check, threads):
+    def __init__(self, check, threads, models):
         self._check = check
         self._threads = threads
+        self._models = models
         self._sets = ParameterSets()
         self._dpb = DecodedPictureBuffer()
         self._codec = None
@@ -111,7 +113,7 @@ class _Decoder:
         """Make the codec ready for pictures of a sequence."""
         if self._codec is not None and self._codec.sps == sps:
             return
-        self._learned = LearnedStream.from_sps(sps)
+        self._learned = LearnedStream.from_sps(sps, self._models)
         learned_filter = self._learned.make_filter(sps, self._threads) if self._learned else None
         self._codec = PictureCodec(sps, learned_filter)
 
@@ -196,9 +198,7 @@ class _Decoder:
             self._missing_hashes.discard(type(message))
             if isinstance(message, PictureHash):
                 found = hash_picture(picture, message.method, self._codec.sps.bit_depth)
-                wrong = [
-                    name for name, a, b in zip(_PLANES, found.values, message.values, strict=True) if a != b
-                ]
+                wrong = [name for name, a, b in zip(_PLANES, found.values, message.values, strict=True) if a != b]
                 if wrong:
                     raise MismatchError(
                         f"plane {wrong[0]} differs from the encoder's ({message.method})",

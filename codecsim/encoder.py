@@ -11,7 +11,7 @@ from codecsim.config import EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
-from codecsim.learned.stream import LearnedStream, announce, learn_params, picture_switches, usable_tools
+from codecsim.learned.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.metrics import frame_psnr
 from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_frame
 from codecsim.picture_codec import PictureCodec
@@ -126,7 +126,7 @@ class _Encoder:
         self._format = video_format
         learned = None
         if config.filter != "off" and config.config != "ai":
-            learned = LearnedStream(learn_params(config))
+            learned = LearnedStream.from_config(config)
         self._learned = learned
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
         if config.obmc and config.config != "ai":

@@ -11,6 +11,8 @@ from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import open_stream
 
+MODEL_HELP = "File or folder with weights that the stream may need and that do not ship; may be given several times."
+
 
 @click.command("decode")
 @click.argument("input_path", metavar="IN")
@@ -22,9 +24,10 @@ from codecsim.formats.video import open_stream
 )
 @click.option("--keep-partial", is_flag=True, help="Keep the pictures before an error.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the filter.")
+@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
-def command(input_path, output, bit_depth, keep_partial, threads, as_json, quiet):
+def command(input_path, output, bit_depth, keep_partial, threads, models, as_json, quiet):
     """Decode the stream IN and check every hash that it carries.
 
     The decoder learns as the encoder did. It stops at the first picture or learner that differs.
@@ -43,6 +46,7 @@ def command(input_path, output, bit_depth, keep_partial, threads, as_json, quiet
             threads,
             lambda report: progress.advance(f"{report.type} {report.bits} bits"),
             bit_depth,
+            models,
         )
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))

@@ -25,6 +25,7 @@ from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
+from codecsim.learned.stream import LearnedStream
 from codecsim.structure import GOPS
 
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
@@ -34,6 +35,9 @@ INTRA_PERIOD_HELP = (
     f"{GOPS['ra'].open_period} if not given; else 0."
 )
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
+MODEL_HELP = (
+    "Initial weights of the filter: a model that ships or a file, see models/README.md; built-in ones if not given."
+)
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
 
 
@@ -112,7 +116,7 @@ def raw_options(function):
 @click.option(
     "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
 )
-@click.option("--model", metavar="NAME|PATH", help="Initial weights of the filter; built-in ones if not given.")
+@click.option("--model", metavar="NAME|PATH", help=MODEL_HELP)
 @click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained.")
 @click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP)
 @click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser.")
@@ -169,7 +173,10 @@ def encoder_config(
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
     LearnParams(**learner)  # so that wrong values are refused before the input is opened
-    return EncoderConfig(learn=learner, effort=effort, **settings)
+    config = EncoderConfig(learn=learner, effort=effort, **settings)
+    if config.model is not None:
+        LearnedStream.from_config(config)
+    return config
 
 
 def _named_settings(option, pairs, kind) -> dict[str, str]:

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from codecsim.cli.decode import MODEL_HELP
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.experiments.inspection import bits_per_part, read_parameter_sets
 from codecsim.experiments.runs import decode_stream
@@ -18,9 +19,10 @@ PICTURE_COLUMNS = ("poc", "type", "qp", "bits", "overlapped_share", "filtered_sh
 
 @click.command("info")
 @click.argument("input_path", metavar="IN")
+@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @quiet_option
-def command(input_path, as_json, quiet):
+def command(input_path, models, as_json, quiet):
     """Print what the stream IN holds: parameter sets, learned tools, pictures, bits per part of the syntax.
 
     The pictures are decoded on the way, so their hashes are checked too.
@@ -39,7 +41,7 @@ def command(input_path, as_json, quiet):
             _print_headers(headers)
         stream.seek(0)
         with PictureProgress("info", None, quiet) as progress:
-            result = decode_stream(stream, name, on_picture=lambda report: progress.advance())
+            result = decode_stream(stream, name, on_picture=lambda report: progress.advance(), models=models)
     result |= headers | {"parts": bits_per_part(result["pictures"])}
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))

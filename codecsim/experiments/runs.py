@@ -18,8 +18,7 @@ from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.learned.complexity import inference_kmac, training_kmac
-from codecsim.learned.stream import learn_params
-from codecsim.learned.weights import builtin_weights
+from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
 
 PLANES = ("y", "u", "v")
@@ -70,8 +69,9 @@ def encode_video(
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
     result["encoder"] = {"version": __version__, "options": plain(config)}
     if config.filter != "off":
-        result["kmac_per_pixel"] = _kmac(config, video.format, reports)
-        result["encoder"]["model"] = builtin_weights(learn_params(config).spec).digest().hex()
+        learned = LearnedStream.from_config(config)
+        result["kmac_per_pixel"] = _kmac(learned, video.format, reports)
+        result["encoder"]["model"] = learned.initial.digest().hex()
     result["pictures"] = [plain(report) for report in reports]
     return result
 
@@ -84,6 +84,7 @@ def decode_stream(
     threads=1,
     on_picture: Callable = lambda report: None,
     bit_depth: int | None = None,
+    models=(),
 ):
     """Decode a stream into a video file and check the hashes that it carries.
 
@@ -96,6 +97,7 @@ def decode_stream(
     threads : int, of the prediction filter
     on_picture : called with the report of each picture
     bit_depth : int, of the samples written; None: as they are coded
+    models : files and folders where weights may be, beside those that ship with codecsim
 
     Returns
     -------
@@ -112,7 +114,7 @@ def decode_stream(
         clock = stack.enter_context(_Clock())
         file = stack.enter_context(atomic_output(output)) if output is not None else None
         try:
-            for decoded in decode(counter, threads=threads):
+            for decoded in decode(counter, threads=threads, models=models):
                 if video_format is None:
                     video_format = decoded.video_format
                     written_format = dataclasses.replace(video_format, bit_depth=bit_depth or video_format.bit_depth)
@@ -208,15 +210,15 @@ def _summary(video_format: VideoFormat, reports: list, bits: int, clock: _Clock)
     }
 
 
-def _kmac(config: EncoderConfig, video_format: VideoFormat, reports: list) -> dict:
+def _kmac(learned: LearnedStream, video_format: VideoFormat, reports: list) -> dict:
     """Thousand multiply-accumulates a luma sample that the filter and its training take, mean over all pictures."""
-    params = learn_params(config)
+    spec = learned.initial.spec
     samples = video_format.width * video_format.height
     filtered = sum(report.filtered_share is not None for report in reports)
     steps = sum(report.trained_steps or 0 for report in reports)
     return {
-        "inference": inference_kmac(params) * filtered / len(reports),
-        "training": training_kmac(params, steps, samples * len(reports)),
+        "inference": inference_kmac(spec) * filtered / len(reports),
+        "training": training_kmac(spec, learned.params, steps, samples * len(reports)),
     }
 
 

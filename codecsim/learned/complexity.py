@@ -15,14 +15,14 @@ def step_macs(spec):
     return 2 * forward_macs(spec) + backward
 
 
-def inference_kmac(params):
-    """Thousand multiply-accumulates a sample to filter a picture under LearnParams."""
-    return forward_macs(params.spec) / 1000
+def inference_kmac(spec):
+    """Thousand multiply-accumulates a sample to filter a picture."""
+    return forward_macs(spec) / 1000
 
 
-def training_kmac(params, trained_steps, n_samples):
-    """Thousand multiply-accumulates a sample that training took.
+def training_kmac(spec, params, trained_steps, n_samples):
+    """Thousand multiply-accumulates a sample that training under LearnParams took.
 
     trained_steps : int, of all pictures; n_samples : int, luma samples of all pictures
     """
-    return trained_steps * (1 << 2 * params.tile_log2) * step_macs(params.spec) / (1000 * n_samples)
+    return trained_steps * (1 << 2 * params.tile_log2) * step_macs(spec) / (1000 * n_samples)

@@ -174,13 +174,21 @@ class LearnParams:
         return self.overlapped + self.further
 
     @property
+    def inputs(self):
+        """Names of the input planes, in order, as model files have them."""
+        further = (f"further_{k + 1}" for k in range(self.further))
+        switched = (("high_pass", self.high_pass), ("overlapped", self.overlapped))
+        names = ("prediction", *(name for name, on in switched if on), *further)
+        return (*names, "qp") if self.qp_plane else names
+
+    @property
     def n_planes(self):
         """Input planes before padding to an even number."""
-        return 1 + self.high_pass + self.n_aux + self.qp_plane
+        return len(self.inputs)
 
     @property
     def spec(self):
-        """NetSpec of the network."""
+        """NetSpec of the network that has no model file."""
         return NetSpec.plain(self.n_planes + self.n_planes % 2, self.channels, self.hidden_layers)
 
     @property

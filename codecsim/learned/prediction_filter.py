@@ -57,24 +57,28 @@ class PredictionFilter:
     params : LearnParams
     width, height : int, coded luma size in samples, multiples of 4
     bit_depth : int, 8..12
-    initial : InitialWeights, default the built-in ones, with which the filter is the identity
+    initial : InitialWeights, which decide the network's shape; default the built-in ones for params.spec, with which
+        the filter is the identity
     threads : int, of `predict`; does not change results
 
     Raises
     ------
-    ConfigError : for an impossible size or depth, or weights of another shape
+    ConfigError : for an impossible size or depth, or weights for other inputs
     ModelError : where this machine does not compute as the format demands
     """
 
     def __init__(self, params, width, height, bit_depth=8, initial=None, threads=1):
         if width < 4 or height < 4 or width % 4 or height % 4 or not 8 <= bit_depth <= 12:
             raise ConfigError(f"learned tools: no filter for {width}x{height} at {bit_depth} bits")
-        check_engine()
+        initial = initial or builtin_weights(params.spec)
+        if initial.spec.n_inputs != params.spec.n_inputs or initial.spec.n_outputs != 1:
+            raise ConfigError(
+                f"learned tools: the initial weights are for {initial.spec}; "
+                f"expected {params.spec.n_inputs} inputs and 1 output"
+            )
+        check_engine([initial.spec])
         self.params, self.width, self.height, self.bit_depth = params, width, height, bit_depth
-        self.spec = params.spec
-        initial = initial or builtin_weights(self.spec)
-        if initial.spec != self.spec:
-            raise ConfigError(f"learned tools: the initial weights are for {initial.spec}, not for {self.spec}")
+        self.spec = initial.spec
         self.state = LearnerState(initial, params.average_q8 > 0)
         self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
         size = 1 << params.tile_log2

@@ -1,6 +1,7 @@
 """Normative. What a stream says about tools beyond the standard: parameters and weights, and switches of a picture."""
 
-from codecsim.errors import BitstreamError, ConfigError, ModelError
+from codecsim.errors import BitstreamError, ConfigError
+from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
 from codecsim.learned.params import FIELDS, Control, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
@@ -64,15 +65,40 @@ class LearnedStream:
     Parameters
     ----------
     params : LearnParams
+    model : Model of the prediction filter, None for the built-in weights
+
+    Attributes
+    ----------
+    initial : InitialWeights
+
+    Raises
+    ------
+    ConfigError : for a model that takes other inputs than the parameters say
     """
 
-    def __init__(self, params):
+    def __init__(self, params, model=None):
+        if model is not None:
+            _check_inputs(params, model)
         self.params = params
-        self._initial = builtin_weights(params.spec)
+        self.initial = builtin_weights(params.spec) if model is None else model.initial()
 
     @classmethod
-    def from_sps(cls, sps):
+    def from_config(cls, config):
+        """Those of an EncoderConfig whose filter is not off.
+
+        Raises
+        ------
+        ConfigError : settings that cannot be, or no such model
+        ModelError : a damaged model
+        """
+        model = None if config.model is None else load_model(config.model, INTER_LUMA)
+        return cls(learn_params(config), model)
+
+    @classmethod
+    def from_sps(cls, sps, places=()):
         """The learned ones that a sequence parameter set announces, or None.
+
+        places : files and folders where models may be, beside those that ship
 
         Raises
         ------
@@ -94,23 +120,37 @@ class LearnedStream:
         if settings is None:
             return None
         try:
-            stream = cls(with_changes(settings.parameters))
+            params = with_changes(settings.parameters)
         except ConfigError as error:
             raise BitstreamError(str(error), "learned_parameters") from None
-        if settings.weights_digest != stream._initial.digest():
-            raise ModelError(
-                f"the stream needs initial weights {settings.weights_digest.hex()}; "
-                f"found only the built-in ones, {stream._initial.digest().hex()}"
-            )
-        return stream
+        if settings.weights_digest == builtin_weights(params.spec).digest():
+            return cls(params)
+        model = find_model(settings.weights_digest, INTER_LUMA, places)
+        try:
+            return cls(params, model)
+        except ConfigError as error:
+            raise BitstreamError(str(error), "learned_parameters") from None
 
     def settings(self):
         """`ToolSettings` of the prediction filter for the sequence parameter set."""
-        return ToolSettings(changes(self.params), self._initial.digest())
+        return ToolSettings(changes(self.params), self.initial.digest())
 
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
-        return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self._initial, threads)
+        return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self.initial, threads)
+
+
+def _check_inputs(params, model):
+    """Refuse a model for other inputs than the parameters say."""
+    if model.inputs == params.inputs and model.spec.n_outputs == 1:
+        return
+    further = sum(name.startswith("further_") for name in model.inputs)
+    switches = [("high_pass", "high_pass"), ("overlapped", "overlapped"), ("qp_plane", "qp")]
+    wanted = [f"{field}={int(name in model.inputs)}" for field, name in switches] + [f"further={further}"]
+    raise ConfigError(
+        f"model {model.name}: it takes {', '.join(model.inputs)} to {model.spec.n_outputs} output; the settings give "
+        f"{', '.join(params.inputs)} to 1 output; to have what it takes, say --learner {' --learner '.join(wanted)}"
+    )
 
 
 def announce(tools):

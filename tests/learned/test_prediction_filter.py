@@ -14,6 +14,7 @@ from codecsim.errors import ConfigError, ModelError
 from codecsim.learned import complexity, self_check
 from codecsim.learned.params import Control, LearnParams, LossKind, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
+from codecsim.learned.spec import NetSpec
 from codecsim.learned.weights import InitialWeights, builtin_weights
 from tests.learned.settings import PLAIN
 from tests.reference import naive_engine
@@ -240,7 +241,7 @@ def test_initial_weights_other_than_the_identity():
     learner.learn(pred, everywhere(64, 64), 30)
     assert learner.state.initial_loss == learner.state.online_loss == 16 * 64 * 64
     with pytest.raises(ConfigError, match="initial weights"):
-        PredictionFilter(LearnParams(channels=32), 64, 64, initial=initial)
+        PredictionFilter(LearnParams(further=3), 64, 64, initial=initial)
 
 
 def test_wrong_use():
@@ -257,14 +258,21 @@ def test_wrong_use():
 
 def test_self_check_notices_other_arithmetic(monkeypatch):
     self_check.check_engine()
-    self_check.check_engine.cache_clear()
+    self_check._check_training.cache_clear()
     monkeypatch.setattr(self_check, "GOLDEN", "0" * 32)
     with pytest.raises(ModelError, match="self-check of the learning engine failed"):
         self_check.check_engine()
+    monkeypatch.undo()
+    monkeypatch.setattr(self_check, "GOLDEN_MIXED", "0" * 32)
+    self_check.check_engine([NetSpec.plain(4, 16, 2)])
+    for spec in (NetSpec(2, (("conv1", 8),)), NetSpec.plain(2, 8, 1, n_outputs=2)):
+        with pytest.raises(ModelError, match="self-check of the learning engine failed"):
+            self_check.check_engine([spec])
+    self_check._check_training.cache_clear()
     monkeypatch.setattr(self_check, "keeps_subnormals", lambda: False)
     with pytest.raises(ModelError, match="subnormal"):
         self_check.check_engine()
-    self_check.check_engine.cache_clear()
+    self_check._check_training.cache_clear()
 
 
 def test_flushing_subnormals_is_noticed_later_too():
@@ -284,10 +292,10 @@ def test_flushing_subnormals_is_noticed_later_too():
 def test_complexity_counts_what_the_layers_do():
     params = LearnParams()
     forward = 6 * 16 * 9 + 16 * 16 * 9 + 16 * 9 + 6 * 25
-    assert complexity.inference_kmac(params) == forward / 1000
+    assert complexity.inference_kmac(params.spec) == forward / 1000
     backward = 16 * 16 * 9 + 16 * 9
     assert complexity.step_macs(params.spec) == 2 * forward + backward
-    assert complexity.training_kmac(params, 6, 2 * 64 * 64) == 0.75 * (2 * forward + backward) / 1000
+    assert complexity.training_kmac(params.spec, params, 6, 2 * 64 * 64) == 0.75 * (2 * forward + backward) / 1000
 
 
 CACHE_PROBE = """

@@ -120,7 +120,7 @@ def test_overlapped_motion_compensation_alone_is_not_learned():
         ({"tools": 0}, BitstreamError, "unknown tools 0x0"),
         ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),
         ({"parameters": (1, 24)}, BitstreamError, "channels is 24"),
-        ({"weights_digest": bytes(16)}, ModelError, "initial weights 0000"),
+        ({"weights_digest": bytes(16)}, ModelError, "needs weights of kind inter_luma with the digest 0000"),
     ],
 )
 def test_refused(wrong, error, message):
