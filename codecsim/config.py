@@ -9,6 +9,7 @@ from codecsim.errors import ConfigError
 CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
+ORACLES = ("original",)  # for research, what the filter learns from instead of the reconstruction: see EncoderConfig
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
 BIT_DEPTHS = (8, 10)  # of coded samples
@@ -152,6 +153,7 @@ class EncoderConfig:
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights: name or path, see learned.model_files; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
+    oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
     hash: str = "md5"  # picture hash: md5, crc or checksum
     internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
     threads: int = 1  # of the prediction filter; results do not depend on it
@@ -160,6 +162,7 @@ class EncoderConfig:
         _choice("configuration", self.config, CONFIGS)
         _choice("preset", self.preset, tuple(PRESETS))
         _choice("prediction filter", self.filter, FILTERS)
+        _choice("oracle", self.oracle, (None, *ORACLES))
         _choice("quantisation group size", self.qp_group, QP_GROUPS)
         _choice("picture hash", self.hash, HASHES)
         _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
@@ -176,6 +179,8 @@ class EncoderConfig:
             raise ConfigError(f"intra period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
         if self.model is not None and self.filter == "off":
             raise ConfigError(f"model {self.model!r} is for the prediction filter, which is off")
+        if self.oracle is not None and (self.filter != "online" or self.config == "ai"):
+            raise ConfigError(f"oracle {self.oracle!r} needs the prediction filter online, in pictures between others")
         object.__setattr__(self, "effort", read_effort(self.effort))
 
     @property

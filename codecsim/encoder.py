@@ -131,7 +131,7 @@ class _Encoder:
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
         if config.obmc and config.config != "ai":
             tools[TOOL_OBMC] = None
-        self._sps = make_sps(config, video_format, announce(tools))
+        self._sps = make_sps(config, video_format, announce(tools, decodable=config.oracle is None))
         self._pps = Pps(
             init_qp=config.qp,
             sign_data_hiding=True,
@@ -162,6 +162,7 @@ class _Encoder:
         current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
         codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
+        codec.oracle = orig if self._config.oracle else None
         lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
         self._search.begin(orig, lam)
         state = self._search.run(orig)

@@ -140,6 +140,7 @@ class PictureCodec:
         self._everywhere = np.ones_like(self.blocks.overlap.flags)
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
+        self.oracle = None  # for research: planes that the filter learns from, which no decoder has
         count = learned_filter.params.n_aux if learned_filter else 0
         self._auxiliary = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
         self._inter_scratch, self._overlap_scratch = bind(self._scratch.inter), bind(make_overlap_scratch())
@@ -283,6 +284,9 @@ class PictureCodec:
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)
             luma = self.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
+            if self.oracle is not None:
+                luma = self.oracle.y
+                self._coded[:] = self.blocks.pred_mode >= MODE_INTER
             report = self.learned_filter.learn(luma, self._coded, self.tools.qp)
         if self.tools.deblocking:
             params = DeblockParams(

@@ -125,7 +125,7 @@ def run_all(jobs: Iterable[Job], database: str, sources: str, processes: int, de
     """
     with Database(database) as kept:
         different = {job.key(sources): job for job in jobs}
-        todo = [job for key, job in different.items() if kept.find(key, decode) is None]
+        todo = [job for key, job in different.items() if kept.find(key, decode and job.config.oracle is None) is None]
     todo.sort(key=lambda job: -job.cost)  # the long ones first, so that no core waits for one at the end
     failed = []
     with CampaignProgress(todo, len(different) - len(todo)) as progress:
@@ -189,10 +189,10 @@ def run_job(job: Job, database: str, sources: str, decode: bool) -> Outcome:
     try:
         warm(job.config)
         with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
-            stream = pathlib.Path(folder) / "stream.bin"
+            stream = pathlib.Path(folder) / "stream.bin" if job.config.oracle is None else None
             with open_video(job.clip.path) as video:
                 result = encode_video(video, job.config, stream)
-            seconds = decoder_seconds(stream, result) if decode else None
+            seconds = decoder_seconds(stream, result) if decode and stream else None
         with Database(database) as kept:
             kept.add(job.key(sources), job.clip, job.config, sources, result, seconds)
         return Outcome(job, result["bits"], result["psnr_y"], result["cpu_seconds"])
@@ -240,9 +240,10 @@ def warm(config: EncoderConfig):
     if str(config) in _warmed:
         return
     with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
-        stream = pathlib.Path(folder) / "stream.bin"
+        stream = pathlib.Path(folder) / "stream.bin" if config.oracle is None else None
         with open_video(_warm_clip()[1]) as video:
             encode_video(video, config, stream)
-        with open(stream, "rb") as file:
-            decode_stream(file, "stream")
+        if stream:
+            with open(stream, "rb") as file:
+                decode_stream(file, "stream")
     _warmed.add(str(config))

@@ -14,6 +14,7 @@ from codecsim.config import (
     CONFIGS,
     FILTERS,
     HASHES,
+    ORACLES,
     PRESETS,
     QP_GROUPS,
     RA_GOP_SIZE,
@@ -39,6 +40,10 @@ MODEL_HELP = (
     "Initial weights of the filter: a model that ships or a file, see models/README.md; built-in ones if not given."
 )
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
+ORACLE_HELP = (
+    "For research: let the filter learn from the original picture. No decoder can follow: there is no stream, only the "
+    "result, with its bits."
+)
 
 
 def _names(kind) -> list[str]:
@@ -89,7 +94,7 @@ def raw_options(function):
 
 @click.command("encode")
 @click.argument("input_path", metavar="INPUT")
-@click.option("-o", "--output", required=True, help="The stream to write; - for standard output.")
+@click.option("-o", "--output", help="The stream to write; - for standard output. Needed, except with --oracle.")
 @click.option("--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure.")
 @click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP.")
 @click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures.")
@@ -121,6 +126,7 @@ def raw_options(function):
 @click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP)
 @click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser.")
 @click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights.")
+@click.option("--oracle", type=click.Choice(ORACLES), help=ORACLE_HELP)
 @click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP)
 @click.option("--loop-filter", type=click.Choice(["off"]), default="off", show_default=True, help="CNN in-loop filter.")
 @click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
@@ -139,6 +145,8 @@ def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **s
     if STANDARD_STREAM in (output, recon) and (as_json or output == recon):
         raise click.UsageError("only one of -o, --recon and --json can go to standard output")
     config = encoder_config(**settings)
+    if output is None and config.oracle is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
     with open_video(input_path, InputOptions(size, fps, bit_depth)) as video:
         counts = [count for count in (video.frame_count, config.frames) if count]
         with PictureProgress("encode", min(counts, default=None), quiet) as progress:
@@ -195,9 +203,10 @@ def _note(report) -> str:
     return f"{report.type} QP {report.qp}, {report.bits} bits, {report.psnr_y:.2f} dB"
 
 
-def _sentence(output: str, result: dict) -> str:
+def _sentence(output: str | None, result: dict) -> str:
+    name = "NOT DECODABLE" if output is None else output
     return (
-        f"{output}: {result['frames']} pictures of {result['width']}x{result['height']}, {result['bits']} bits "
+        f"{name}: {result['frames']} pictures of {result['width']}x{result['height']}, {result['bits']} bits "
         f"({result['kbps']:.2f} kbit/s), PSNR Y {result['psnr_y']:.2f} U {result['psnr_u']:.2f} "
         f"V {result['psnr_v']:.2f} dB, {result['frames'] / result['seconds']:.2f} pictures a second"
     )

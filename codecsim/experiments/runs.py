@@ -33,7 +33,7 @@ def encode_video(
     ----------
     video : VideoInput
     config : EncoderConfig
-    output : path of the stream, `-` for standard output
+    output : path of the stream, `-` for standard output; None with an oracle, of which there is no stream
     recon : path of a video of the reconstruction, optional
     on_picture : called with the report of each picture
 
@@ -46,6 +46,9 @@ def encode_video(
     ------
     CodecError : bad input, settings or output; then neither file is left
     """
+    if config.oracle is not None and output is not None:
+        raise ConfigError(f"oracle {config.oracle!r}: nothing could decode {output}; only results can be had")
+    output = os.devnull if output is None else output
     if recon is not None and _same_file(recon, output):
         raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
     _spare_input(video.name, output, recon)
@@ -68,6 +71,8 @@ def encode_video(
     result |= {"input": video.name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
     result["encoder"] = {"version": __version__, "options": plain(config)}
+    if config.oracle is not None:
+        result["decodable"] = False
     if config.filter != "off":
         learned = LearnedStream.from_config(config)
         result["kmac_per_pixel"] = _kmac(learned, video.format, reports)

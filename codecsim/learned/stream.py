@@ -8,6 +8,7 @@ from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import INTER_TOOLS, TOOL_FILTER, TOOL_OBMC, LearnedTools, ToolSettings
 
 ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
+NOT_DECODABLE = 255  # in place of the version, in what an encoder with an oracle makes: for its bits to be counted
 KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC  # those that this decoder has
 _MASKS = -(-len(FIELDS) // 32)  # words that say which fields are changed
 
@@ -108,6 +109,11 @@ class LearnedStream:
         announced = sps.learned
         if announced is None:
             return None
+        if announced.arithmetic_version == NOT_DECODABLE:
+            raise BitstreamError(
+                "an experiment with an oracle, which cannot be decoded: its encoder learned from the original",
+                "learned_arithmetic_version",
+            )
         if announced.arithmetic_version != ARITHMETIC_VERSION:
             raise BitstreamError(
                 f"learned tools of arithmetic version {announced.arithmetic_version}; this decoder has version "
@@ -153,12 +159,13 @@ def _check_inputs(params, model):
     )
 
 
-def announce(tools):
+def announce(tools, decodable=True):
     """`LearnedTools` for the sequence parameter set.
 
     Parameters
     ----------
     tools : dict of TOOL_* bit to its ToolSettings, or to None for a tool without settings
+    decodable : bool, false in an experiment with an oracle: decoders refuse the stream
 
     Returns
     -------
@@ -167,7 +174,7 @@ def announce(tools):
     if not tools:
         return None
     settings = tuple(tools[bit] for bit in sorted(tools) if tools[bit] is not None)
-    return LearnedTools(ARITHMETIC_VERSION, sum(tools), settings)
+    return LearnedTools(ARITHMETIC_VERSION if decodable else NOT_DECODABLE, sum(tools), settings)
 
 
 def usable_tools(announced, is_inter):

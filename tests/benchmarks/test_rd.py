@@ -308,3 +308,15 @@ def test_errors_are_one_line(clips, tmp_path):
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("rd: error: arm 'x': ") and done.stderr.count("\n") == 1
+
+
+def test_arms_with_an_oracle_are_not_decoded(clips, tmp_path, capsys):
+    words = ["--arm", ONLINE, "--arm", "oracle: --preset fast --oracle original", "--frames", 2, "--qp", 30]
+    assert campaign(clips, tmp_path, *words) == 0
+    assert {json.loads(row["options"]).get("oracle"): row["decoder_seconds"] for row in rows_of(tmp_path)} == {
+        None: pytest.approx(10, abs=10),
+        "original": None,
+    }
+    capsys.readouterr()
+    assert campaign(clips, tmp_path, *words) == 0
+    assert "0 runs to do, 2 already" in capsys.readouterr().err
