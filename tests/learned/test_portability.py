@@ -1,4 +1,4 @@
-"""More than 600 training steps give one digest on all instruction sets, optimisation levels, threads and engines."""
+"""More than 1000 training steps give one digest on all instruction sets, optimisation levels, threads and engines."""
 
 import os
 import pathlib
@@ -14,6 +14,9 @@ GOLDEN = """\
 b44019b8aa085b2a2d28059d869f5233 187d16450b
 922327080fee5cc3952a9899e477591a ca2c34ab
 525b574939cf6c6692cf8303090d3060 1878944c04
+92ad7df157e591166e721d446936e2bf 5be61f2a012b
+63e0a095f50b216be5e0474817be9423 187b3d1b4f
+d48a00d1a3ea5f444c5611e7820c2d43
 """
 HOST = {}
 GENERIC = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}

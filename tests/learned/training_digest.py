@@ -7,6 +7,9 @@ import numpy as np
 
 from codecsim.learned.params import Control, LearnParams, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
+from codecsim.learned.self_check import golden_digest
+from codecsim.learned.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
+from codecsim.learned.weights import builtin_weights
 from tests.learned.settings import PLAIN
 
 
@@ -21,13 +24,13 @@ def pictures(count, height, width):
         yield pred.clip(0, 255).astype(np.uint16), recon.clip(0, 255).astype(np.uint16)
 
 
-def run(params, threads, count, height=128, width=192):
+def run(params, threads, count, spec=None, height=128, width=192):
     """Digest of the outputs and the states, and the number of training steps."""
-    learner = PredictionFilter(params, width, height, threads=threads)
+    learner = PredictionFilter(params, width, height, 8, builtin_weights(spec or params.spec), threads)
     coded = ((np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5 < 3).astype(np.uint8)
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
-        aux = [np.roll(recon, 1 + k, k) for k in range(params.n_aux)]
+        aux = [np.roll(recon, 1 + k, k % 2) for k in range(params.n_aux)]
         filtered = learner.predict(pred, aux, 30)
         outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
         steps += learner.learn(recon, coded, 30).trained_steps
@@ -35,18 +38,29 @@ def run(params, threads, count, height=128, width=192):
 
 
 def main(threads):
-    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one, defaults."""
+    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one, defaults.
+
+    Then layers of all kinds, with Adam and with SGD; and, in the self-check's, two outputs.
+    """
     total = 0
-    for params, count in (
-        (replace(PLAIN, epochs_q2=40), 6),
-        (replace(PLAIN, channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4),
-        (replace(PLAIN, channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3),
-        (LearnParams(), 4),
+    wide = ((CONV1, 24), (DEPTHWISE3, 24), (CONV1, 16), (CONV3, 8))
+    for params, count, spec in (
+        (replace(PLAIN, epochs_q2=40), 6, None),
+        (replace(PLAIN, channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4, None),
+        (replace(PLAIN, channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3, None),
+        (LearnParams(), 4, None),
+        (replace(PLAIN, tile_log2=5), 6, NetSpec(4, wide)),
+        (
+            replace(PLAIN, further=3, overlapped=True, tile_log2=5, method=Method.SGD, learning_rate=0.01),
+            4,
+            NetSpec(8, ((DEPTHWISE3, 8), (CONV1, 64), (DEPTHWISE3, 64), (CONV1, 16))),
+        ),
     ):
-        digest, steps = run(params, threads, count)
+        digest, steps = run(params, threads, count, spec)
         total += steps
         print(digest)
-    assert total >= 600, total
+    print(golden_digest(mixed=True))
+    assert total >= 1000, total
 
 
 if __name__ == "__main__":
