@@ -168,8 +168,8 @@ def encoder_config(
     **settings,
 ):
     """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
-    learner = _named_settings("--learner", learner, LearnParams)
-    effort = _named_settings("--effort", effort, Preset)
+    learner = named_settings("--learner", learner, LearnParams)
+    effort = named_settings("--effort", effort, Preset)
     if loss_threshold is not None:
         if learn != "threshold":
             raise ConfigError("--loss-threshold needs --learn threshold")
@@ -187,7 +187,7 @@ def encoder_config(
     return config
 
 
-def _named_settings(option, pairs, kind) -> dict[str, str]:
+def named_settings(option, pairs, kind) -> dict[str, str]:
     """Pairs NAME=VALUE of an option as a dict; the names are fields of the dataclass `kind`."""
     known = [field.name for field in dataclasses.fields(kind)]
     settings = {}

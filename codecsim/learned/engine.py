@@ -39,6 +39,20 @@ def engine_ops(name=None):
     return _OPS[name]
 
 
+def picture_tiling(height, width):
+    """Equal tiles for a pass over a whole picture: (rows, columns, height of a tile, width of a tile).
+
+    Not normative: about 64x128 samples fit the second-level cache.
+    """
+    rows, columns = max(1, round(height / 64)), max(1, round(width / 128))
+    return rows, columns, -(-height // (rows * 4)) * 4, -(-width // (columns * 8)) * 8
+
+
+def _bytes_of(thing):
+    """Bytes in the arrays that an object holds."""
+    return sum(value.nbytes for value in vars(thing).values() if isinstance(value, np.ndarray) and value.base is None)
+
+
 class PackedWeights:
     """Quantised weights in the layout of the kernels (packing.Packing), and the gradients' shifts."""
 
@@ -49,6 +63,11 @@ class PackedWeights:
         self.backward = np.zeros(self.tables.backward.shape[1], np.int32)
         self.bias = np.zeros(self.tables.bias.size, np.int32)
         self.shifts = np.zeros(len(spec.layers), np.int64)
+
+    @property
+    def nbytes(self):
+        """Bytes of memory."""
+        return _bytes_of(self)
 
     def update(self, master):
         """Take over `master`, (n,) float32 canonical weights."""
@@ -128,6 +147,11 @@ class TileNet:
             self._zeros = np.zeros(max(widths), np.int32)
             self._scales = np.zeros(len(self._layers), np.float64)
             self._backward_jobs()
+
+    @property
+    def nbytes(self):
+        """Bytes of memory."""
+        return _bytes_of(self)
 
     def _planes(self, layer):
         """Plane stride, row stride, flat positions of the output of `layer`."""
