@@ -1,12 +1,13 @@
 # ruff: noqa: E402  (the environment is cleared before numpy loads)
 """Speed of the learning engine, against matrix products and against torch on the same machine in the same run.
 
-    python benchmarks/engine.py [--json] [--no-torch]
+    python benchmarks/engine.py [--json] [--no-torch] [--output FILE.md]
 
-One thread throughout; CPU time of the thread, best of many runs.  Rates count the multiply-accumulates of the 64x64
-samples that are produced, and none of the context around them.
+One thread throughout; CPU time of the thread, best of many runs.  Rates count the multiply-accumulates of the samples
+that are produced, 64x64 if not said otherwise, and none of the context around them.  Calls from Python are part of it.
 """
 
+import argparse
 import json
 import os
 import time
@@ -15,22 +16,26 @@ import time
 for _name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
     os.environ.pop(_name, None)
 
-import click
+import measuring
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from codecsim.learned import ops_vector
 from codecsim.learned.complexity import forward_macs, inference_kmac, step_macs, training_kmac
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.packing import FLAT, PAIRED, conv_pairs, depthwise_pairs, join_pairs, layer_job
 from codecsim.learned.params import LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
-from codecsim.learned.spec import NetSpec
+from codecsim.learned.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.state import LearnerState
 from codecsim.learned.weights import builtin_weights
 
 SIZE = 64
 CIF = (352, 288)
+LAYERS = [(CONV3, n, n) for n in (8, 16, 32, 64)]
+LAYERS += [(CONV1, *sizes) for sizes in ((8, 8), (16, 16), (32, 32), (64, 64), (16, 64), (64, 16))]
+LAYERS += [(DEPTHWISE3, n, n) for n in (8, 16, 32, 64)]
+TARGETS = {CONV3: 1.0, CONV1: 1.0, DEPTHWISE3: 0.4}  # of the matrix product's rate
 RATES = np.array([2e-3, 0.9, 0.999, 1e-8], np.float32)
 
 
@@ -79,6 +84,33 @@ def engine_times(spec):
     return best(forward), best(step)
 
 
+def layer_rates(kind, n_in, n_out, size):
+    """GMAC/s of a layer's kernels alone: {way: rate}.
+
+    size : (width, height) of the planes; their rows are two samples longer
+    """
+    rng, (width, height) = np.random.default_rng(3), size
+    rs, side = width + 2, 1 if kind == CONV1 else 3
+    cs, n = -(-((height + 4) * rs + 512) // 64) * 64, height * rs
+    length = max(n_in, n_out) * cs + 4096
+    x = rng.integers(-1000, 1000, length).astype(np.int16)
+    g = rng.integers(-100, 100, length).astype(np.int16)
+    w = rng.integers(-3000, 3000, (n_out, 1 if kind == DEPTHWISE3 else n_in, side, side))
+    packed = join_pairs(depthwise_pairs(w[:, 0]) if kind == DEPTHWISE3 else conv_pairs(w))
+    out, flat, dw = np.zeros(length, np.int16), np.zeros(length, np.int16), np.zeros(w.size, np.int64)
+    bias, scratch = np.zeros(n_out, np.int32), np.zeros(256, np.int32)
+    forward_job = layer_job(n_out, n_in, (cs, rs, n), PAIRED)
+    backward_job = layer_job(n_out, n_in, (cs, rs, n), PAIRED | FLAT)
+    gradient_job = np.array([0, 0, 0, n_out, n_in, cs, rs, n], np.int64)
+    forward, backward, gradient = (getattr(ops_vector, f"{way}_{kind}") for way in ("forward", "backward", "gradient"))
+    seconds = {
+        "forward": best(lambda: forward(x, packed, bias, out, flat, forward_job, 13, scratch)),
+        "backward": best(lambda: backward(x, packed, bias, out, flat, x, backward_job, 13, scratch)),
+        "gradient": best(lambda: gradient(x, g, dw, gradient_job)),
+    }
+    return {way: w.size * width * height / 1e9 / least for way, least in seconds.items()}
+
+
 def torch_times(spec):
     """The same work in torch float32: convolutions, autograd, Adam."""
     import torch
@@ -87,8 +119,7 @@ def torch_times(spec):
     functional = torch.nn.functional
     planes, error = noise(spec)
     x, target = torch.from_numpy(planes / np.float32(1024))[None], torch.from_numpy(error / np.float32(8))[None, None]
-    widths = [spec.n_inputs] + [spec.channels] * spec.hidden_layers + [1]
-    body = [torch.nn.Conv2d(a, b, 3) for a, b in zip(widths, widths[1:], strict=False)]
+    body = [torch.nn.Conv2d(layer.n_in, layer.n_out, 3) for layer in spec.layers]
     skip = torch.nn.Conv2d(spec.n_inputs, 1, 5, bias=False)
     weights = [p for layer in (*body, skip) for p in layer.parameters()]
     adam = torch.optim.Adam(weights, lr=2e-3)
@@ -133,14 +164,22 @@ def picture_times(params):
 
 def measure(with_torch):
     """All figures, as a dict that is ready for JSON."""
-    found = {"matrix_product_gmac_s": matrix_rate(), "block": [], "cif": []}
+    found = {"matrix_product_gmac_s": matrix_rate(), "layers": [], "block": [], "cif": []}
+    matrix = found["matrix_product_gmac_s"]
+    for kind, n_in, n_out in LAYERS:
+        row = {"layer": kind, "inputs": n_in, "outputs": n_out}
+        tile, picture = layer_rates(kind, n_in, n_out, (SIZE, SIZE)), layer_rates(kind, n_in, n_out, CIF)
+        row |= {f"{way}_gmac_s": rate for way, rate in tile.items()}
+        row |= {f"{way}_per_matrix": rate / matrix for way, rate in tile.items()}
+        row["cif_forward_per_matrix"] = picture["forward"] / matrix
+        found["layers"].append(row | {"to_reach": TARGETS[kind]})
     for channels in (8, 16, 32):
         spec = NetSpec.plain(2, channels, 3)
         macs = np.array([forward_macs(spec), step_macs(spec)]) * SIZE * SIZE / 1e9
         ours = np.array(engine_times(spec))
         row = {"channels": channels, "forward_us": ours[0] * 1e6, "step_us": ours[1] * 1e6}
         row["forward_gmac_s"], row["step_gmac_s"] = macs / ours
-        row["forward_per_matrix"], row["step_per_matrix"] = macs / ours / found["matrix_product_gmac_s"]
+        row["forward_per_matrix"], row["step_per_matrix"] = macs / ours / matrix
         if with_torch:
             row["forward_per_torch"], row["step_per_torch"] = np.array(torch_times(spec)) / ours
         found["block"].append(row)
@@ -153,32 +192,33 @@ def measure(with_torch):
     return json.loads(json.dumps(found, default=float))
 
 
-def show(title, rows):
-    """Print a list of equal dicts as a table."""
-    table = Table(title=title)
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), justify="right")
-    for row in rows:
-        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console().print(table)
+def show(out, title, rows):
+    """Add a list of equal dicts to the report as a table."""
+    cells = [[f"{cell:.2f}" if isinstance(cell, float) else cell for cell in row.values()] for row in rows]
+    out.table(
+        title,
+        [name.replace("_gmac_s", ", GMAC/s").replace("_per_", " / ").replace("_", " ") for name in rows[0]],
+        cells,
+    )
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("--torch/--no-torch", "with_torch", default=True, help="Compare with torch, which must be installed.")
-def main(as_json, with_torch):
-    """Measure the learning engine on this machine.
-
-    Example: python benchmarks/engine.py --json > engine.json
-    """
+def main():
+    """Measure, and print tables or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--no-torch", action="store_true", help="do not compare with torch, which must be installed")
+    measuring.output_option(parser)
+    arguments = parser.parse_args()
     with threadpool_limits(1):
-        found = measure(with_torch)
-    if as_json:
-        click.echo(json.dumps(found, indent=1))
+        found = measure(not arguments.no_torch)
+    if arguments.json:
+        print(json.dumps(found, indent=1))
         return
-    click.echo(f"float32 matrix product, one thread: {found['matrix_product_gmac_s']:.1f} GMAC/s")
-    show("network 2-C-C-C-1 with 5x5 path, one 64x64 block, one thread", found["block"])
-    show("CIF picture, everything coded, usual settings but for the network, one thread", found["cif"])
+    out = measuring.Report(arguments, "Speed of the learning engine")
+    out.say("", f"float32 matrix product, one thread: {found['matrix_product_gmac_s']:.1f} GMAC/s")
+    show(out, "single layers, one 64x64 block, and whole CIF planes", found["layers"])
+    show(out, "network 2-C-C-C-1 with 5x5 path, one 64x64 block", found["block"])
+    show(out, "CIF picture, everything coded, usual settings but for the network", found["cif"])
 
 
 if __name__ == "__main__":
