@@ -12,7 +12,7 @@ import numpy as np
 
 from codecsim.errors import ConfigError
 from codecsim.learned import ops_plain, ops_vector
-from codecsim.learned.packing import FLAT, PAIRED, layer_job, packing
+from codecsim.learned.packing import FLAT, PAIRED, layer_job, packing, plane_stride
 from codecsim.learned.spec import ACT_BITS, CONV1, CONV3, DEPTHWISE3, OUTPUT_BITS, WEIGHT_BITS
 from codecsim.learned.update import (
     bias_gradients,
@@ -122,7 +122,7 @@ class TileNet:
         margin, self._layers, self._tables = spec.margin, spec.layers, packing(spec)
         self.rows, self.stride = height + 2 * margin, width + 2 * margin
         self._front = 2 * self.stride + 16  # zeros before each plane of gradients
-        self.plane = -(-(self.rows * self.stride + self._front + 4 * self.stride + 256) // 64) * 64
+        self.plane = plane_stride(self.rows * self.stride + self._front + 4 * self.stride + 256)
         kinds = [layer.kind for layer in self._layers]
         self._flat_inputs = train or kinds[0] == DEPTHWISE3
         n_acts = sum(layer.n_in for layer in self._layers)

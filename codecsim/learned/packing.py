@@ -52,6 +52,14 @@ def join_pairs(pairs):
     return ((low & 0xFFFF) | (high << 16)).astype(np.uint32).view(np.int32)
 
 
+def plane_stride(samples):
+    """Distance of planes that hold so many samples.  Not normative.
+
+    An odd multiple of 16, so that pairs of planes, read together, begin in different sets of a first-level cache.
+    """
+    return 16 * (-(-samples // 16) | 1)
+
+
 def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
     """Job of a layer's kernel, see ops_plain.
 
