@@ -25,13 +25,14 @@ TSKIP_SHIFT = 3  # from CBF_* to TSKIP_*
 CHROMA_DM = 4
 CHOICE_LOG2 = 5  # overlapped motion compensation and the prediction filter are chosen per 32x32
 CHOICE_NOWHERE, CHOICE_EVERYWHERE, CHOICE_PER_BLOCK = 0, 1, 2  # of a picture
+MAX_ALTERNATIVES = 4  # that a choice may have
 
 
 class Choice(NamedTuple):
-    """Where in a picture inter prediction is replaced by another one."""
+    """Where in a picture inter prediction is replaced by one of the alternatives, numbered from 1."""
 
     where: np.ndarray  # (1,) uint8 CHOICE_* of the picture
-    flags: np.ndarray  # (H32, W32) uint8, 1 where it is replaced: `where` block by block
+    taken: np.ndarray  # (H32, W32) uint8, 0 where it stays, else the alternative; all alike with CHOICE_EVERYWHERE
 
 
 class Blocks(NamedTuple):
@@ -83,7 +84,7 @@ def make_choice(height, width, versions=()):
 
 def choose_nowhere(choice):
     """Set a Choice to nowhere."""
-    choice.where[:], choice.flags[:] = CHOICE_NOWHERE, 0
+    choice.where[:], choice.taken[:] = CHOICE_NOWHERE, 0
 
 
 def make_levels(height, width):

@@ -158,7 +158,7 @@ class _Decoder:
         )
         report.overlapped_share = codec.overlapped_share()
         if self._learned:
-            report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
+            report.add_learner(codec.learned_filter.digest(), learn_report, codec.expert_shares())
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
         self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)

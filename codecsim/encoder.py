@@ -196,7 +196,7 @@ class _Encoder:
         )
         report.overlapped_share = codec.overlapped_share()
         if self._learned:
-            report.add_learner(codec.learned_filter.digest(), learn_report, codec.filtered_share())
+            report.add_learner(codec.learned_filter.digest(), learn_report, codec.expert_shares())
         report.seconds = time.perf_counter() - started
         return CodedPicture(structure.index, data, recon, report)
 

@@ -50,8 +50,12 @@ class SliceTools(NamedTuple):
     tc_offset_div2: int
 
 
-def slice_tools(header, sps, pps, tools):
-    """`SliceTools` of a slice; `tools`: TOOL_* bits of what this picture has beyond the standard."""
+def slice_tools(header, sps, pps, tools, experts):
+    """`SliceTools` of a slice.
+
+    tools : int, TOOL_* bits of what this picture has beyond the standard
+    experts : int, how many the prediction filter of the sequence has
+    """
     syntax = SliceSyntax(
         slice_type=header.slice_type,
         max_merge_cand=5 - header.five_minus_max_num_merge_cand,
@@ -62,7 +66,7 @@ def slice_tools(header, sps, pps, tools):
         max_depth_intra=sps.max_transform_hierarchy_depth_intra,
         max_depth_inter=sps.max_transform_hierarchy_depth_inter,
         amp=int(sps.amp),
-        filter_on=int(tools & TOOL_FILTER > 0),
+        experts=experts if tools & TOOL_FILTER else 0,
         obmc_on=int(tools & TOOL_OBMC > 0),
         sao_luma=int(header.sao_luma),
         sao_chroma=int(header.sao_chroma),
@@ -94,22 +98,24 @@ def mark_coded(blocks, coded):
 
 
 @kernel
-def apply_choice(blocks, flags, other, pred):
-    """Replace the inter prediction of one component by another one in the 32x32 blocks that chose it.
+def apply_choice(blocks, taken, others, pred):
+    """Replace the inter prediction of one component by the alternatives that the 32x32 blocks take.
 
     Parameters
     ----------
     blocks : Blocks
-    flags : (H32, W32) uint8, of a Choice in blocks
-    other, pred : (H, W) or (H / 2, W / 2) uint16; pred is mutated
+    taken : (H32, W32) uint8, of a Choice in blocks
+    others : (alternatives, H, W) or (alternatives, H / 2, W / 2) uint16
+    pred : (H, W) or (H / 2, W / 2) uint16, mutated
     """
     shift = CHOICE_LOG2 - 2
     h4, w4 = blocks.pred_mode.shape
     n = pred.shape[0] // h4
     for j in range(h4):
         for i in range(w4):
-            if flags[j >> shift, i >> shift] and blocks.pred_mode[j, i] >= MODE_INTER:
-                copy_block(other, n * j, n * i, pred, n * j, n * i, n, n)
+            k = np.int64(taken[j >> shift, i >> shift])
+            if k > 0 and blocks.pred_mode[j, i] >= MODE_INTER:
+                copy_block(others[k - 1], n * j, n * i, pred, n * j, n * i, n, n)
 
 
 class PictureCodec:
@@ -135,9 +141,9 @@ class PictureCodec:
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
         self.overlapped = None  # prediction with overlap, where it has been asked for, if the picture may choose it
-        self.filtered = None  # luma prediction after the learned filter, if it ran
+        self.filtered = None  # if the learned filter ran: Planes of (experts, H, W), of no chroma where that stays
         self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
-        self._everywhere = np.ones_like(self.blocks.overlap.flags)
+        self._everywhere = np.ones_like(self.blocks.overlap.taken)
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
         self.oracle = None  # for research: planes that the filter learns from, which no decoder has
@@ -160,7 +166,8 @@ class PictureCodec:
         self.picture = current.picture
         self.is_inter = header.slice_type != SLICE_I
         self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
-        self.tools = slice_tools(header, self.sps, pps, tools)
+        experts = len(self.learned_filter.experts) if self.learned_filter else 0
+        self.tools = slice_tools(header, self.sps, pps, tools, experts)
         self.overlapped = self.filtered = None
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
@@ -251,15 +258,16 @@ class PictureCodec:
 
     def filter(self):
         """Put overlapped prediction where it is chosen, then run the learned filter over the picture if it is on."""
-        filter_on = self.tools.syntax.filter_on
+        filter_on = self.tools.syntax.experts > 0
         inputs = self._auxiliary_predictions() if filter_on else ()
         if self.overlapped is None:
-            self.overlap(self.blocks.overlap.flags)
+            self.overlap(self.blocks.overlap.taken)
         if self.overlapped is not None:
             for other, pred in zip(self.overlapped, self.pred, strict=True):
-                apply_choice(self._bound_blocks, self.blocks.overlap.flags, other, pred)
+                apply_choice(self._bound_blocks, self.blocks.overlap.taken, other[np.newaxis], pred)
         if filter_on:
-            self.filtered = self.learned_filter.predict(self.pred.y, inputs, self.tools.qp)
+            luma = np.stack(self.learned_filter.predict(self.pred.y, inputs, self.tools.qp))
+            self.filtered = Planes(luma, *(np.zeros((0, *plane.shape), np.uint16) for plane in self.pred[1:]))
 
     def _auxiliary_predictions(self):
         """Further luma predictions that the learned filter takes as inputs, while the plain one stands."""
@@ -279,7 +287,9 @@ class PictureCodec:
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""
         report = None
         if self.filtered is not None:
-            apply_choice(self._bound_blocks, self.blocks.filtering.flags, self.filtered, self.pred.y)
+            for others, pred in zip(self.filtered, self.pred, strict=True):
+                if len(others):
+                    apply_choice(self._bound_blocks, self.blocks.filtering.taken, others, pred)
         reconstruct(self.rc)
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)
@@ -314,10 +324,12 @@ class PictureCodec:
             sao_picture(self.picture.planes, self._deblocked, self.sao, self.sps.bit_depth)
         self.picture.pad()
 
-    def filtered_share(self):
-        """Share of the 32x32 blocks that use the learned filter."""
-        return float(np.mean(self.blocks.filtering.flags))
+    def expert_shares(self):
+        """Share of the 32x32 blocks that take each expert of the learned filter, by its name."""
+        taken = self.blocks.filtering.taken
+        names = [expert.name.lower() for expert in self.learned_filter.experts]
+        return {name: float(np.mean(taken == k)) for k, name in enumerate(names, 1)}
 
     def overlapped_share(self):
         """Share of the 32x32 blocks that use overlapped motion compensation, None where the picture cannot."""
-        return float(np.mean(self.blocks.overlap.flags)) if self.tools.syntax.obmc_on else None
+        return float(np.mean(self.blocks.overlap.taken)) if self.tools.syntax.obmc_on else None

@@ -30,23 +30,25 @@ class PictureReport:
     parts: dict[str, int] = dataclasses.field(default_factory=dict)  # bits by part; they sum to `bits`
     overlapped_share: float | None = None  # of the 32x32 blocks; None where the tool is off
     filtered_share: float | None = None  # of the 32x32 blocks
+    expert_shares: dict[str, float] | None = None  # the same by expert
     trained_steps: int | None = None
     reset: bool | None = None
     accumulated_loss: int | None = None
     learner_hash: str | None = None  # 32 hex digits
 
-    def add_learner(self, digest, learned, filtered_share):
+    def add_learner(self, digest, learned, expert_shares):
         """Say what the learner is after the picture, and what it did if it ran.
 
         Parameters
         ----------
         digest : bytes
         learned : prediction_filter.LearnReport, or None
-        filtered_share : float
+        expert_shares : dict of expert to the share of blocks that take it
         """
         self.learner_hash = digest.hex()
         if learned is not None:
-            self.filtered_share = filtered_share
+            self.filtered_share = sum(expert_shares.values())
+            self.expert_shares = expert_shares
             self.trained_steps, self.accumulated_loss, self.reset = learned
 
 

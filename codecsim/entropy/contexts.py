@@ -57,9 +57,10 @@ _ELEMENTS = (
         + (153, 121, 136, 122, 169, 208, 166, 167, 154, 152, 167, 182),
     ),
     ("GREATER2", (138, 153, 136, 167, 152, 152), (107, 167, 91, 122, 107, 167), (107, 167, 91, 107, 107, 167)),
-    # of each choice: its flag, by those of the left and upper 32x32; then of the picture: per block; if not, everywhere
-    ("FILTER_CHOICE", None, (152, 153, 155, 154, 154), (152, 153, 155, 154, 154)),
-    ("OBMC_CHOICE", None, (153, 154, 155, 154, 154), (153, 154, 155, 154, 154)),
+    # of each choice: of the picture, per block; if not, everywhere; then three a bin of what a 32x32 takes, by how many
+    # of those to the left and above have the bin set
+    ("FILTER_CHOICE", None, *((154, 154, 152, 153, 155) + (153, 154, 155) * 3,) * 2),
+    ("OBMC_CHOICE", None, (154, 154, 153, 154, 155), (154, 154, 153, 154, 155)),
 )
 
 
@@ -92,7 +93,7 @@ QP_DELTA, TRANSFORM_SKIP = (_START[n] for n in ("QP_DELTA", "TRANSFORM_SKIP"))
 LAST_X, LAST_Y, CODED_SUB_BLOCK = (_START[n] for n in ("LAST_X", "LAST_Y", "CODED_SUB_BLOCK"))
 SIG_COEFF, GREATER1, GREATER2 = (_START[n] for n in ("SIG_COEFF", "GREATER1", "GREATER2"))
 FILTER_CHOICE, OBMC_CHOICE = (_START[n] for n in ("FILTER_CHOICE", "OBMC_CHOICE"))
-CHOICE_WHERE = 3  # from the first context of a choice to those of the picture
+CHOICE_TAKEN = 2  # from the first context of a choice to those of its blocks
 
 
 @kernel

@@ -1,7 +1,9 @@
 """Normative.  What a stream says about its learner."""
 
+import functools
+import operator
 from dataclasses import dataclass, fields
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +41,16 @@ class Method(IntEnum):
 
     ADAM = ADAM
     SGD = SGD
+
+
+class Expert(IntFlag):
+    """Filters among which each block of a picture has the choice, as a set.
+
+    The net with its initial weights; the net as it learns.  In this order they are numbered from 1.
+    """
+
+    INITIAL = 1
+    ONLINE = 2
 
 
 class Field(NamedTuple):
@@ -79,6 +91,7 @@ FIELDS = (
     Field("reset", 2, 0, 2),
     Field("reset_margin_q8", 10, 0, 1023),
     Field("reset_memory_log2", 4, 0, 15),
+    Field("experts", 4, 1, 3),
 )
 THRESHOLD_QP = (22, 27, 32, 37)
 
@@ -90,8 +103,17 @@ def _integer(value):
     return number
 
 
+def _read_flags(kind, value):
+    """Set of `kind` from a number, or from names such as "initial,online"."""
+    if isinstance(value, str) and not value.isdigit():
+        return functools.reduce(operator.or_, (kind[name.strip().upper()] for name in value.split(",")))
+    return kind(_integer(value))
+
+
 def _convert(field, value):
     """`value` as the type of a dataclass field; strings, as a command line gives them, are read."""
+    if issubclass(field.type, IntFlag):
+        return _read_flags(field.type, value)
     if issubclass(field.type, IntEnum):
         by_name = isinstance(value, str) and not value.isdigit()
         return field.type[value.upper()] if by_name else field.type(_integer(value))
@@ -138,6 +160,7 @@ class LearnParams:
     reset: Reset = Reset.IDR
     reset_margin_q8: int = 8  # AUTO: by how much, in 1/256, the loss must exceed that of the initial weights
     reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
+    experts: Expert = Expert.ONLINE  # what blocks choose among, besides no filter; each one costs its inference
 
     def __post_init__(self):
         for field in fields(self):
@@ -146,7 +169,7 @@ class LearnParams:
                 converted = _convert(field, value)
             except (TypeError, ValueError, OverflowError, KeyError):
                 kind = field.type.__name__.lower()
-                if issubclass(field.type, IntEnum):
+                if issubclass(field.type, (IntEnum, IntFlag)):
                     kind = " or ".join(choice.name.lower() for choice in field.type)
                 raise ConfigError(f"learned tools: {field.name} is {value!r}; expected {kind}") from None
             object.__setattr__(self, field.name, converted)

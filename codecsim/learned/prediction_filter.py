@@ -17,7 +17,7 @@ from codecsim.learned.inputs import (
     fill_qp,
     measure_error,
 )
-from codecsim.learned.params import LossKind, Reset
+from codecsim.learned.params import Control, Expert, LossKind, Reset
 from codecsim.learned.self_check import check_engine, require_subnormals
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.learned.state import LearnerState, Sample
@@ -39,8 +39,28 @@ class LearnReport(NamedTuple):
 
 class _Pending(NamedTuple):
     pred: np.ndarray
-    filtered: np.ndarray
+    outputs: dict  # Expert to what it made of `pred`
     planes: np.ndarray
+
+
+def choose_experts(params, initial):
+    """The experts of a stream: those that its parameters name, less an initial net that adds nothing.
+
+    Without training the net stays as it began, and the identity is what a block without filter has.
+
+    Parameters
+    ----------
+    params : LearnParams
+    initial : InitialWeights
+
+    Returns
+    -------
+    tuple of Expert, at least one
+    """
+    named = tuple(expert for expert in Expert if expert & params.experts)
+    stays = Expert.ONLINE in named and params.control == Control.NEVER
+    useful = tuple(expert for expert in named if expert != Expert.INITIAL or not (stays or initial.is_identity))
+    return useful or named
 
 
 def _tiling(size, wanted, multiple):
@@ -50,7 +70,7 @@ def _tiling(size, wanted, multiple):
 
 
 class PredictionFilter:
-    """P' = clip(P + net(inputs)); then the net learns from the reconstruction.
+    """P' = clip(P + net(inputs)) and other experts; then they learn from the reconstruction.
 
     Parameters
     ----------
@@ -65,6 +85,10 @@ class PredictionFilter:
     ------
     ConfigError : for an impossible size or depth, or weights for other inputs
     ModelError : where this machine does not compute as the format demands
+
+    Attributes
+    ----------
+    experts : tuple of Expert, what the choice of a block has for 1, 2, ...
     """
 
     def __init__(self, params, width, height, bit_depth=8, initial=None, threads=1):
@@ -79,6 +103,7 @@ class PredictionFilter:
         check_engine([initial.spec])
         self.params, self.width, self.height, self.bit_depth = params, width, height, bit_depth
         self.spec = initial.spec
+        self.experts = choose_experts(params, initial)
         self.state = LearnerState(initial, params.average_q8 > 0)
         self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
         size = 1 << params.tile_log2
@@ -114,7 +139,7 @@ class PredictionFilter:
 
         Returns
         -------
-        (height, width) uint16
+        list of (height, width) uint16, one for each of `experts`
 
         Raises
         ------
@@ -127,9 +152,10 @@ class PredictionFilter:
             raise ConfigError(f"learned tools: expected {self.params.n_aux} auxiliary planes, got {len(aux)}")
         pred = np.ascontiguousarray(pred_y).copy()
         planes = self._inputs(pred, [np.ascontiguousarray(plane) for plane in aux], qp)
-        filtered = self._run(self.state.weights, pred, planes)
-        self._pending = _Pending(pred, filtered, planes)
-        return filtered.copy()
+        weights = {Expert.INITIAL: self.state.initial.master, Expert.ONLINE: self.state.weights}
+        outputs = {expert: self._run(weights[expert], pred, planes) for expert in self.experts}
+        self._pending = _Pending(pred, outputs, planes)
+        return [outputs[expert].copy() for expert in self.experts]
 
     def learn(self, recon_y, coded, qp):
         """Learn from the reconstruction of the picture that `predict` saw last.
@@ -156,10 +182,14 @@ class PredictionFilter:
         error = np.full(self._grid, MASKED, np.int16)
         coded = np.ascontiguousarray(coded, np.uint8)
         recon = np.ascontiguousarray(recon_y, np.uint16)
-        measure_error(pending.pred, pending.filtered, recon, coded, error, self._sums)
+        if Expert.ONLINE not in pending.outputs:  # nobody asks for the net to be trained
+            return LearnReport(0, 0, False)
+        measure_error(pending.pred, pending.outputs[Expert.ONLINE], recon, coded, error, self._sums)
         online, initial = int(self._sums[0]), int(self._sums[1])
         if not state.initial.is_identity:
-            with_initial = self._run(state.initial.master, pending.pred, pending.planes)
+            with_initial = pending.outputs.get(Expert.INITIAL)
+            if with_initial is None:
+                with_initial = self._run(state.initial.master, pending.pred, pending.planes)
             measure_error(pending.pred, with_initial, recon, coded, error, self._sums)
             initial = int(self._sums[0])
         reset = observe_loss(params, state, online, initial)

@@ -83,7 +83,7 @@ class PictureSearch:
         self._vectors[:] = 0
         search = Search(
             rc=rc,
-            sl=codec.tools.syntax._replace(filter_on=0, obmc_on=0),
+            sl=codec.tools.syntax._replace(experts=0, obmc_on=0),
             mctx=context,
             orig=target,
             cd=self._counter,

@@ -1,4 +1,4 @@
-"""Choose overlap and learned filter per 32x32, and decide residual and skip again against what was chosen.
+"""Choose overlap and experts of the learned filter per 32x32, and decide residual and skip again for what was chosen.
 
 Partition, modes and motion stay as the search left them.  Intra blocks are coded again with their modes, since what
 they predict from may have changed.
@@ -14,6 +14,7 @@ from codecsim.blocks import (
     CHOICE_NOWHERE,
     CHOICE_PER_BLOCK,
     CTU_UNITS,
+    MAX_ALTERNATIVES,
     MODE_INTER,
     MODE_INTRA,
     Choice,
@@ -24,6 +25,7 @@ from codecsim.entropy.cabac import COST, COUNT
 from codecsim.entropy.contexts import FILTER_CHOICE, OBMC_CHOICE, init_contexts
 from codecsim.jit import kernel
 from codecsim.picture import PAD_Y, Planes
+from codecsim.picture_codec import apply_choice
 from codecsim.recon import copy_block
 from codecsim.search.inter import keep_if_better
 from codecsim.search.intra import code_chroma, intra_cu_cost
@@ -43,7 +45,7 @@ from codecsim.search.state import (
     keep_contexts,
     recall_contexts,
 )
-from codecsim.syntax.slice_data import code_choice_flag, has_inter
+from codecsim.syntax.slice_data import code_choice_taken, has_inter
 from codecsim.tools.distortion import sse
 from codecsim.tools.intra import predict_intra
 
@@ -109,74 +111,101 @@ def _recode_region(st, uy, ux, units):
     return total
 
 
-class Alternative(NamedTuple):
-    """Two predictions of the inter blocks of a picture, between which each 32x32 has the choice."""
+class Alternatives(NamedTuple):
+    """Predictions of the inter blocks of a picture, among which each 32x32 has the choice."""
 
     plain: Planes
-    other: Planes  # the chroma is not looked at where it is not chosen
-    has_chroma: int  # the choice holds for chroma too
-    choice: Choice  # of the search's version 0: where `other` is taken
+    others: Planes  # (alternatives, H, W) each; none of chroma where the choice is for luma alone
+    choice: Choice  # of the search's version 0
     context: int  # the first one of the choice
+    gains: np.ndarray  # (MAX_ALTERNATIVES + 1,) float64 scratch
+    trials: int  # how many combinations of alternatives a region is coded with, beside the plain one
+
+
+_TAKEN_BITS = 3  # of each 32x32 in what a region of four takes
+_TRIALS = 2
 
 
 @kernel
-def _set_choice(st, alt, uy, ux, units, mask, coded):
-    """Set choices and prediction of a region of one or four 32x32: bit k of `mask` for the k-th; code flags if `coded`.
+def _set_choice(st, alt, uy, ux, units, takes, coded):
+    """Set choice and prediction of a region of one or four 32x32; count the bits of the choice if `coded`.
 
-    Returns the cost of the flags; contexts adapt.
+    takes : int, alternative of the k-th in its bits from 3 k
+
+    Returns the cost of those bits; contexts adapt.
     """
     rc = st.rc
     h, w = alt.plain.y.shape
+    count, has_chroma = alt.others.y.shape[0], alt.others.u.shape[0] > 0
     cost = 0.0
     for k in range((units >> 3) * (units >> 3)):
         fy, fx = (uy >> 3) + (k >> 1), (ux >> 3) + (k & 1)
         y, x = 32 * fy, 32 * fx
         if y >= h or x >= w:
             continue
-        flag = (mask >> k) & 1
-        alt.choice.flags[fy, fx] = flag
-        source = alt.other if flag else alt.plain
+        taken = takes >> (_TAKEN_BITS * k) & 7
+        alt.choice.taken[fy, fx] = taken
         rows, columns = min(32, h - y), min(32, w - x)
-        copy_block(source.y, y, x, rc.pred.y, y, x, rows, columns)
-        if alt.has_chroma:
+        copy_block(alt.others.y[taken - 1] if taken else alt.plain.y, y, x, rc.pred.y, y, x, rows, columns)
+        if has_chroma:
             y, x, rows, columns = y >> 1, x >> 1, rows >> 1, columns >> 1
-            copy_block(source.u, y, x, rc.pred.u, y, x, rows, columns)
-            copy_block(source.v, y, x, rc.pred.v, y, x, rows, columns)
+            copy_block(alt.others.u[taken - 1] if taken else alt.plain.u, y, x, rc.pred.u, y, x, rows, columns)
+            copy_block(alt.others.v[taken - 1] if taken else alt.plain.v, y, x, rc.pred.v, y, x, rows, columns)
         if coded and has_inter(rc.blocks, fy, fx):
             st.cd.reg[COST] = 0
-            code_choice_flag(COUNT, st.cd, alt.choice, alt.context, fy, fx)
+            code_choice_taken(COUNT, st.cd, alt.choice, count, alt.context, fy, fx)
             cost += bits_to_cost(st, st.cd.reg[COST])
     return cost
 
 
 @kernel
-def _unit_gain(st, alt, uy, ux):
-    """By how much the other prediction of a unit is closer to the source, in weighted squared error."""
+def _unit_error(st, luma, u, v, has_chroma, uy, ux):
+    """Weighted squared error of a prediction of a unit."""
     y, x = 4 * uy, 4 * ux
-    gain = float(sse(st.orig.y, y, x, alt.plain.y, y, x, 4, 4) - sse(st.orig.y, y, x, alt.other.y, y, x, 4, 4))
-    if alt.has_chroma:
+    error = float(sse(st.orig.y, y, x, luma, y, x, 4, 4))
+    if has_chroma:
         y, x = 2 * uy, 2 * ux
-        u = sse(st.orig.u, y, x, alt.plain.u, y, x, 2, 2) - sse(st.orig.u, y, x, alt.other.u, y, x, 2, 2)
-        v = sse(st.orig.v, y, x, alt.plain.v, y, x, 2, 2) - sse(st.orig.v, y, x, alt.other.v, y, x, 2, 2)
-        gain += st.lam[WEIGHT_CB] * u + st.lam[WEIGHT_CR] * v
-    return gain
+        error += st.lam[WEIGHT_CB] * sse(st.orig.u, y, x, u, y, x, 2, 2)
+        error += st.lam[WEIGHT_CR] * sse(st.orig.v, y, x, v, y, x, 2, 2)
+    return error
 
 
 @kernel
-def _promising(st, alt, uy, ux, units):
-    """Mask of the 32x32 blocks of a region whose other inter prediction is closer to the source."""
-    blocks = st.rc.blocks
+def _add_gains(st, alt, fy, fx):
+    """Add to alt.gains[k] by how much alternative k of block (fy, fx) is closer to the source than the plain one."""
+    blocks, plain, others = st.rc.blocks, alt.plain, alt.others
     h4, w4 = blocks.pred_mode.shape
-    mask = 0
+    has_chroma = others.u.shape[0] > 0
+    for j in range(8 * fy, min(8 * fy + 8, h4)):
+        for i in range(8 * fx, min(8 * fx + 8, w4)):
+            if blocks.pred_mode[j, i] >= MODE_INTER:
+                error = _unit_error(st, plain.y, plain.u, plain.v, has_chroma, j, i)
+                for k in range(others.y.shape[0]):
+                    chroma = k if has_chroma else 0
+                    u = others.u[chroma] if has_chroma else plain.u
+                    v = others.v[chroma] if has_chroma else plain.v
+                    alt.gains[k + 1] += error - _unit_error(st, others.y[k], u, v, has_chroma, j, i)
+
+
+@kernel
+def _promising(st, alt, uy, ux, units, rank):
+    """What the blocks of a region would take: the alternative `rank`-th closest to the source, if closer than plain."""
+    takes = 0
+    h4, w4 = st.rc.blocks.pred_mode.shape
     for k in range((units >> 3) * (units >> 3)):
-        gain = 0.0
-        for j in range(uy + 8 * (k >> 1), min(uy + 8 * (k >> 1) + 8, h4)):
-            for i in range(ux + 8 * (k & 1), min(ux + 8 * (k & 1) + 8, w4)):
-                if blocks.pred_mode[j, i] >= MODE_INTER:
-                    gain += _unit_gain(st, alt, j, i)
-        if gain > 0:
-            mask |= 1 << k
-    return mask
+        fy, fx = (uy >> 3) + (k >> 1), (ux >> 3) + (k & 1)
+        if 8 * fy >= h4 or 8 * fx >= w4:
+            continue
+        alt.gains[:] = 0
+        _add_gains(st, alt, fy, fx)
+        best = 0
+        for _ in range(rank + 1):
+            alt.gains[best], best = 0, 0  # a better one has been tried
+            for j in range(1, alt.others.y.shape[0] + 1):
+                if alt.gains[j] > alt.gains[best]:
+                    best = j
+        takes |= best << (_TAKEN_BITS * k)
+    return takes
 
 
 @kernel
@@ -194,48 +223,73 @@ def _copy_region(versions, src, dst, uy, ux, units):
 @kernel
 def _choose_region(st, alt, uy, ux, units):
     """Choose in a region, one or four 32x32, and code it again; returns the costs as chosen and all plain."""
-    mask = _promising(st, alt, uy, ux, units)
+    first = _promising(st, alt, uy, ux, units, 0)
     keep_contexts(st, REGION_ENTRY)
-    flags = _set_choice(st, alt, uy, ux, units, 0, 1)
-    if mask == 0:
+    bits = _set_choice(st, alt, uy, ux, units, 0, 1)
+    if first == 0:
         cost = _recode_region(st, uy, ux, units)
-        return flags + cost, cost
+        return bits + cost, cost
     _copy_region(st.versions, 0, REGION_VERSION + 1, uy, ux, units)
     plain = _recode_region(st, uy, ux, units)
-    _copy_region(st.versions, 0, REGION_VERSION, uy, ux, units)
-    keep_contexts(st, REGION_BEST)
-    _copy_region(st.versions, REGION_VERSION + 1, 0, uy, ux, units)
-    recall_contexts(st, REGION_ENTRY)
-    other = _set_choice(st, alt, uy, ux, units, mask, 1)
-    other += _recode_region(st, uy, ux, units)
-    if flags + plain > other:
-        return other, plain
-    _set_choice(st, alt, uy, ux, units, 0, 1)
-    _copy_region(st.versions, REGION_VERSION, 0, uy, ux, units)
-    recall_contexts(st, REGION_BEST)
-    return flags + plain, plain
+    best, kept, tried = bits + plain, 0, 0
+    for rank in range(min(alt.trials, alt.others.y.shape[0])):
+        takes = first if rank == 0 else _promising(st, alt, uy, ux, units, rank)
+        if takes == 0:
+            break
+        if tried == kept:  # what stands is the best one yet
+            _copy_region(st.versions, 0, REGION_VERSION, uy, ux, units)
+            keep_contexts(st, REGION_BEST)
+        _copy_region(st.versions, REGION_VERSION + 1, 0, uy, ux, units)
+        recall_contexts(st, REGION_ENTRY)
+        cost = _set_choice(st, alt, uy, ux, units, takes, 1)
+        cost += _recode_region(st, uy, ux, units)
+        tried = takes
+        if cost < best:
+            best, kept = cost, takes
+    if tried != kept:
+        _set_choice(st, alt, uy, ux, units, kept, 1)
+        _copy_region(st.versions, REGION_VERSION, 0, uy, ux, units)
+        recall_contexts(st, REGION_BEST)
+    return best, plain
 
 
 @kernel
-def _refine_region(st, alt, where, uy, ux, units):
+def _refine_region(st, alt, where, taken, uy, ux, units):
     """Code a region again with the prediction that `where` tells; returns its costs so and plain."""
     if where == CHOICE_PER_BLOCK:
         return _choose_region(st, alt, uy, ux, units)
-    _set_choice(st, alt, uy, ux, units, 15 if where == CHOICE_EVERYWHERE else 0, 0)
+    takes = taken | taken << _TAKEN_BITS | taken << 2 * _TAKEN_BITS | taken << 3 * _TAKEN_BITS
+    _set_choice(st, alt, uy, ux, units, takes, 0)
     cost = _recode_region(st, uy, ux, units)
     return cost, cost
 
 
 @kernel
-def refine_picture(st, alt, slice_qp, where):
-    """Code the whole picture again with one prediction, the other, or a choice; the result is in version 0.
+def nearest_alternative(st, alt):
+    """The alternative that is closest to the source if it stands in the whole picture."""
+    rows, columns = alt.choice.taken.shape
+    alt.gains[:] = 0
+    for fy in range(rows):
+        for fx in range(columns):
+            _add_gains(st, alt, fy, fx)
+    best = 1
+    for k in range(2, alt.others.y.shape[0] + 1):
+        if alt.gains[k] > alt.gains[best]:
+            best = k
+    return best
+
+
+@kernel
+def refine_picture(st, alt, slice_qp, where, taken):
+    """Code the whole picture again with one prediction, another, or a choice; the result is in version 0.
 
     Parameters
     ----------
     st : Search
-    alt : Alternative
+    alt : Alternatives
     slice_qp : int
-    where : CHOICE_NOWHERE, CHOICE_EVERYWHERE or CHOICE_PER_BLOCK: where the other one stands
+    where : CHOICE_NOWHERE, CHOICE_EVERYWHERE or CHOICE_PER_BLOCK: where another one stands
+    taken : int, that one with CHOICE_EVERYWHERE, 0 with CHOICE_NOWHERE
 
     Returns
     -------
@@ -248,13 +302,13 @@ def refine_picture(st, alt, slice_qp, where):
     for address in range(((h4 + 15) >> 4) * columns):
         uy, ux = address // columns << 4, address % columns << 4
         if st.rc.blocks.cu_log2[uy, ux] == 6:
-            cost, plain = _refine_region(st, alt, where, uy, ux, 16)
+            cost, plain = _refine_region(st, alt, where, taken, uy, ux, 16)
             total, all_plain = total + cost, all_plain + plain
             continue
         for z in range(0, CTU_UNITS, 64):
             dx, dy = z_to_xy(z)
             if uy + dy < h4 and ux + dx < w4:
-                cost, plain = _refine_region(st, alt, where, uy + dy, ux + dx, 8)
+                cost, plain = _refine_region(st, alt, where, taken, uy + dy, ux + dx, 8)
                 total, all_plain = total + cost, all_plain + plain
     return total, all_plain
 
@@ -278,12 +332,11 @@ def choose_prediction(codec, state, orig):
     codec.overlap()
     plain = _copy(codec.pred)
     if codec.overlapped is not None:
-        _choose(codec, state, Alternative(plain, codec.overlapped, 1, blocks.overlap, OBMC_CHOICE))
+        others = Planes(*(plane[np.newaxis] for plane in codec.overlapped))
+        _choose(codec, state, others, blocks.overlap, OBMC_CHOICE)
     codec.filter()
     if codec.filtered is not None:
-        unfiltered = _copy(codec.pred)
-        filtered = unfiltered._replace(y=codec.filtered)
-        _choose(codec, state, Alternative(unfiltered, filtered, 0, blocks.filtering, FILTER_CHOICE))
+        _choose(codec, state, codec.filtered, blocks.filtering, FILTER_CHOICE)
     return plain
 
 
@@ -292,21 +345,23 @@ def _copy(planes):
     return Planes(*(plane.copy() for plane in planes))
 
 
-def _choose(codec, state, alternative):
-    """Choose where in the picture the other prediction is taken, and update the codec's decisions, not its prediction.
+def _choose(codec, state, others, choice, context):
+    """Choose where in the picture which prediction is taken, and update the codec's decisions, not its prediction.
 
-    alternative : Alternative, not bound
+    others, choice, context : of Alternatives, beside the prediction that stands
     """
-    bound, qp = bind(alternative), codec.tools.qp
-    everywhere, _ = refine_picture(state, bound, qp, CHOICE_EVERYWHERE)
-    chosen, nowhere = refine_picture(state, bound, qp, CHOICE_PER_BLOCK)
+    plain, qp = _copy(codec.pred), codec.tools.qp
+    bound = bind(Alternatives(plain, others, choice, context, np.zeros(MAX_ALTERNATIVES + 1), _TRIALS))
+    nearest = nearest_alternative(state, bound)
+    everywhere, _ = refine_picture(state, bound, qp, CHOICE_EVERYWHERE, nearest)
+    chosen, nowhere = refine_picture(state, bound, qp, CHOICE_PER_BLOCK, 0)
     costs = {CHOICE_PER_BLOCK: chosen, CHOICE_EVERYWHERE: everywhere, CHOICE_NOWHERE: nowhere}
     where = min(costs, key=costs.get)
     if where != CHOICE_PER_BLOCK:
-        refine_picture(state, bound, qp, where)
-    alternative.choice.where[0] = where
+        refine_picture(state, bound, qp, where, nearest if where == CHOICE_EVERYWHERE else 0)
+    choice.where[0] = where
     copy_decisions(state.value.rc, codec)
-    for pred, kept in zip(codec.pred, alternative.plain, strict=True):
+    for pred, kept in zip(codec.pred, plain, strict=True):
         np.copyto(pred, kept)
 
 
@@ -325,12 +380,11 @@ def source_before_choices(codec, orig, plain):
     -------
     Planes
     """
-    final = codec.pred
+    final = _copy(codec.pred)
     if codec.filtered is not None:
-        inter = codec.blocks.pred_mode >= MODE_INTER
-        h4, w4 = inter.shape
-        units = inter & np.kron(codec.blocks.filtering.flags, np.ones((8, 8), bool))[:h4, :w4]
-        final = final._replace(y=np.where(np.kron(units, np.ones((4, 4), bool)), codec.filtered, codec.pred.y))
+        for others, pred in zip(codec.filtered, final, strict=True):
+            if len(others):
+                apply_choice(bind(codec.blocks), codec.blocks.filtering.taken, others, pred)
     top = (1 << codec.sps.bit_depth) - 1
     aims = (np.clip(o - (f.astype(np.int32) - p), 0, top) for o, f, p in zip(orig, final, plain, strict=True))
     return Planes(*(aim.astype(np.uint16) for aim in aims))

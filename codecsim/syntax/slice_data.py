@@ -35,6 +35,7 @@ from codecsim.entropy.cabac import (
     PART_MOTION,
     PART_RESIDUAL,
     code_bin,
+    code_bypass,
     code_terminate,
 )
 from codecsim.jit import kernel
@@ -62,8 +63,8 @@ class SliceSyntax(NamedTuple):
     max_depth_intra: int  # max_transform_hierarchy_depth_intra
     max_depth_inter: int
     amp: int  # amp_enabled_flag
-    filter_on: int  # the choice of the prediction filter is coded
-    obmc_on: int  # that of overlapped motion compensation is
+    experts: int  # alternatives of the prediction filter, 0..MAX_ALTERNATIVES; 0: no choice is coded
+    obmc_on: int  # 0, 1: the same of overlapped motion compensation
     sao_luma: int  # slice_sao_luma_flag
     sao_chroma: int
     bit_depth: int
@@ -194,62 +195,73 @@ def has_inter(blocks, fy, fx):
 
 
 @kernel
-def code_choice_flag(mode, cd, choice, context, fy, fx):
-    """Not in H.265: the flag of a choice for the 32x32 block (fy, fx), by those to the left and above.
+def code_choice_taken(mode, cd, choice, count, context, fy, fx):
+    """Not in H.265: the alternative that the 32x32 block (fy, fx) takes, by those of the blocks to the left and above.
+
+    Truncated unary.
 
     choice : Choice
+    count : int, its alternatives, 1..MAX_ALTERNATIVES
     context : int, FILTER_CHOICE or OBMC_CHOICE
     """
-    flags = choice.flags
-    inc = 0
-    if fx > 0 and flags[fy, fx - 1]:
-        inc += 1
-    if fy > 0 and flags[fy - 1, fx]:
-        inc += 1
-    flag = code_bin(mode, cd, context + inc, np.int64(flags[fy, fx]))
+    left = np.int64(choice.taken[fy, fx - 1]) if fx > 0 else 0
+    above = np.int64(choice.taken[fy - 1, fx]) if fy > 0 else 0
+    wanted = np.int64(choice.taken[fy, fx])
+    taken = 0
+    while taken < count:
+        inc = 3 * taken + (1 if left > taken else 0) + (1 if above > taken else 0)
+        if not code_bin(mode, cd, context + C.CHOICE_TAKEN + inc, 1 if wanted > taken else 0):
+            break
+        taken += 1
     if mode == DECODE:
-        flags[fy, fx] = flag
+        choice.taken[fy, fx] = taken
 
 
 @kernel
-def code_choice_where(mode, cd, choice, context):
-    """Not in H.265: where in the picture a choice holds; when reading, its flags too if no block has one.
+def code_choice_where(mode, cd, choice, count, context):
+    """Not in H.265: where in the picture a choice holds; unless block by block, the alternative of all blocks too.
 
-    choice, context : as for code_choice_flag
+    choice, count, context : as for code_choice_taken
     """
     cd.reg[PART] = PART_LEARNED
     where = np.int64(choice.where[0])
-    if code_bin(mode, cd, context + C.CHOICE_WHERE, 1 if where == CHOICE_PER_BLOCK else 0):
+    if code_bin(mode, cd, context, 1 if where == CHOICE_PER_BLOCK else 0):
         where = CHOICE_PER_BLOCK
     else:
-        where = code_bin(mode, cd, context + C.CHOICE_WHERE + 1, 1 if where == CHOICE_EVERYWHERE else 0)
+        where = code_bin(mode, cd, context + 1, 1 if where == CHOICE_EVERYWHERE else 0)
+        wanted = np.int64(choice.taken[0, 0])
+        taken = where
+        while 0 < taken < count:
+            if not code_bypass(mode, cd, 1, 1 if wanted > taken else 0):
+                break
+            taken += 1
         if mode == DECODE:
-            rows, columns = choice.flags.shape
+            rows, columns = choice.taken.shape
             for fy in range(rows):
                 for fx in range(columns):
-                    choice.flags[fy, fx] = where
+                    choice.taken[fy, fx] = taken
     if mode == DECODE:
         choice.where[0] = where
 
 
 @kernel
-def _code_choice_flags(mode, cd, sl, blocks, ty, tx):
-    """The flags of all choices in CTU (ty, tx)."""
+def _code_choices(mode, cd, sl, blocks, ty, tx):
+    """What the blocks in CTU (ty, tx) take of all choices."""
     overlap = sl.obmc_on and blocks.overlap.where[0] == CHOICE_PER_BLOCK
-    filtering = sl.filter_on and blocks.filtering.where[0] == CHOICE_PER_BLOCK
+    filtering = sl.experts and blocks.filtering.where[0] == CHOICE_PER_BLOCK
     if not (overlap or filtering):
         return
     cd.reg[PART] = PART_LEARNED
     in_ctu = CTU_SIZE >> CHOICE_LOG2
-    rows, columns = blocks.overlap.flags.shape
+    rows, columns = blocks.overlap.taken.shape
     for k in range(in_ctu * in_ctu):
         fy, fx = ty * in_ctu + k // in_ctu, tx * in_ctu + k % in_ctu
         if fy >= rows or fx >= columns or not has_inter(blocks, fy, fx):
             continue
         if overlap:
-            code_choice_flag(mode, cd, blocks.overlap, C.OBMC_CHOICE, fy, fx)
+            code_choice_taken(mode, cd, blocks.overlap, sl.obmc_on, C.OBMC_CHOICE, fy, fx)
         if filtering:
-            code_choice_flag(mode, cd, blocks.filtering, C.FILTER_CHOICE, fy, fx)
+            code_choice_taken(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE, fy, fx)
 
 
 @kernel
@@ -258,14 +270,14 @@ def code_slice_data(mode, cd, sl, blocks, motion, levels, sao):
     h4, w4 = blocks.cu_log2.shape
     rows, columns = (h4 + 15) >> 4, (w4 + 15) >> 4
     if sl.obmc_on:
-        code_choice_where(mode, cd, blocks.overlap, C.OBMC_CHOICE)
-    if sl.filter_on:
-        code_choice_where(mode, cd, blocks.filtering, C.FILTER_CHOICE)
+        code_choice_where(mode, cd, blocks.overlap, sl.obmc_on, C.OBMC_CHOICE)
+    if sl.experts:
+        code_choice_where(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE)
     for address in range(rows * columns):
         ty, tx = address // columns, address % columns
         code_sao(mode, cd, sl, sao, ty, tx)
         code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
-        _code_choice_flags(mode, cd, sl, blocks, ty, tx)
+        _code_choices(mode, cd, sl, blocks, ty, tx)
         last = 1 if address == rows * columns - 1 else 0
         end = code_terminate(mode, cd, last)
         if cd.reg[FAULT] or end != last:

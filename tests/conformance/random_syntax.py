@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.blocks import choose_nowhere
+from codecsim.blocks import CHOICE_EVERYWHERE, choose_nowhere
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
@@ -235,10 +235,13 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         current = dpb.begin(nal_type, 0, header, sps)
         codec.begin(current, header, pps, tools)
         draw_slice_data(rng, codec)
-        for bit, choice in ((TOOL_FILTER, codec.blocks.filtering), (TOOL_OBMC, codec.blocks.overlap)):
+        syntax = codec.tools.syntax
+        for count, choice in ((syntax.experts, codec.blocks.filtering), (syntax.obmc_on, codec.blocks.overlap)):
             choice.where[0] = rng.integers(3)
-            for place in np.ndindex(choice.flags.shape if tools & bit else (0, 0)):
-                choice.flags[place] = has_inter(codec.blocks, *place) and rng.integers(2)
+            everywhere = rng.integers(count) + 1 if count else 0
+            for place in np.ndindex(choice.taken.shape if count else (0, 0)):
+                drawn = everywhere if choice.where[0] == CHOICE_EVERYWHERE else rng.integers(count + 1)
+                choice.taken[place] = has_inter(codec.blocks, *place) and drawn
         payload = write_slice_data(codec)
         read_slice_data(codec, payload)
         derive_motion(codec.rc, codec.motion_context)

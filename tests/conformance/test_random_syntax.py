@@ -76,7 +76,7 @@ def test_with_overlapped_motion_compensation():
 
     def watch(codec, header):
         overlap = codec.blocks.overlap
-        units = np.kron(overlap.flags, np.ones((8, 8), int))[tuple(slice(n) for n in codec.blocks.cu_log2.shape)]
+        units = np.kron(overlap.taken, np.ones((8, 8), int))[tuple(slice(n) for n in codec.blocks.cu_log2.shape)]
         overlapped = units * (codec.blocks.pred_mode >= MODE_INTER) > 0
         modes.update(overlap.where.tolist())
         chosen.update(((codec.picture.motion.ref_idx >= 0) @ (1, 2))[overlapped].tolist())

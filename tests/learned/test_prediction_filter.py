@@ -44,7 +44,7 @@ def test_starts_as_identity(size, bit_depth, params, epochs, tile):
     height, width = size[0] // 4 * 4, size[1] // 4 * 4
     pred, recon = picture(0, height, width, bit_depth)
     learner = PredictionFilter(params, width, height, bit_depth)
-    np.testing.assert_array_equal(learner.predict(pred, (recon, pred)[: params.n_aux], 30), pred)
+    np.testing.assert_array_equal(learner.predict(pred, (recon, pred)[: params.n_aux], 30)[0], pred)
     report = learner.learn(recon, everywhere(height, width), 30)
     assert report.trained_steps == epochs * -(-height // tile) * -(-width // tile)
     assert report.accumulated_loss == np.abs(pred.astype(int) - recon).sum()
@@ -69,7 +69,7 @@ def test_learning_reduces_error(change, bit_depth):
     learner = PredictionFilter(dataclasses.replace(SMALL, **change), 96, 64, bit_depth)
     for k in range(14):
         pred, recon = picture(k, 64, 96, bit_depth)
-        filtered = learner.predict(pred, (), 30)
+        filtered = learner.predict(pred, (), 30)[0]
         learner.learn(recon, everywhere(64, 96), 30)
     before, after = (np.abs(p.astype(int) - recon).sum() for p in (pred, filtered))
     assert after < 0.85 * before
@@ -83,7 +83,7 @@ def test_auxiliary_planes_help():
         for k in range(10):
             pred, recon = picture(k, 64, 96)
             other = (2 * recon.astype(int) - pred).clip(0, 255).astype(np.uint16)
-            filtered = learner.predict(pred, (other, pred)[:further], 30)
+            filtered = learner.predict(pred, (other, pred)[:further], 30)[0]
             learner.learn(recon, everywhere(64, 96), 30)
         errors.append(np.abs(filtered.astype(int) - recon).sum())
     assert errors[1] < 0.6 * errors[0]
@@ -94,7 +94,7 @@ def test_two_sides_and_thread_counts_agree():
     for k in range(5):
         pred, recon = picture(k, 72, 200)
         coded = np.random.default_rng(k).integers(0, 2, (18, 50)).astype(np.uint8)
-        outputs = {side.predict(pred, (), 30 + k).tobytes() for side in sides}
+        outputs = {side.predict(pred, (), 30 + k)[0].tobytes() for side in sides}
         reports = {side.learn(recon, coded, 30 + k) for side in sides}
         assert len(outputs) == len(reports) == len({side.digest() for side in sides}) == 1
         if k == 2:
@@ -112,7 +112,7 @@ def test_prediction_equals_naive_twin(params, bit_depth):
         pred, recon = picture(k, height, width, bit_depth)
         aux = (np.roll(recon, 1, 0), np.roll(recon, 2, 1))[: params.n_aux]
         expected = naive_filter(learner.state.weights, params, pred, aux, qp, bit_depth)
-        np.testing.assert_array_equal(learner.predict(pred, aux, qp), expected)
+        np.testing.assert_array_equal(learner.predict(pred, aux, qp)[0], expected)
         learner.learn(recon, everywhere(height, width), qp)
     assert (expected != pred).any()
 
@@ -237,7 +237,7 @@ def test_initial_weights_other_than_the_identity():
     assert initial.digest() != builtin_weights(spec).digest()
     learner = PredictionFilter(dataclasses.replace(SMALL, control=Control.NEVER), 64, 64, initial=initial)
     pred = np.full((64, 64), 100, np.uint16)
-    np.testing.assert_array_equal(learner.predict(pred, (), 30), pred + 16)
+    np.testing.assert_array_equal(learner.predict(pred, (), 30)[0], pred + 16)
     learner.learn(pred, everywhere(64, 64), 30)
     assert learner.state.initial_loss == learner.state.online_loss == 16 * 64 * 64
     with pytest.raises(ConfigError, match="initial weights"):

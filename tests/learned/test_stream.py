@@ -101,7 +101,7 @@ def test_announced_and_found(params):
     assert found.params == params
     learner = found.make_filter(sps)
     pred = np.full((32, 64), 9, np.uint16)
-    np.testing.assert_array_equal(learner.predict(pred, (pred,) * params.n_aux, 30), pred)
+    np.testing.assert_array_equal(learner.predict(pred, (pred,) * params.n_aux, 30)[0], pred)
     assert LearnedStream.from_sps(SpsOf(None)) is None
 
 

@@ -31,7 +31,7 @@ def run(params, threads, count, spec=None, height=128, width=192):
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
         aux = [np.roll(recon, 1 + k, k % 2) for k in range(params.n_aux)]
-        filtered = learner.predict(pred, aux, 30)
+        filtered = learner.predict(pred, aux, 30)[0]
         outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
         steps += learner.learn(recon, coded, 30).trained_steps
     return f"{learner.digest().hex()} {outputs:x}", steps

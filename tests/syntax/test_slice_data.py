@@ -94,20 +94,22 @@ class RandomPicture:
         for y in range(0, units[0], 16):
             for x in range(0, units[1], 16):
                 self.quadtree(y, x, 6)
-        is_on = syntax.obmc_on, syntax.filter_on
-        for on, choice, here in zip(is_on, (self.blocks.overlap, self.blocks.filtering), where, strict=True):
-            if on:
-                self.choose_prediction(choice, here)
+        counts = syntax.obmc_on, syntax.experts
+        for count, choice, here in zip(counts, (self.blocks.overlap, self.blocks.filtering), where, strict=True):
+            if count:
+                self.choose_prediction(choice, count, here)
         self.sao = random_sao(self.rng, height, width, syntax)
 
-    def choose_prediction(self, choice, where):
-        choice.where[0], choice.flags[:] = where, where == B.CHOICE_EVERYWHERE
+    def choose_prediction(self, choice, count, where):
+        choice.where[0], choice.taken[:] = where, 0
+        if where == B.CHOICE_EVERYWHERE:
+            choice.taken[:] = self.rng.integers(1, count + 1)
         if where != B.CHOICE_PER_BLOCK:
             return
         inter = self.blocks.pred_mode >= B.MODE_INTER
-        for y, x in np.ndindex(choice.flags.shape):
+        for y, x in np.ndindex(choice.taken.shape):
             if inter[8 * y : 8 * y + 8, 8 * x : 8 * x + 8].any():
-                choice.flags[y, x] = self.rng.integers(2)
+                choice.taken[y, x] = self.rng.integers(count + 1)
 
     def quadtree(self, y, x, log2):
         height, width = self.blocks.cu_log2.shape
@@ -215,7 +217,7 @@ class RandomPicture:
 
 
 SYNTAX = SliceSyntax(
-    1, 5, 4, 0, 0, 0, 1, 2, 1, 1, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
+    1, 5, 4, 0, 0, 0, 1, 2, 1, 3, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
 )
 SLICE_QP = 30
 WHERE = B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK
@@ -225,13 +227,16 @@ WHERE = B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK
     "syntax",
     [
         SYNTAX,
-        SYNTAX._replace(slice_type=2, max_depth_intra=2, filter_on=0, obmc_on=0),
+        SYNTAX._replace(slice_type=2, max_depth_intra=2, experts=0, obmc_on=0),
         SYNTAX._replace(obmc_on=0),
-        SYNTAX._replace(filter_on=0),
-        SYNTAX._replace(amp=0, max_depth_inter=0, max_merge_cand=1, num_ref_l0=1, filter_on=0, obmc_on=0),
+        SYNTAX._replace(obmc_on=0, experts=1),
+        SYNTAX._replace(experts=2),
+        SYNTAX._replace(experts=4),
+        SYNTAX._replace(experts=0),
+        SYNTAX._replace(amp=0, max_depth_inter=0, max_merge_cand=1, num_ref_l0=1, experts=0, obmc_on=0),
         SYNTAX._replace(transform_skip=1),
         *(SYNTAX._replace(qp_delta=1, group_log2=log2) for log2 in (3, 4, 5, 6)),
-        SYNTAX._replace(slice_type=2, filter_on=0, obmc_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
+        SYNTAX._replace(slice_type=2, experts=0, obmc_on=0, transform_skip=1, qp_delta=1, group_log2=4, bit_depth=10),
     ],
 )
 @pytest.mark.parametrize("where", list(itertools.product(WHERE, repeat=2)))
