@@ -45,6 +45,7 @@ class Blocks(NamedTuple):
     cbf: np.ndarray  # CBF_* and TSKIP_* bits; the chroma of four 4x4 luma blocks of an 8x8 is stored in all four
     intra_luma: np.ndarray  # 0..34; DC where not intra
     intra_chroma: np.ndarray  # intra_chroma_pred_mode, 4 = as luma
+    intra_filter: np.ndarray  # 1 where the intra prediction filter is on; of intra coding units
     merge: np.ndarray  # 0 = not merged, else merge_idx + 1; all units of the prediction unit
     mvp_idx: np.ndarray  # (H4, W4, 2) mvp_l0_flag, mvp_l1_flag
     mvd: np.ndarray  # (H4, W4, 2, 2) int16 motion vector difference [list, (x, y)], at the top-left unit of the PU
@@ -64,7 +65,7 @@ class Levels(NamedTuple):
 def make_blocks(height, width):
     """Empty store for a picture of coded luma size `height` x `width` (multiples of 8)."""
     h4, w4 = height // 4, width // 4
-    u8 = [np.zeros((h4, w4), np.uint8) for _ in range(8)]
+    u8 = [np.zeros((h4, w4), np.uint8) for _ in range(9)]
     return Blocks(
         *u8,
         mvp_idx=np.zeros((h4, w4, 2), np.uint8),

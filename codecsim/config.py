@@ -10,6 +10,7 @@ CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
 ORACLES = ("original",)  # for research, what the filter learns from instead of the reconstruction: see EncoderConfig
+INTRA_FILTERS = ("off", "frozen")
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
 BIT_DEPTHS = (8, 10)  # of coded samples
@@ -61,6 +62,7 @@ class Preset:
     intra_margin: int = _count("drop intra modes whose SATD and rate are more than so many 1/16 above the best", 0, 64)
     coarse_angles: bool = _switch("rank every fourth intra angle first, then those around the best")
     chroma_rd: int = _count("intra chroma modes tried with full cost", 1, 5)
+    intra_filter_modes: bool = _switch("choose intra modes anew for the intra filter, not only those best without it")
     transform_depth: int = _count("max_transform_hierarchy_depth of intra and inter", 0, 2)
     filter_passes: int = _count(
         "searches of a picture with the learned filter, each knowing the last's additions", 1, 8
@@ -91,6 +93,7 @@ _SLOW = Preset(
     intra_margin=64,
     coarse_angles=False,
     chroma_rd=5,
+    intra_filter_modes=True,
     transform_depth=2,
     filter_passes=2,
     sao=True,
@@ -114,6 +117,7 @@ _MEDIUM = dataclasses.replace(
     intra_margin=4,
     coarse_angles=True,
     chroma_rd=1,
+    intra_filter_modes=False,
     transform_depth=1,
 )
 _FAST = dataclasses.replace(
@@ -154,6 +158,9 @@ class EncoderConfig:
     model: str | None = None  # initial weights: name or path, see learned.model_files; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
+    intra_filter: str = "off"  # intra prediction filter: off, frozen
+    intra_model: str | None = None  # its weights: name or path; None: those that ship
+    intra_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.intra_params
     hash: str = "md5"  # picture hash: md5, crc or checksum
     internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
     threads: int = 1  # of the prediction filter; results do not depend on it
@@ -163,6 +170,7 @@ class EncoderConfig:
         _choice("preset", self.preset, tuple(PRESETS))
         _choice("prediction filter", self.filter, FILTERS)
         _choice("oracle", self.oracle, (None, *ORACLES))
+        _choice("intra filter", self.intra_filter, INTRA_FILTERS)
         _choice("quantisation group size", self.qp_group, QP_GROUPS)
         _choice("picture hash", self.hash, HASHES)
         _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
@@ -181,6 +189,8 @@ class EncoderConfig:
             raise ConfigError(f"model {self.model!r} is for the prediction filter, which is off")
         if self.oracle is not None and (self.filter != "online" or self.config == "ai"):
             raise ConfigError(f"oracle {self.oracle!r} needs the prediction filter online, in pictures between others")
+        if self.intra_model is not None and self.intra_filter == "off":
+            raise ConfigError(f"intra model {self.intra_model!r} is for the intra filter, which is off")
         object.__setattr__(self, "effort", read_effort(self.effort))
 
     @property

@@ -11,6 +11,7 @@ from codecsim.binding import bind
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
+from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.stream import LearnedStream, read_switches, usable_tools
 from codecsim.picture import Frame, VideoFormat
 from codecsim.picture_codec import PictureCodec
@@ -115,7 +116,8 @@ class _Decoder:
             return
         self._learned = LearnedStream.from_sps(sps, self._models)
         learned_filter = self._learned.make_filter(sps, self._threads) if self._learned else None
-        self._codec = PictureCodec(sps, learned_filter)
+        intra = IntraStream.from_sps(sps, self._models)
+        self._codec = PictureCodec(sps, learned_filter, intra.make_filter(sps) if intra else None)
 
     def _decode_slice(self, nal):
         started = time.perf_counter()

@@ -11,6 +11,7 @@ from codecsim.config import EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
+from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.metrics import frame_psnr
 from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_frame
@@ -30,6 +31,7 @@ from codecsim.syntax.headers import (
     SLICE_B,
     SLICE_I,
     TOOL_FILTER,
+    TOOL_INTRA,
     TOOL_OBMC,
     ParameterSets,
     Pps,
@@ -131,6 +133,9 @@ class _Encoder:
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
         if config.obmc and config.config != "ai":
             tools[TOOL_OBMC] = None
+        intra = IntraStream.from_config(config)
+        if intra:
+            tools[TOOL_INTRA] = intra.settings()
         self._sps = make_sps(config, video_format, announce(tools, decodable=config.oracle is None))
         self._pps = Pps(
             init_qp=config.qp,
@@ -144,7 +149,7 @@ class _Encoder:
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
-        self._codec = PictureCodec(self._sps, learned_filter)
+        self._codec = PictureCodec(self._sps, learned_filter, intra.make_filter(self._sps) if intra else None)
         self._search = PictureSearch(self._codec, config.search_effort, config.adaptive_qp)
         self._extra_passes = config.search_effort.filter_passes - 1
         self._sao_search = SaoSearch(self._codec)

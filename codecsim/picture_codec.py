@@ -25,9 +25,10 @@ from codecsim.blocks import (
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
+from codecsim.learned.intra_filter import unused_intra_net
 from codecsim.picture import PAD_Y, Planes
 from codecsim.recon import Recon, copy_block, make_scratch, predict_inter, reconstruct
-from codecsim.syntax.headers import SLICE_I, TOOL_FILTER, TOOL_OBMC, num_lists
+from codecsim.syntax.headers import SLICE_I, TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, num_lists
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.compensation import References
@@ -68,6 +69,7 @@ def slice_tools(header, sps, pps, tools, experts):
         amp=int(sps.amp),
         experts=experts if tools & TOOL_FILTER else 0,
         obmc_on=int(tools & TOOL_OBMC > 0),
+        intra_filter_on=int(tools & TOOL_INTRA > 0),
         sao_luma=int(header.sao_luma),
         sao_chroma=int(header.sao_chroma),
         bit_depth=sps.bit_depth,
@@ -125,11 +127,14 @@ class PictureCodec:
     ----------
     sps : Sps
     learned_filter : learned.prediction_filter.PredictionFilter or None
+    intra_filter : learned.intra_filter.IntraFilter or None
     """
 
-    def __init__(self, sps, learned_filter=None):
+    def __init__(self, sps, learned_filter=None, intra_filter=None):
         self.sps = sps
         self.learned_filter = learned_filter
+        self.intra_filter = intra_filter
+        self._unused_intra = None if intra_filter else unused_intra_net()
         width, height = sps.width, sps.height
         self.zorder = make_zorder(height // 4, width // 4)
         self.blocks: Blocks = make_blocks(height, width)
@@ -165,6 +170,8 @@ class PictureCodec:
         """
         self.picture = current.picture
         self.is_inter = header.slice_type != SLICE_I
+        if self.is_inter and self.intra_filter and not self.intra_filter.params.inter_pictures:
+            tools &= ~TOOL_INTRA
         self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
         experts = len(self.learned_filter.experts) if self.learned_filter else 0
         self.tools = slice_tools(header, self.sps, pps, tools, experts)
@@ -184,11 +191,13 @@ class PictureCodec:
             strong_intra=int(self.sps.strong_intra_smoothing),
             cb_qp_offset=self.tools.cb_qp_offset,
             cr_qp_offset=self.tools.cr_qp_offset,
+            intra=self.intra_filter.net(self.tools.qp) if self.intra_filter else self._unused_intra,
         )
         self.rc = bind(recon)
         self.blocks.qp[:] = self.tools.qp
         choose_nowhere(self.blocks.filtering)
         choose_nowhere(self.blocks.overlap)
+        self.blocks.intra_filter[:] = 0
         self.sao.type_idx[:] = 0
         self.motion_context = bind(
             make_motion_context(

@@ -22,6 +22,7 @@ from codecsim.blocks import (
     z_to_xy,
 )
 from codecsim.jit import kernel
+from codecsim.learned.intra_filter import IntraNet, filter_block
 from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.syntax.prediction import part_geometry
 from codecsim.tables import chroma_qp
@@ -73,6 +74,7 @@ class Recon(NamedTuple):
     strong_intra: int  # strong_intra_smoothing_enabled_flag
     cb_qp_offset: int
     cr_qp_offset: int
+    intra: IntraNet
 
 
 @kernel
@@ -227,6 +229,16 @@ def copy_block(src, sy, sx, dst, dy, dx, h, w):
 
 
 @kernel(unit=True)
+def predict_intra_luma(rc, uy, ux, log2, mode):
+    """Intra prediction of the luma block at unit (uy, ux) into `rc.pred`, filtered where its coding unit says so."""
+    y, x, refs = 4 * uy, 4 * ux, rc.scratch.refs
+    strong = rc.strong_intra != 0
+    predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, rc.pred.y, y, x)
+    if rc.blocks.intra_filter[uy, ux]:
+        filter_block(rc.intra, rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, refs, rc.pred.y)
+
+
+@kernel(unit=True)
 def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, cbf):
     """One transform block of one component: intra prediction if `intra_mode` >= 0, residual if `cbf` says so.
 
@@ -234,7 +246,9 @@ def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, cbf):
     """
     pad = PAD_Y if c_idx == 0 else PAD_C
     n = 1 << log2
-    if intra_mode >= 0:
+    if intra_mode >= 0 and c_idx == 0:
+        predict_intra_luma(rc, y >> 2, x >> 2, log2, intra_mode)
+    elif intra_mode >= 0:
         refs, strong = rc.scratch.refs, rc.strong_intra != 0
         predict_intra(rec, pad, rc.zorder, x, y, log2, intra_mode, c_idx, strong, rc.bit_depth, refs, plane, y, x)
     if cbf & (CBF_Y << c_idx):

@@ -14,6 +14,7 @@ from codecsim.config import (
     CONFIGS,
     FILTERS,
     HASHES,
+    INTRA_FILTERS,
     ORACLES,
     PRESETS,
     QP_GROUPS,
@@ -25,12 +26,16 @@ from codecsim.errors import ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
+from codecsim.learned.intra_params import IntraParams
+from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 from codecsim.learned.stream import LearnedStream
 from codecsim.structure import GOPS
 
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
 INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
+INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
+INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams; may be given several times."
 INTRA_PERIOD_HELP = (
     f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
     f"{GOPS['ra'].open_period} if not given; else 0."
@@ -122,6 +127,11 @@ def raw_options(function):
     "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
 )
 @click.option("--model", metavar="NAME|PATH", help=MODEL_HELP)
+@click.option(
+    "--intra-filter", type=click.Choice(INTRA_FILTERS), default="off", show_default=True, help=INTRA_FILTER_HELP
+)
+@click.option("--intra-model", metavar="NAME|PATH", help="Weights of the intra filter; those that ship if not given.")
+@click.option("--intra-learner", multiple=True, metavar="NAME=VALUE", help=INTRA_LEARNER_HELP)
 @click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained.")
 @click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP)
 @click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser.")
@@ -163,6 +173,7 @@ def encoder_config(
     learning_rate=None,
     reset=None,
     learner=(),
+    intra_learner=(),
     effort=(),
     loop_filter="off",
     **settings,
@@ -170,6 +181,7 @@ def encoder_config(
     """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
     learner = named_settings("--learner", learner, LearnParams)
     effort = named_settings("--effort", effort, Preset)
+    intra_learner = named_settings("--intra-learner", intra_learner, IntraParams)
     if loss_threshold is not None:
         if learn != "threshold":
             raise ConfigError("--loss-threshold needs --learn threshold")
@@ -181,7 +193,8 @@ def encoder_config(
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
     LearnParams(**learner)  # so that wrong values are refused before the input is opened
-    config = EncoderConfig(learn=learner, effort=effort, **settings)
+    config = EncoderConfig(learn=learner, intra_learn=intra_learner, effort=effort, **settings)
+    IntraStream.from_config(config)
     if config.model is not None:
         LearnedStream.from_config(config)
     return config

@@ -61,6 +61,7 @@ _ELEMENTS = (
     # of those to the left and above have the bin set
     ("FILTER_CHOICE", None, *((154, 154, 152, 153, 155) + (153, 154, 155) * 3,) * 2),
     ("OBMC_CHOICE", None, (154, 154, 153, 154, 155), (154, 154, 153, 154, 155)),
+    ("INTRA_FILTER", (154, 154, 154), (154, 154, 154), (154, 154, 154)),  # by those of the left and upper unit
 )
 
 
@@ -92,7 +93,7 @@ SPLIT_TRANSFORM, CBF_LUMA, CBF_CHROMA = (_START[n] for n in ("SPLIT_TRANSFORM", 
 QP_DELTA, TRANSFORM_SKIP = (_START[n] for n in ("QP_DELTA", "TRANSFORM_SKIP"))
 LAST_X, LAST_Y, CODED_SUB_BLOCK = (_START[n] for n in ("LAST_X", "LAST_Y", "CODED_SUB_BLOCK"))
 SIG_COEFF, GREATER1, GREATER2 = (_START[n] for n in ("SIG_COEFF", "GREATER1", "GREATER2"))
-FILTER_CHOICE, OBMC_CHOICE = (_START[n] for n in ("FILTER_CHOICE", "OBMC_CHOICE"))
+FILTER_CHOICE, OBMC_CHOICE, INTRA_FILTER = (_START[n] for n in ("FILTER_CHOICE", "OBMC_CHOICE", "INTRA_FILTER"))
 CHOICE_TAKEN = 2  # from the first context of a choice to those of its blocks
 
 

@@ -206,6 +206,11 @@ class TileNet:
         job = [self._centre, grads[last] + front, self._layers[-1].skip, spec.n_outputs, spec.n_inputs]
         self._skip_job = np.array([*job, *self._planes(last)], np.int64)
 
+    @property
+    def jobs(self):
+        """Jobs of `forward`: of the hidden layers, (n, 13) int64, and of the outputs, (n_outputs, 11) int64."""
+        return np.stack([job for *_, job in self._hidden_jobs]), np.stack(self._output_jobs)
+
     def load(self, planes, y0, x0):
         """Take the inputs of the tile whose output corner is (y0, x0).
 

@@ -5,11 +5,11 @@ from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
 from codecsim.learned.params import FIELDS, Control, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
-from codecsim.syntax.headers import INTER_TOOLS, TOOL_FILTER, TOOL_OBMC, LearnedTools, ToolSettings
+from codecsim.syntax.headers import INTER_TOOLS, TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, LearnedTools, ToolSettings
 
 ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
 NOT_DECODABLE = 255  # in place of the version, in what an encoder with an oracle makes: for its bits to be counted
-KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC  # those that this decoder has
+KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_INTRA  # those that this decoder has
 _MASKS = -(-len(FIELDS) // 32)  # words that say which fields are changed
 
 

@@ -7,19 +7,22 @@ from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
 from codecsim.jit import kernel
 from codecsim.picture import PAD_C, PAD_Y
-from codecsim.recon import clear_motion
+from codecsim.recon import clear_motion, predict_intra_luma
 from codecsim.search.ranking import CANDIDATES, COSTS, TOTALS, rank
 from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
     CU_ENTRY,
     MEMO_LUMA,
     MODE_ENTRY,
+    PLAIN_BEST,
+    PLAIN_VERSION,
     SQRT_LAM,
     TU_BEST,
     TU_ENTRY,
     TU_VERSION,
     aim_qp,
     bits_to_cost,
+    copy_cu,
     copy_residual,
     count_cu,
     keep_contexts,
@@ -119,11 +122,7 @@ def _search_luma_tree(st, uy, ux, log2, depth, limit, mode):
     cost = -1.0
     split_cost = 0.0
     if log2 <= MAX_TU_LOG2:
-        y, x = 4 * uy, 4 * ux
-        predict_intra(
-            rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, rc.strong_intra != 0, rc.bit_depth, rc.scratch.refs,
-            rc.pred.y, y, x,
-        )  # fmt: skip
+        predict_intra_luma(rc, uy, ux, log2, mode)
         keep_contexts(st, TU_ENTRY + depth)
         cost, cbf = search_luma_tb(st, uy, ux, log2, depth, mode)
         fill_units(rc.blocks.tu_log2, uy, ux, units, log2)
@@ -267,6 +266,7 @@ def begin_intra_cu(st, uy, ux, log2, part):
     fill_units(blocks.pred_mode, uy, ux, units, MODE_INTRA)
     fill_units(blocks.part_mode, uy, ux, units, part)
     fill_units(blocks.merge, uy, ux, units, 0)
+    fill_units(blocks.intra_filter, uy, ux, units, 0)
     aim_qp(st, uy, ux, log2)
     clear_motion(st.rc.motion, uy, ux, units)
 
@@ -278,15 +278,10 @@ def intra_cu_cost(st, uy, ux, log2):
     return weighted_error(st, st.rc.rec, PAD_Y, PAD_C, uy, ux, 1 << (log2 - 2)) + bits_to_cost(st, rate)
 
 
-@kernel(unit=True)
-def search_intra_cu(st, uy, ux, log2, part, bound, best):
-    """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost.
-
-    -1 where it is given up: 2Nx2N when no mode has a SATD plus rate below `bound` >= 0, either when luma alone costs
-    more than `best` >= 0.
-    """
+@kernel
+def _search_plain_cu(st, uy, ux, log2, part, bound, best):
+    """`search_intra_cu` with the flag of the intra filter as it stands."""
     depth = 6 - log2
-    begin_intra_cu(st, uy, ux, log2, part)
     recall_contexts(st, CU_ENTRY + depth)
     luma = 0.0
     parts, half, size = (1, 0, log2) if part == PART_2Nx2N else (4, 1 << (log2 - 3), log2 - 1)
@@ -302,3 +297,53 @@ def search_intra_cu(st, uy, ux, log2, part, bound, best):
     _search_chroma_mode(st, uy, ux, log2)
     recall_contexts(st, CU_ENTRY + depth)
     return intra_cu_cost(st, uy, ux, log2)
+
+
+@kernel
+def _filter_same_modes(st, uy, ux, log2, part, best):
+    """Code an intra CU again, with its modes and the intra filter; returns its exact cost, -1 if above `best`."""
+    blocks, depth = st.rc.blocks, 6 - log2
+    recall_contexts(st, CU_ENTRY + depth)
+    parts, half, size = (1, 0, log2) if part == PART_2Nx2N else (4, 1 << (log2 - 3), log2 - 1)
+    luma = 0.0
+    for k in range(parts):
+        y, x = uy + half * (k >> 1), ux + half * (k & 1)
+        at = log2 - size
+        limit = at + st.sl.max_depth_intra if size <= MAX_TU_LOG2 else max(1, st.sl.max_depth_intra)
+        mode = int(blocks.intra_luma[y, x])
+        a, b, c = intra_candidates(blocks, y, x)
+        luma += bits_to_cost(st, _mode_bits(st, mode, a, b, c))
+        luma += _search_luma_tree(st, y, x, size, at, limit, mode)
+        if luma >= best:
+            return -1.0
+    code_chroma(st, uy, ux, log2, int(blocks.intra_chroma[uy, ux]))
+    recall_contexts(st, CU_ENTRY + depth)
+    return intra_cu_cost(st, uy, ux, log2)
+
+
+@kernel(unit=True)
+def search_intra_cu(st, uy, ux, log2, part, bound, best):
+    """Code the CU at unit (uy, ux) of version 0 as intra; returns its exact cost.
+
+    -1 where it is given up: 2Nx2N when no mode has a SATD plus rate below `bound` >= 0, either when luma alone costs
+    more than `best` >= 0.
+    """
+    blocks, units = st.rc.blocks, 1 << (log2 - 2)
+    begin_intra_cu(st, uy, ux, log2, part)
+    cost = _search_plain_cu(st, uy, ux, log2, part, bound, best)
+    if cost < 0 or not st.sl.intra_filter_on:
+        return cost
+    memo = st.memo[MEMO_LUMA]
+    copy_cu(st.versions, 0, PLAIN_VERSION, uy, ux, units)
+    keep_contexts(st, PLAIN_BEST)
+    fill_units(blocks.intra_filter, uy, ux, units, 1)
+    if st.effort.intra_filter_modes:
+        filtered = _search_plain_cu(st, uy, ux, log2, part, -1.0, cost)
+    else:
+        filtered = _filter_same_modes(st, uy, ux, log2, part, cost)
+    if 0 <= filtered < cost:
+        return filtered
+    st.memo[MEMO_LUMA] = memo
+    copy_cu(st.versions, PLAIN_VERSION, 0, uy, ux, units)
+    recall_contexts(st, PLAIN_BEST)
+    return cost

@@ -24,9 +24,9 @@ from codecsim.blocks import (
 from codecsim.entropy.cabac import COST, COUNT
 from codecsim.entropy.contexts import FILTER_CHOICE, OBMC_CHOICE, init_contexts
 from codecsim.jit import kernel
-from codecsim.picture import PAD_Y, Planes
+from codecsim.picture import Planes
 from codecsim.picture_codec import apply_choice
-from codecsim.recon import copy_block
+from codecsim.recon import copy_block, predict_intra_luma
 from codecsim.search.inter import keep_if_better
 from codecsim.search.intra import code_chroma, intra_cu_cost
 from codecsim.search.residual import coded_cost, empty_cost, search_luma_tb
@@ -47,7 +47,6 @@ from codecsim.search.state import (
 )
 from codecsim.syntax.slice_data import code_choice_taken, has_inter
 from codecsim.tools.distortion import sse
-from codecsim.tools.intra import predict_intra
 
 
 @kernel
@@ -63,11 +62,7 @@ def _recode_intra(st, uy, ux, log2):
         ty, tx = uy + dy, ux + dx
         tu = int(blocks.tu_log2[ty, tx])
         mode = int(blocks.intra_luma[ty, tx])
-        y, x = 4 * ty, 4 * tx
-        predict_intra(
-            rc.rec.y, PAD_Y, rc.zorder, x, y, tu, mode, 0, rc.strong_intra != 0, rc.bit_depth, rc.scratch.refs,
-            rc.pred.y, y, x,
-        )  # fmt: skip
+        predict_intra_luma(rc, ty, tx, tu, mode)
         _, cbf = search_luma_tb(st, ty, tx, tu, log2 - tu, mode)
         fill_units(blocks.cbf, ty, tx, 1 << (tu - 2), cbf)
         z += 1 << (2 * (tu - 2))

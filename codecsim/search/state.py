@@ -22,13 +22,13 @@ from codecsim.tools.indexing import natural
 from codecsim.tools.motion import MotionContext
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
-# region whose prediction is chosen: coded with the plain one, and as it was before
-NUM_VERSIONS = 12
-CU_VERSION, TU_VERSION, REGION_VERSION = 1, 5, 10
+# region whose prediction is chosen: coded with the plain one, and as it was before, 12 an intra CU without the filter
+NUM_VERSIONS = 13
+CU_VERSION, TU_VERSION, REGION_VERSION, PLAIN_VERSION = 1, 5, 10, 12
 # context snapshots: on entry to a CU of depth d, after its best alternative, and the same for transform nodes
 CU_ENTRY, CU_BEST, TU_ENTRY, TU_BEST, TB_ENTRY, MODE_ENTRY, SPLIT_ENTRY = 0, 4, 8, 13, 18, 19, 21
-REGION_ENTRY, REGION_BEST, TB_BEST = 25, 26, 27
-NUM_SNAPSHOTS = 28
+REGION_ENTRY, REGION_BEST, TB_BEST, PLAIN_BEST = 25, 26, 27, 28
+NUM_SNAPSHOTS = 29
 # entries of Search.memo, about the CU at hand: the lowest SATD plus rate of an inter prediction, how many prediction
 # candidates left a residual worth coding, the cost of its luma as intra 2Nx2N
 MEMO_MOTION, MEMO_CODED, MEMO_LUMA = range(3)
@@ -100,6 +100,7 @@ class Effort(NamedTuple):
     intra_margin: int
     coarse_angles: int
     chroma_rd: int
+    intra_filter_modes: int
 
 
 class Search(NamedTuple):
@@ -131,7 +132,7 @@ def make_versions(height, width):
     h4, w4 = height // 4, width // 4
     n = NUM_VERSIONS
     blocks = Blocks(
-        *(np.zeros((n, h4, w4), np.uint8) for _ in range(8)),
+        *(np.zeros((n, h4, w4), np.uint8) for _ in range(9)),
         mvp_idx=np.zeros((n, h4, w4, 2), np.uint8),
         mvd=np.zeros((n, h4, w4, 2, 2), np.int16),
         qp=np.zeros((n, h4, w4), np.int8),
@@ -233,6 +234,7 @@ def copy_cu(versions, src, dst, uy, ux, units):
     _copy_square(blocks.part_mode, src, dst, uy, ux, units)
     _copy_square(blocks.intra_luma, src, dst, uy, ux, units)
     _copy_square(blocks.intra_chroma, src, dst, uy, ux, units)
+    _copy_square(blocks.intra_filter, src, dst, uy, ux, units)
     _copy_square(blocks.merge, src, dst, uy, ux, units)
     _copy_square(blocks.qp, src, dst, uy, ux, units)
     src, dst, uy, ux = natural(src), natural(dst), natural(uy), natural(ux)

@@ -65,6 +65,7 @@ class SliceSyntax(NamedTuple):
     amp: int  # amp_enabled_flag
     experts: int  # alternatives of the prediction filter, 0..MAX_ALTERNATIVES; 0: no choice is coded
     obmc_on: int  # 0, 1: the same of overlapped motion compensation
+    intra_filter_on: int  # whether intra coding units say if they use the intra prediction filter
     sao_luma: int  # slice_sao_luma_flag
     sao_chroma: int
     bit_depth: int
@@ -93,6 +94,20 @@ def code_skip_flag(mode, cd, blocks, uy, ux, skip):
     if uy > 0 and blocks.pred_mode[uy - 1, ux] == MODE_SKIP:
         inc += 1
     return code_bin(mode, cd, C.CU_SKIP + inc, skip)
+
+
+@kernel
+def code_intra_filter(mode, cd, blocks, uy, ux):
+    """Not in H.265: whether an intra coding unit at unit (uy, ux) uses the intra prediction filter."""
+    inc = 0
+    if ux > 0 and blocks.pred_mode[uy, ux - 1] == MODE_INTRA and blocks.intra_filter[uy, ux - 1]:
+        inc += 1
+    if uy > 0 and blocks.pred_mode[uy - 1, ux] == MODE_INTRA and blocks.intra_filter[uy - 1, ux]:
+        inc += 1
+    cd.reg[PART] = PART_LEARNED
+    flag = code_bin(mode, cd, C.INTRA_FILTER + inc, np.int64(blocks.intra_filter[uy, ux]))
+    cd.reg[PART] = PART_RESIDUAL
+    return flag
 
 
 @kernel(unit=True)
@@ -142,6 +157,11 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     coded = 1
     if intra:
         code_intra_modes(mode, cd, blocks, uy, ux, log2, part)
+        flag = 0
+        if sl.intra_filter_on:
+            flag = code_intra_filter(mode, cd, blocks, uy, ux)
+        if mode == DECODE:
+            fill_units(blocks.intra_filter, uy, ux, units, flag)
     else:
         if mode == DECODE:
             fill_units(blocks.intra_luma, uy, ux, units, 1)

@@ -14,7 +14,7 @@ from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
-from codecsim.learned.stream import LearnedStream, announce, picture_switches
+from codecsim.learned.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.picture import VideoFormat
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
@@ -27,6 +27,7 @@ from codecsim.syntax.headers import (
     SLICE_I,
     SLICE_P,
     TOOL_FILTER,
+    TOOL_INTRA,
     TOOL_OBMC,
     ParameterSets,
     Pps,
@@ -203,35 +204,38 @@ def _clear(codec):
         plane[:] = 0
 
 
-def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, obmc=False):
+def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, obmc=False, intra=None):
     """`Run` of `count` pictures, all decisions from the seed; no reports.
 
     watch : function that is given the codec and the SliceHeader after each picture
     learn : LearnParams, for a stream with the prediction filter
     obmc : bool, for a stream with overlapped motion compensation
+    intra : IntraStream, for a stream with the intra prediction filter
     """
     rng = np.random.default_rng(seed)
     sps = draw_sps(rng)
     pps = draw_pps(rng, sps)
     learned = LearnedStream(learn) if learn else None
-    if learned or obmc:
+    if learned or obmc or intra:
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
+        tools |= {TOOL_INTRA: intra.settings()} if intra else {}
         tools |= {TOOL_OBMC: None} if obmc else {}
         sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=announce(tools))
         pps = dataclasses.replace(pps, slice_header_extension_present=True)
     width, height = sps.true_size
     video_format = VideoFormat(width, height, FPS, sps.bit_depth)
     sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
-    codec = PictureCodec(sps, learned.make_filter(sps) if learned else None)
+    codec = PictureCodec(sps, learned.make_filter(sps) if learned else None, intra.make_filter(sps) if intra else None)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
     held = []
     for poc in draw_order_counts(rng, sps, count):
         nal_type = nal_units.TRAIL_R if poc else nal_units.IDR_W_RADL
         header = draw_header(rng, sps, pps, poc, held)
         tools = 0
-        if sps.learned and header.slice_type != SLICE_I:
-            tools = sum(bit for bit in (TOOL_FILTER, TOOL_OBMC) if sps.tools & bit and rng.integers(4))
-            header = dataclasses.replace(header, extension=picture_switches(sps.tools, tools))
+        usable = usable_tools(sps.tools, header.slice_type != SLICE_I)
+        if usable:
+            tools = sum(bit for bit in (TOOL_FILTER, TOOL_OBMC, TOOL_INTRA) if usable & bit and rng.integers(4))
+            header = dataclasses.replace(header, extension=picture_switches(usable, tools))
         current = dpb.begin(nal_type, 0, header, sps)
         codec.begin(current, header, pps, tools)
         draw_slice_data(rng, codec)

@@ -37,9 +37,9 @@ def assert_same_pictures(frames, expected):
             np.testing.assert_array_equal(found, wanted, err_msg=f"picture {k}, plane {name}")
 
 
-def check_own_decoder(run, threads=1):
+def check_own_decoder(run, threads=1, models=()):
     """This decoder gives the encoder's pictures, bits and learner."""
-    decoded = list(decode(io.BytesIO(run.data), threads=threads))
+    decoded = list(decode(io.BytesIO(run.data), threads=threads, models=models))
     assert_same_pictures([p.frame for p in decoded], run.recon)
     reports = [p.report for p in sorted(decoded, key=lambda p: p.coding_index)]
     for found, wanted in zip(reports, run.reports, strict=True):

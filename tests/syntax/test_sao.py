@@ -10,8 +10,9 @@ from codecsim.syntax.slice_data import SliceSyntax
 from codecsim.tools.sao import SAO_BAND, SAO_EDGE, make_sao_params
 
 SYNTAX = SliceSyntax(
-    1, 5, 4, 0, 0, 0, 1, 2, 1, 0, 0, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
-)
+    1, 5, 4, 0, 0, 0, 1, 2, 1, 0, 0, 0,
+    sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6,
+)  # fmt: skip
 
 
 def random_sao(rng, height, width, syntax):

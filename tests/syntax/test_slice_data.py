@@ -147,6 +147,7 @@ class RandomPicture:
             self.prediction_units(rows.start, columns.start, log2, part)
         else:
             self.intra_modes(rows.start, columns.start, log2, part)
+            blocks.intra_filter[area] = self.syntax.intra_filter_on and rng.integers(2)
         merged = inter and part == B.PART_2Nx2N and blocks.merge[rows.start, columns.start]
         if merged or not inter or rng.random() < 0.6:
             self.transform_tree(rows.start, columns.start, log2, 0, 0)
@@ -217,8 +218,9 @@ class RandomPicture:
 
 
 SYNTAX = SliceSyntax(
-    1, 5, 4, 0, 0, 0, 1, 2, 1, 3, 1, sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6
-)
+    1, 5, 4, 0, 0, 0, 1, 2, 1, 3, 1, 1,
+    sao_luma=1, sao_chroma=1, bit_depth=8, transform_skip=0, qp_delta=0, group_log2=6,
+)  # fmt: skip
 SLICE_QP = 30
 WHERE = B.CHOICE_NOWHERE, B.CHOICE_EVERYWHERE, B.CHOICE_PER_BLOCK
 

@@ -1,0 +1,182 @@
+"""Normative.  The filter of intra luma prediction: P' = clip(P + net(patch)), transform block by transform block.
+
+Encoder and decoder call `filter_block` in the midst of reconstruction, so all that it needs stands ready in `IntraNet`:
+quantised weights, the jobs of the engine's kernels for the four sizes of blocks, and working memory.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.errors import ConfigError
+from codecsim.jit import kernel
+from codecsim.learned import ops_plain, ops_vector
+from codecsim.learned.engine import PackedWeights, TileNet, engine_ops
+from codecsim.learned.intra_inputs import (
+    INPUTS,
+    MAX_MARGIN,
+    NO_PLANE,
+    PATCH_SIDE,
+    fill_patch,
+    is_transposed,
+)
+from codecsim.learned.self_check import check_engine
+from codecsim.learned.spec import CONV1, CONV3, OUTPUT_BITS, WEIGHT_BITS, NetSpec
+from codecsim.learned.update import gather_tile
+from codecsim.tools.intra import REFS_SHAPE
+
+UNIT_LOG2 = 4  # an output of 1.0 is 2**4 8-bit samples
+BLOCK_LOG2 = (2, 3, 4, 5)  # of transform blocks
+_UNUSED_SPEC = NetSpec(2, ((CONV3, 8),))
+
+
+class IntraNet(NamedTuple):
+    """What the kernels know of the filter.  Jobs and strides are by log2 of the block's size, from 2 on."""
+
+    qp: int  # of the slice
+    bit_depth: int
+    margin: int
+    vector: int  # which of the engine's kernels run
+    inputs: np.ndarray  # (n_inputs,) int64, kinds of input planes
+    weights: np.ndarray  # int32, packed
+    bias: np.ndarray  # int32
+    kinds: np.ndarray  # (hidden layers,) int64, samples a side of the filters
+    hidden_jobs: np.ndarray  # (4, hidden layers, 13) int64
+    output_jobs: np.ndarray  # (4, 11) int64
+    strides: np.ndarray  # (4, 2) int64: of planes, of rows
+    paired: np.ndarray  # int16 activations
+    paired32: np.ndarray  # the same memory
+    flat: np.ndarray  # (1,) int16, never touched
+    y: np.ndarray  # int16 output
+    acc: np.ndarray  # (256,) int32
+    patch: np.ndarray  # (n_inputs, PATCH_SIDE, PATCH_SIDE) int16
+    samples: np.ndarray  # (PATCH_SIDE, PATCH_SIDE) int16
+    place: np.ndarray  # (PATCH_SIDE, PATCH_SIDE) int16
+    other: np.ndarray  # (32, 32) uint16, a further prediction
+    line: np.ndarray  # REFS_SHAPE int32
+
+
+def make_intra_net(spec, inputs, packed, qp, bit_depth):
+    """`IntraNet` of a NetSpec; `inputs`: kinds of planes; `packed`: PackedWeights, looked at when the net runs."""
+    nets = [TileNet(spec, 1 << log2, 1 << log2) for log2 in BLOCK_LOG2]
+    jobs = [net.jobs for net in nets]
+    largest = nets[-1]
+    return IntraNet(
+        qp=qp,
+        bit_depth=bit_depth,
+        margin=spec.margin,
+        vector=int(engine_ops() is ops_vector),
+        inputs=np.array(inputs, np.int64),
+        weights=packed.forward,
+        bias=packed.bias,
+        kinds=np.array([layer.side for layer in spec.layers[:-1]], np.int64),
+        hidden_jobs=np.stack([hidden for hidden, _ in jobs]),
+        output_jobs=np.stack([output[0] for _, output in jobs]),
+        strides=np.array([(net.plane, net.stride) for net in nets], np.int64),
+        paired=largest.paired,
+        paired32=largest.paired.view(np.int32),
+        flat=np.zeros(1, np.int16),
+        y=largest.y,
+        acc=np.zeros(256, np.int32),
+        patch=np.zeros((spec.n_inputs, PATCH_SIDE, PATCH_SIDE), np.int16),
+        samples=np.zeros((PATCH_SIDE, PATCH_SIDE), np.int16),
+        place=np.zeros((PATCH_SIDE, PATCH_SIDE), np.int16),
+        other=np.zeros((32, 32), np.uint16),
+        line=np.zeros(REFS_SHAPE, np.int32),
+    )
+
+
+def unused_intra_net():
+    """An `IntraNet` for codecs without the filter."""
+    return make_intra_net(_UNUSED_SPEC, (NO_PLANE,) * 2, PackedWeights(_UNUSED_SPEC), 0, 8)
+
+
+@kernel
+def _run(net, size):
+    """The net on the inputs in `net.paired`, into `net.y`."""
+    x, w, bias, flat, acc = net.paired, net.weights, net.bias, net.flat, net.acc
+    for layer in range(net.kinds.size):
+        job = net.hidden_jobs[size, layer]
+        if net.kinds[layer] == 3:
+            if net.vector:
+                ops_vector.forward_conv3(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+            else:
+                ops_plain.forward_conv3(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+        elif net.vector:
+            ops_vector.forward_conv1(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+        else:
+            ops_plain.forward_conv1(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+    if net.vector:
+        ops_vector.output(x, w, bias, net.y, net.output_jobs[size], acc)
+    else:
+        ops_plain.output(x, w, bias, net.y, net.output_jobs[size], acc)
+
+
+@kernel(unit=True)
+def filter_block(net, plane, pad, zorder, x, y, log2, mode, refs, pred):
+    """Replace the prediction of a luma block by the filtered one; parameters as of intra_inputs.fill_patch.
+
+    pred : (h, w) uint16, mutated
+    """
+    n, size = 1 << log2, log2 - 2
+    fill_patch(net, plane, pad, zorder, x, y, log2, mode, refs, pred)
+    cs, rs = net.strides[size, 0], net.strides[size, 1]
+    gather_tile(net.patch, 0, 0, rs, rs, cs, net.paired32, net.flat, False)
+    _run(net, size)
+    shift = OUTPUT_BITS - UNIT_LOG2 - (net.bit_depth - 8)
+    half, largest = np.int32(1 << (shift - 1)), np.int32((1 << net.bit_depth) - 1)
+    transposed = is_transposed(mode)
+    for j in range(n):
+        for i in range(n):
+            at = i * rs + j if transposed else j * rs + i
+            value = np.int32(pred[y + j, x + i]) + ((np.int32(net.y[at]) + half) >> shift)
+            pred[y + j, x + i] = min(max(value, np.int32(0)), largest)
+
+
+class IntraFilter:
+    """The filter of one sequence.
+
+    Parameters
+    ----------
+    params : IntraParams
+    model : Model of kind INTRA
+    bit_depth : int, 8..12
+
+    Raises
+    ------
+    ConfigError : for a model that this filter cannot run
+    ModelError : where this machine does not compute as the format demands
+    """
+
+    def __init__(self, params, model, bit_depth):
+        check_engine()
+        self.params, self.spec, self.bit_depth = params, model.spec, bit_depth
+        self._inputs = input_kinds(model)
+        self.packed = PackedWeights(self.spec)
+        self.packed.update(model.weights)
+
+    def net(self, qp):
+        """`IntraNet` for a picture of slice QP `qp`."""
+        return make_intra_net(self.spec, self._inputs, self.packed, qp, self.bit_depth)
+
+
+def input_kinds(model):
+    """Kinds of the input planes of a Model.
+
+    Raises
+    ------
+    ConfigError : it is no model for this filter
+    """
+    spec = model.spec
+    unknown = [name for name in model.inputs if name not in INPUTS]
+    if unknown or len(model.inputs) + len(model.inputs) % 2 != spec.n_inputs:
+        raise ConfigError(
+            f"model {model.name}: {len(model.inputs)} inputs for a network of {spec.n_inputs}; "
+            f"expected names of {', '.join(INPUTS)}" + (f", not {unknown[0]}" if unknown else "")
+        )
+    if spec.n_outputs != 1 or spec.margin > MAX_MARGIN or any(kind not in (CONV3, CONV1) for kind, _ in spec.hidden):
+        raise ConfigError(
+            f"model {model.name}: {spec}; the intra filter runs conv3 and conv1, one output, margin up to {MAX_MARGIN}"
+        )
+    kinds = [INPUTS.index(name) for name in model.inputs]
+    return (*kinds, *(NO_PLANE,) * (spec.n_inputs - len(kinds)))

@@ -1,0 +1,94 @@
+"""With the intra prediction filter on, decoder and encoder hold the same pictures."""
+
+import io
+
+import numpy as np
+import pytest
+
+from codecsim.blocks import MODE_INTRA, PART_NxN
+from codecsim.config import EncoderConfig
+from codecsim.decoder import decode
+from codecsim.errors import ConfigError, ModelError
+from codecsim.learned.intra_params import IntraParams
+from codecsim.learned.intra_stream import IntraStream
+from codecsim.syntax.headers import SLICE_I
+from tests.conformance.clips import make_clip
+from tests.conformance.random_syntax import random_stream
+from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder
+from tests.learned.intra_models import random_model, saved_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return saved_model(tmp_path_factory.mktemp("models"))
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("film", {}),
+        ("edges", {"qp": 20, "preset": "slow"}),
+        ("texture", {"qp": 24, "transform_skip": False}),
+        ("edges", {"internal_bit_depth": 10, "adaptive_qp": 6, "qp_group": 8}),
+        ("texture", {"preset": "fast", "effort": {"transform_depth": 2, "intra_filter_modes": True}}),
+    ],
+    ids=str,
+)
+def test_all_intra(content, options, model):
+    settings = {"qp": 30, "filter": "off", "intra_filter": "frozen", "intra_model": model, **options}
+    run = run_encoder(EncoderConfig("ai", **settings), make_clip(content, 90, 70, 2))
+    check_own_decoder(run, models=[model])
+
+
+@pytest.mark.parametrize("inter_pictures", [True, False])
+@pytest.mark.parametrize(
+    "options",
+    [{"config": "ldp", "filter": "off"}, {"config": "ldp", "obmc": True}, {"config": "ra", "filter": "off"}],
+    ids=str,
+)
+def test_inter(options, inter_pictures, model):
+    learn = {"channels": 8, "tile_log2": 4, "epochs_q2": 4}
+    config = EncoderConfig(
+        qp=27, learn=learn, intra_filter="frozen", intra_model=model,
+        intra_learn={"inter_pictures": inter_pictures}, **options,
+    )  # fmt: skip
+    check_own_decoder(run_encoder(config, make_clip("cut", 72, 56, 6)), threads=2, models=[model])
+
+
+def test_random_decisions(model):
+    """All sizes, partitions and modes, switched on and off by picture."""
+    seen = set()
+
+    def watch(codec, header):
+        blocks = codec.blocks
+        intra = blocks.pred_mode == MODE_INTRA
+        filtered = intra & (blocks.intra_filter > 0)
+        if not codec.tools.syntax.intra_filter_on:
+            assert not filtered.any()
+            seen.add("off")
+        kinds = {"inter": header.slice_type != SLICE_I, "parts": (filtered & (blocks.part_mode == PART_NxN)).any()}
+        seen.update(name for name, there in kinds.items() if there and filtered.any())
+        seen.update(f"size {log2}" for log2 in np.unique(blocks.tu_log2[filtered]))
+        seen.update({"mixed"} if filtered.any() and (intra & ~filtered).any() else {})
+
+    for seed in range(12):
+        intra = IntraStream(IntraParams(seed % 3 > 0), random_model())
+        run = random_stream(seed, obmc=bool(seed % 2), watch=watch, intra=intra)
+        assert_same_pictures([p.frame for p in decode(io.BytesIO(run.data), models=[model])], run.recon)
+    assert seen == {"off", "inter", "parts", "mixed", *(f"size {log2}" for log2 in (2, 3, 4, 5))}
+
+
+def test_the_stream_names_its_weights(model, tmp_path):
+    config = EncoderConfig("ai", 32, filter="off", intra_filter="frozen", intra_model=model)
+    run = run_encoder(config, make_clip("film", 32, 32, 1))
+    with pytest.raises(ModelError, match=random_model().digest.hex()):
+        list(decode(io.BytesIO(run.data)))
+    other = saved_model(tmp_path, seed=7)
+    with pytest.raises(ModelError):
+        list(decode(io.BytesIO(run.data), models=[other]))
+    assert len(list(decode(io.BytesIO(run.data), models=[other, model]))) == 1
+
+
+def test_refuses_a_model_without_the_filter(model):
+    with pytest.raises(ConfigError, match="is off"):
+        EncoderConfig("ai", intra_model=model)
