@@ -44,12 +44,13 @@ def command(model, learner, device, as_json):
 
 
 def _print(console: Console, profile: Profile) -> None:
+    context = f" in blocks of {profile.block}x{profile.block}" if profile.block else ""
     learning = "" if profile.training_kmac is None else f", training {profile.training_kmac:.2f}"
     click.echo(
         f"{profile.model}: {profile.kind}, {profile.architecture}\n"
         f"inputs: {', '.join(profile.inputs)}; digest {profile.digest}\n"
         f"{profile.parameters} parameters, {_size(profile.weights_bytes)} as the engine holds them\n"
-        f"thousand multiply-accumulates a pixel: inference {profile.inference_kmac:.2f}{learning}"
+        f"thousand multiply-accumulates a pixel: inference {profile.inference_kmac:.2f}{context}{learning}"
     )
     layers = Table("layer", "kind", title="layers")
     for name in ("inputs", "outputs", "parameters", "kMAC/pixel"):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.learned.complexity import forward_macs, step_macs
+from codecsim.learned.complexity import block_macs, forward_macs, step_macs
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model
 from codecsim.learned.params import LearnParams
@@ -19,7 +19,7 @@ from codecsim.learned.self_check import check_engine
 from codecsim.learned.state import LearnerState
 
 PICTURES = {"CIF": (352, 288), "1080p": (1920, 1080)}
-_TIMED_STEPS = 32
+INTRA_BLOCK = 16  # samples a side of the transform blocks for which intra models are profiled
 
 
 class ProfileSettings(NamedTuple):
@@ -41,7 +41,7 @@ class LayerCost:
     kmac_per_pixel: float  # of inference
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class PictureCost:
     """A picture of some size, on one thread of this machine's processor; all of it trained on."""
 
@@ -49,15 +49,15 @@ class PictureCost:
     width: int  # of the plane or planes that the model filters
     height: int
     inference_ms: float
-    training_ms: float | None  # None: the model does not learn
-    training_steps: int
     activations_bytes: int  # input planes and the tile in work
-    training_bytes: int  # optimiser, gradients, replayed pictures
+    training_ms: float | None = None  # None: the model does not learn
+    training_steps: int | None = None
+    training_bytes: int | None = None  # optimiser, gradients, replayed pictures
     device_inference_ms: float | None = None
     device_training_ms: float | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass
 class Profile:
     """What a model costs."""
 
@@ -69,10 +69,11 @@ class Profile:
     parameters: int
     weights_bytes: int  # as the engine holds them for inference
     inference_kmac: float  # thousand multiply-accumulates a pixel of what the model filters
-    training_kmac: float | None  # the same for training after a picture, all of it, at `epochs`
-    epochs: float
     layers: list[LayerCost]
     pictures: list[PictureCost]
+    training_kmac: float | None = None  # the same for training after a picture, all of it; None: does not learn
+    epochs: float | None = None  # of that training
+    block: int | None = None  # samples a side of the blocks that are filtered one by one; None: large tiles
     device: str | None = None
 
 
@@ -87,11 +88,40 @@ def profile_learning_net(model: Model, settings: ProfileSettings, shrink: int = 
     shrink : int, how many times smaller than luma the filtered planes are, in each direction
     """
     spec, params = model.spec, settings.params
+    epochs, side = params.epochs_q2 / 4, 1 << params.tile_log2
+    profile = profile_net(model, settings, [(width // shrink, height // shrink) for width, height in PICTURES.values()])
+    training = _Training(model, params)
+    for cost in profile.pictures:
+        tiles = -(-cost.height // side) * -(-cost.width // side)
+        cost.training_steps = params.epochs_q2 * tiles // 4
+        cost.training_ms = training.step_ms * cost.training_steps
+        cost.training_bytes = training.nbytes(cost.height, cost.width)
+        if profile.device:
+            step = device_times(spec, (side, side), settings.device, training=True)
+            cost.device_training_ms = 1000 * step * cost.training_steps
+    profile.training_kmac, profile.epochs = epochs * step_macs(spec) / 1000, epochs
+    return profile
+
+
+def profile_net(model: Model, settings: ProfileSettings, sizes, block: int | None = None) -> Profile:
+    """Profile of a network that does not learn, whose shape is a NetSpec.
+
+    sizes : (width, height) of the planes that it filters, for each of PICTURES
+    block : int, samples a side of the blocks that it filters one by one, each with its context; None: large tiles
+    """
+    spec = model.spec
     check_engine([spec])
-    epochs = params.epochs_q2 / 4
     device = _device(settings.device)
     packed = PackedWeights(spec)
     packed.update(model.weights)
+    pictures = []
+    for name, (width, height) in zip(PICTURES, sizes, strict=True):
+        seconds, used = _infer(spec, packed, width, height, block)
+        cost = PictureCost(name, width, height, 1000 * seconds, used)
+        if device:
+            cost.device_inference_ms = 1000 * device_times(spec, (width, height), settings.device)
+        pictures.append(cost)
+    macs = forward_macs(spec) if block is None else block_macs(spec, block)
     return Profile(
         model=model.name,
         kind=model.kind,
@@ -100,14 +130,10 @@ def profile_learning_net(model: Model, settings: ProfileSettings, shrink: int = 
         inputs=model.inputs,
         parameters=spec.n_weights,
         weights_bytes=packed.forward.nbytes + packed.bias.nbytes,
-        inference_kmac=forward_macs(spec) / 1000,
-        training_kmac=epochs * step_macs(spec) / 1000,
-        epochs=epochs,
+        inference_kmac=macs / 1000,
         layers=_layers(spec),
-        pictures=[
-            _picture(model, packed, settings, name, (width // shrink, height // shrink), device)
-            for name, (width, height) in PICTURES.items()
-        ],
+        pictures=pictures,
+        block=block,
         device=device,
     )
 
@@ -125,21 +151,17 @@ def _kmac(layer):
     return (layer.bias - layer.weights) / 1000
 
 
-def _picture(model, packed, settings, name, size, device):
-    """PictureCost of one size."""
-    spec, params, (width, height) = model.spec, settings.params, size
+def _noise(*shape, limit):
+    return np.random.default_rng(0).integers(-limit, limit + 1, shape).astype(np.int16)
+
+
+def _infer(spec, packed, width, height, block):
+    """Seconds of a picture's inference, and bytes of its planes and of the tile in work."""
     rows, columns, tile_h, tile_w = picture_tiling(height, width)
-    side, edge = 1 << params.tile_log2, 2 * spec.margin
-    tiles = -(-height // side) * -(-width // side)
-    steps = params.epochs_q2 * tiles // 4
-    net, training = TileNet(spec, tile_h, tile_w), TileNet(spec, side, side, train=True)
-    shape = max(rows * tile_h, -(-height // side) * side) + edge, max(columns * tile_w, -(-width // side) * side) + edge
-    random = np.random.default_rng(0)
-    planes = random.integers(-500, 500, (spec.n_inputs, *shape)).astype(np.int16)
-    state = LearnerState(model.initial(), params.average_q8 > 0)
-    error = random.integers(-8, 9, (spec.n_outputs, *shape)).astype(np.int16)
-    own = PackedWeights(spec)
-    loss, optimiser = Loss(10, params.huber_bound_q4 << 6), Optimiser(int(params.method), params.rates)
+    if block:
+        rows, columns, tile_h, tile_w = -(-height // block), -(-width // block), block, block
+    net, edge = TileNet(spec, tile_h, tile_w), 2 * spec.margin
+    planes = _noise(spec.n_inputs, rows * tile_h + edge, columns * tile_w + edge, limit=500)
 
     def infer():
         for i in range(rows):
@@ -147,39 +169,37 @@ def _picture(model, packed, settings, name, size, device):
                 net.load(planes, i * tile_h, j * tile_w)
                 net.forward(packed)
 
-    def train():
-        for k in range(_TIMED_STEPS):
-            y0, x0 = k % (shape[0] // side) * side, k // 3 % (shape[1] // side) * side
-            y0, x0 = min(y0, shape[0] - side - edge), min(x0, shape[1] - side - edge)
-            training.load(planes, y0, x0)
-            training.step(state, own, error, y0, x0, loss, optimiser)
-
-    cost = PictureCost(
-        name,
-        width,
-        height,
-        inference_ms=1000 * least_seconds(infer),
-        training_ms=1000 * least_seconds(train) * steps / _TIMED_STEPS if steps else 0.0,
-        training_steps=steps,
-        activations_bytes=planes.nbytes + net.nbytes,
-        training_bytes=_state_bytes(state)
-        + own.nbytes
-        + training.nbytes
-        + params.replay * (planes.nbytes + error.nbytes),
-    )
-    if device is None:
-        return cost
-    from codecsim.training.device_times import device_times
-
-    seconds = device_times(spec, width, height, side, settings.device)
-    return dataclasses.replace(
-        cost, device_inference_ms=1000 * seconds["inference"], device_training_ms=1000 * seconds["step"] * steps
-    )
+    return least_seconds(infer), planes.nbytes + net.nbytes
 
 
-def _state_bytes(state):
-    arrays = (state.master, state.moment, state.square, state.powers, state.average)
-    return sum(array.nbytes for array in arrays if array is not None)
+class _Training:
+    """Training of a model on tiles of noise: what a step takes, and what has to be kept."""
+
+    def __init__(self, model, params):
+        self._spec, self._params = model.spec, params
+        side = 1 << params.tile_log2
+        self._net, self._packed = TileNet(model.spec, side, side, train=True), PackedWeights(model.spec)
+        self._state = LearnerState(model.initial(), params.average_q8 > 0)
+        places, edge = 8, side + 2 * model.spec.margin
+        planes = _noise(model.spec.n_inputs, edge, edge + places, limit=500)
+        error = _noise(model.spec.n_outputs, side, side + places, limit=8)
+        loss, optimiser = Loss(10, params.huber_bound_q4 << 6), Optimiser(int(params.method), params.rates)
+
+        def train():
+            for x0 in range(places):
+                self._net.load(planes, 0, x0)
+                self._net.step(self._state, self._packed, error, 0, x0, loss, optimiser)
+
+        self.step_ms = 1000 * least_seconds(train) / places
+
+    def nbytes(self, height, width):
+        """Bytes of weights, moments, gradients, the tile in work and the pictures to draw tiles from."""
+        state, side, edge = self._state, 1 << self._params.tile_log2, 2 * self._spec.margin
+        arrays = (state.master, state.moment, state.square, state.powers, state.average)
+        rows, columns = (-(-size // side) * side for size in (height, width))
+        replayed = 2 * (self._spec.n_inputs * (rows + edge) * (columns + edge) + self._spec.n_outputs * rows * columns)
+        kept = sum(array.nbytes for array in arrays if array is not None)
+        return kept + self._net.nbytes + self._packed.nbytes + self._params.replay * replayed
 
 
 def _device(device):
@@ -189,6 +209,13 @@ def _device(device):
     from codecsim.training.device_times import device_name
 
     return device_name(device)
+
+
+def device_times(spec, size, device, training=False):
+    """Seconds that torch takes on a device for a picture or, with `training`, for a step on a tile of a size."""
+    from codecsim.training.device_times import inference_seconds, step_seconds
+
+    return step_seconds(spec, size[0], device) if training else inference_seconds(spec, *size, device)
 
 
 def least_seconds(function: Callable, runs: int = 5, budget: float = 1.0) -> float:
@@ -203,8 +230,13 @@ def least_seconds(function: Callable, runs: int = 5, budget: float = 1.0) -> flo
     return least
 
 
+def profile_intra(model: Model, settings: ProfileSettings) -> Profile:
+    """Profile of a network that filters intra prediction, one transform block after another."""
+    return profile_net(model, settings, PICTURES.values(), INTRA_BLOCK)
+
+
 PROFILERS: dict[str, Callable[[Model, ProfileSettings], Profile]] = {
     INTER_LUMA: profile_learning_net,
-    INTRA: profile_learning_net,
     INTER_CHROMA: lambda model, settings: profile_learning_net(model, settings, shrink=2),
+    INTRA: profile_intra,
 }

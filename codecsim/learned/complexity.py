@@ -9,6 +9,15 @@ def forward_macs(spec):
     return sum(layer.bias - layer.weights for layer in spec.layers)
 
 
+def block_macs(spec, size):
+    """Multiply-accumulates a sample of a size x size block that is filtered alone, with the context of its layers."""
+    total, around = 0, 0
+    for layer in reversed(spec.layers):
+        total += (layer.bias - layer.weights) * (size + 2 * around) ** 2
+        around += layer.side // 2
+    return total / size**2
+
+
 def step_macs(spec):
     """Multiply-accumulates a sample of a training step: forward, weight gradients, gradients of activations."""
     backward = sum(layer.skip - layer.weights for layer in spec.layers[1:])

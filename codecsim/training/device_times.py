@@ -51,22 +51,19 @@ def best_seconds(function, device: str, runs: int = 5) -> float:
     return least
 
 
-def device_times(spec: NetSpec, width: int, height: int, tile: int, device: str = "cuda") -> dict[str, float]:
-    """Seconds of a picture's inference and of one training step.
-
-    Parameters
-    ----------
-    spec : NetSpec
-    width, height : int, samples of a picture
-    tile : int, samples a side of a training tile; each step is one tile, one after another, as the codec trains
-    device : str, "cuda" (half precision inference) or "cpu"
-    """
-    net = FloatNet(spec).to(device)
-    margin = 2 * spec.margin
-    dtype = torch.float16 if device == "cuda" else torch.float32
-    inference = FloatNet(spec).to(device, dtype, memory_format=torch.channels_last).eval()
+def inference_seconds(spec: NetSpec, width: int, height: int, device: str = "cuda") -> float:
+    """Seconds of a picture's inference, in half precision on a GPU."""
+    dtype, margin = torch.float16 if device == "cuda" else torch.float32, 2 * spec.margin
+    net = FloatNet(spec).to(device, dtype, memory_format=torch.channels_last).eval()
     picture = torch.zeros(1, spec.n_inputs, height + margin, width + margin, device=device, dtype=dtype)
     picture = picture.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        return best_seconds(lambda: net(picture), device)
+
+
+def step_seconds(spec: NetSpec, tile: int, device: str = "cuda") -> float:
+    """Seconds of one training step on a tile of `tile` samples a side; the codec takes one after another."""
+    net, margin = FloatNet(spec).to(device), 2 * spec.margin
     inputs = torch.zeros(1, spec.n_inputs, tile + margin, tile + margin, device=device)
     target = torch.zeros(1, spec.n_outputs, tile, tile, device=device)
     adam = torch.optim.Adam(net.parameters(), lr=1e-3)
@@ -76,6 +73,4 @@ def device_times(spec: NetSpec, width: int, height: int, tile: int, device: str 
         functional.huber_loss(net(inputs), target).backward()
         adam.step()
 
-    with torch.inference_mode():
-        seconds = best_seconds(lambda: inference(picture), device)
-    return {"inference": seconds, "step": best_seconds(step, device, 20)}
+    return best_seconds(step, device, 20)

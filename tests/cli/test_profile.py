@@ -8,7 +8,7 @@ import pytest
 from codecsim.cli import run
 from codecsim.experiments import profile
 from codecsim.experiments.profile import ProfileSettings, profile_model
-from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, Model, save_model
+from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model, save_model
 from codecsim.learned.params import LearnParams
 from codecsim.learned.spec import NetSpec
 
@@ -43,6 +43,15 @@ def test_figures(kind, size):
     assert first.training_bytes > 16 * SPEC.n_weights + 2 * 2 * 5 * size[0] * size[1]  # floats; two pictures
     assert first.device_inference_ms is None
     assert found.device is None
+
+
+def test_a_model_that_filters_blocks_and_does_not_learn():
+    found = profile_model(make_model(INTRA), ProfileSettings(LearnParams()))
+    around = [(16 + 2 * n) ** 2 / 256 for n in (3, 2, 1, 0)]
+    assert found.block == 16
+    assert found.inference_kmac == pytest.approx(sum(k * n for k, n in zip(KMAC, around, strict=True)))
+    assert (found.training_kmac, found.epochs, found.pictures[0].training_ms) == (None, None, None)
+    assert found.pictures[0].inference_ms > 0
 
 
 def test_without_epochs_nothing_is_trained():
@@ -87,19 +96,21 @@ def test_the_float_network_is_the_engines():
     assert np.abs(wanted).max() > 0.3
 
 
-@pytest.mark.parametrize("model", ["file", "built-in"])
+@pytest.mark.parametrize("model", [INTER_LUMA, INTRA, "built-in"])
 def test_table_and_json(model, tmp_path, capsys):
     arguments = ["profile", "--no-device", "--learner", "epochs_q2=8"]
-    if model == "file":
-        save_model(tmp_path / "m", make_model(INTER_LUMA))
+    if model != "built-in":
+        save_model(tmp_path / "m", make_model(model))
         arguments.append(str(tmp_path / "m"))
     assert run(arguments) == 0
     table = capsys.readouterr().out
     assert run([*arguments, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["epochs"] == 2
-    for text in (found["digest"], f"{found['parameters']} parameters", "small (96x64)", "training steps", "output"):
+    for text in (found["digest"], f"{found['parameters']} parameters", "small (96x64)", "output"):
         assert text in table
+    assert found["epochs"] == (None if model == INTRA else 2)
+    assert ("training" in table) == ("training steps" in table) == (model != INTRA)
+    assert ("in blocks of 16x16" in table) == (model == INTRA)
     assert max(map(len, table.splitlines()[4:])) <= 80
 
 
