@@ -158,6 +158,9 @@ class EncoderConfig:
     model: str | None = None  # initial weights: name or path, see learned.model_files; None: the built-in ones
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
+    chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online
+    chroma_model: str | None = None  # its initial weights: name or path; None: the built-in ones
+    chroma_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.chroma_params
     intra_filter: str = "off"  # intra prediction filter: off, frozen
     intra_model: str | None = None  # its weights: name or path; None: those that ship
     intra_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.intra_params
@@ -170,6 +173,7 @@ class EncoderConfig:
         _choice("preset", self.preset, tuple(PRESETS))
         _choice("prediction filter", self.filter, FILTERS)
         _choice("oracle", self.oracle, (None, *ORACLES))
+        _choice("chroma filter", self.chroma_filter, FILTERS)
         _choice("intra filter", self.intra_filter, INTRA_FILTERS)
         _choice("quantisation group size", self.qp_group, QP_GROUPS)
         _choice("picture hash", self.hash, HASHES)
@@ -189,6 +193,10 @@ class EncoderConfig:
             raise ConfigError(f"model {self.model!r} is for the prediction filter, which is off")
         if self.oracle is not None and (self.filter != "online" or self.config == "ai"):
             raise ConfigError(f"oracle {self.oracle!r} needs the prediction filter online, in pictures between others")
+        if self.chroma_filter != "off" and self.filter == "off":
+            raise ConfigError("the chroma filter goes with the prediction filter of luma, which is off")
+        if self.chroma_model is not None and self.chroma_filter == "off":
+            raise ConfigError(f"chroma model {self.chroma_model!r} is for the chroma filter, which is off")
         if self.intra_model is not None and self.intra_filter == "off":
             raise ConfigError(f"intra model {self.intra_model!r} is for the intra filter, which is off")
         object.__setattr__(self, "effort", read_effort(self.effort))

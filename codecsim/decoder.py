@@ -11,6 +11,7 @@ from codecsim.binding import bind
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
+from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.stream import LearnedStream, read_switches, usable_tools
 from codecsim.picture import Frame, VideoFormat
@@ -117,7 +118,13 @@ class _Decoder:
         self._learned = LearnedStream.from_sps(sps, self._models)
         learned_filter = self._learned.make_filter(sps, self._threads) if self._learned else None
         intra = IntraStream.from_sps(sps, self._models)
-        self._codec = PictureCodec(sps, learned_filter, intra.make_filter(sps) if intra else None)
+        chroma = ChromaStream.from_sps(sps, self._models)
+        self._codec = PictureCodec(
+            sps,
+            learned_filter,
+            intra.make_filter(sps) if intra else None,
+            chroma.make_filter(sps, self._threads) if chroma else None,
+        )
 
     def _decode_slice(self, nal):
         started = time.perf_counter()
@@ -140,7 +147,7 @@ class _Decoder:
             self._loose_bits += 8 * nal.size
             return
         if nal_units.is_idr(nal.type) and self._learned:
-            codec.learned_filter.reset()
+            codec.reset_learners()
         codec.begin(current, header, pps, tools)
         parts = self._parse(nal, data_start)
         derive_motion(codec.rc, codec.motion_context)
@@ -160,7 +167,8 @@ class _Decoder:
         )
         report.overlapped_share = codec.overlapped_share()
         if self._learned:
-            report.add_learner(codec.learned_filter.digest(), learn_report, codec.expert_shares())
+            report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
+            report.add_chroma(codec.chroma_used, codec.chroma_report)
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
         self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)
@@ -208,7 +216,7 @@ class _Decoder:
                         nal.byte,
                         picture.poc,
                     )
-            elif self._learned and self._codec.learned_filter.digest() != message.digest:
+            elif self._learned and self._codec.learner_digest() != message.digest:
                 raise MismatchError(
                     "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
                 )

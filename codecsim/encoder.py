@@ -11,6 +11,7 @@ from codecsim.config import EncoderConfig
 from codecsim.dpb import DecodedPictureBuffer
 from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
+from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.metrics import frame_psnr
@@ -30,6 +31,7 @@ from codecsim.syntax.headers import (
     PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
+    TOOL_CHROMA,
     TOOL_FILTER,
     TOOL_INTRA,
     TOOL_OBMC,
@@ -133,6 +135,9 @@ class _Encoder:
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
         if config.obmc and config.config != "ai":
             tools[TOOL_OBMC] = None
+        chroma = ChromaStream.from_config(config) if learned else None
+        if chroma:
+            tools[TOOL_CHROMA] = chroma.settings()
         intra = IntraStream.from_config(config)
         if intra:
             tools[TOOL_INTRA] = intra.settings()
@@ -149,7 +154,12 @@ class _Encoder:
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
-        self._codec = PictureCodec(self._sps, learned_filter, intra.make_filter(self._sps) if intra else None)
+        self._codec = PictureCodec(
+            self._sps,
+            learned_filter,
+            intra.make_filter(self._sps) if intra else None,
+            chroma.make_filter(self._sps, config.threads) if chroma else None,
+        )
         self._search = PictureSearch(self._codec, config.search_effort, config.adaptive_qp)
         self._extra_passes = config.search_effort.filter_passes - 1
         self._sao_search = SaoSearch(self._codec)
@@ -161,7 +171,7 @@ class _Encoder:
         started = time.perf_counter()
         codec = self._codec
         if structure.is_idr and self._learned:
-            codec.learned_filter.reset()
+            codec.reset_learners()
         tools = usable_tools(self._sps.tools, structure.slice_type != SLICE_I)
         header = self._header(structure, tools)
         current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
@@ -181,8 +191,10 @@ class _Encoder:
         payload = self._write_slice_data()
         messages = [hash_picture(current.picture, self._config.hash, self._sps.bit_depth)]
         if self._learned:
-            messages.append(LearnerHash(codec.learned_filter.digest()))
+            messages.append(LearnerHash(codec.learner_digest()))
         syntax = codec.tools.syntax
+        if codec.chroma_filter and codec.filtered is not None and not codec.chroma_used:
+            header = dataclasses.replace(header, extension=picture_switches(tools, tools & ~TOOL_CHROMA))
         header = dataclasses.replace(header, sao_luma=bool(syntax.sao_luma), sao_chroma=bool(syntax.sao_chroma))
         data, slice_bits, hash_bits = self._assemble(structure, header, payload, messages)
         self._dpb.end(current.picture)
@@ -201,7 +213,8 @@ class _Encoder:
         )
         report.overlapped_share = codec.overlapped_share()
         if self._learned:
-            report.add_learner(codec.learned_filter.digest(), learn_report, codec.expert_shares())
+            report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
+            report.add_chroma(codec.chroma_used, codec.chroma_report)
         report.seconds = time.perf_counter() - started
         return CodedPicture(structure.index, data, recon, report)
 

@@ -7,12 +7,15 @@ and the encoder searches; the encoder chooses before `filter` where prediction i
 the learned filter applies, and before `finish` the sample adaptive offsets.
 """
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.binding import bind
 from codecsim.blocks import (
+    CBF_CB,
+    CBF_CR,
     CBF_Y,
     CHOICE_LOG2,
     CTU_LOG2,
@@ -26,9 +29,9 @@ from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
 from codecsim.learned.intra_filter import unused_intra_net
-from codecsim.picture import PAD_Y, Planes
+from codecsim.picture import PAD_C, PAD_Y, Planes
 from codecsim.recon import Recon, copy_block, make_scratch, predict_inter, reconstruct
-from codecsim.syntax.headers import SLICE_I, TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, num_lists
+from codecsim.syntax.headers import SLICE_I, TOOL_CHROMA, TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, num_lists
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.compensation import References
@@ -100,6 +103,16 @@ def mark_coded(blocks, coded):
 
 
 @kernel
+def mark_residuals(blocks, units):
+    """units[y, x] = CBF_* bits of inter blocks, 0 elsewhere: (H4, W4) uint8, for the learners of chroma."""
+    h4, w4 = blocks.cbf.shape
+    for j in range(h4):
+        for i in range(w4):
+            coded = blocks.cbf[j, i] & (CBF_Y | CBF_CB | CBF_CR)
+            units[j, i] = coded if blocks.pred_mode[j, i] == MODE_INTER else 0
+
+
+@kernel
 def apply_choice(blocks, taken, others, pred):
     """Replace the inter prediction of one component by the alternatives that the 32x32 blocks take.
 
@@ -128,12 +141,16 @@ class PictureCodec:
     sps : Sps
     learned_filter : learned.prediction_filter.PredictionFilter or None
     intra_filter : learned.intra_filter.IntraFilter or None
+    chroma_filter : learned.chroma_filter.ChromaFilter or None, which goes with a learned filter
     """
 
-    def __init__(self, sps, learned_filter=None, intra_filter=None):
+    def __init__(self, sps, learned_filter=None, intra_filter=None, chroma_filter=None):
         self.sps = sps
         self.learned_filter = learned_filter
+        self.chroma_filter = chroma_filter
+        self.chroma_used = False  # whether blocks take filtered chroma with filtered luma: TOOL_CHROMA of the picture
         self.intra_filter = intra_filter
+        self._filtered_chroma = ()  # what the chroma filter made of U and V, used or not
         self._unused_intra = None if intra_filter else unused_intra_net()
         width, height = sps.width, sps.height
         self.zorder = make_zorder(height // 4, width // 4)
@@ -145,9 +162,11 @@ class PictureCodec:
         self._deblocked = None  # planes for the use of sample adaptive offset
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
+        self.chroma_report = None  # LearnReport of the chroma filter, if it ran
         self.overlapped = None  # prediction with overlap, where it has been asked for, if the picture may choose it
         self.filtered = None  # if the learned filter ran: Planes of (experts, H, W), of no chroma where that stays
         self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
+        self._overlapped_chroma = tuple(np.zeros_like(plane) for plane in self.pred[1:]) if chroma_filter else ()
         self._everywhere = np.ones_like(self.blocks.overlap.taken)
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
@@ -175,7 +194,8 @@ class PictureCodec:
         self.pps_qp_offsets = (pps.cb_qp_offset, pps.cr_qp_offset)
         experts = len(self.learned_filter.experts) if self.learned_filter else 0
         self.tools = slice_tools(header, self.sps, pps, tools, experts)
-        self.overlapped = self.filtered = None
+        self.chroma_used = tools & TOOL_CHROMA > 0 and self.tools.syntax.experts > 0
+        self.overlapped = self.filtered = self.chroma_report = None
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
         recon = Recon(
@@ -276,10 +296,31 @@ class PictureCodec:
                 apply_choice(self._bound_blocks, self.blocks.overlap.taken, other[np.newaxis], pred)
         if filter_on:
             luma = np.stack(self.learned_filter.predict(self.pred.y, inputs, self.tools.qp))
-            self.filtered = Planes(luma, *(np.zeros((0, *plane.shape), np.uint16) for plane in self.pred[1:]))
+            if self.chroma_filter:
+                self._filtered_chroma = self.chroma_filter.predict(
+                    self.pred, self._overlapped_chroma, luma[-1], self.tools.qp
+                )
+            self.filtered = Planes(luma, *self.pred[1:])
+            self.use_chroma(self.chroma_used)
+
+    def use_chroma(self, used):
+        """Say, after `filter`, whether blocks take filtered chroma with any of the luma experts."""
+        self.chroma_used, count = used, len(self.filtered.y) if used else 0
+        planes = self._filtered_chroma if used else self.pred[1:]
+        self.filtered = Planes(self.filtered.y, *(np.repeat(plane[np.newaxis], count, 0) for plane in planes))
+
+    def chroma_alternative(self):
+        """U and V as the chroma filter made them, whether used or not; nothing where it did not run."""
+        return self._filtered_chroma if self.chroma_filter and self.filtered is not None else ()
 
     def _auxiliary_predictions(self):
-        """Further luma predictions that the learned filter takes as inputs, while the plain one stands."""
+        """Further luma predictions that the learned filter takes as inputs, while the plain one stands.
+
+        Those of chroma that the chroma filter takes are kept too.
+        """
+        if self.chroma_filter and self.chroma_filter.params.overlapped:
+            for c_idx, plane in enumerate(self._overlapped_chroma, 1):
+                self._overlap_component(c_idx, self._everywhere, plane)
         refs, planes = bind(self.rc.value.refs), iter(self._auxiliary)
         if self.learned_filter.params.overlapped:
             self._overlap_component(0, self._everywhere, next(planes))
@@ -307,6 +348,7 @@ class PictureCodec:
                 luma = self.oracle.y
                 self._coded[:] = self.blocks.pred_mode >= MODE_INTER
             report = self.learned_filter.learn(luma, self._coded, self.tools.qp)
+            self._learn_chroma()
         if self.tools.deblocking:
             params = DeblockParams(
                 beta_offset=2 * self.tools.beta_offset_div2,
@@ -318,6 +360,29 @@ class PictureCodec:
             planes = bind(self.picture.planes)
             deblock_picture(self._bound_blocks, self._bound_motion, self.picture.ref_poc, planes, bind(params))
         return report
+
+    def _learn_chroma(self):
+        if self.chroma_filter is None:
+            return
+        mark_residuals(self._bound_blocks, self._coded)
+        chroma = [plane[PAD_C:-PAD_C, PAD_C:-PAD_C] for plane in self.picture.planes[1:]]
+        if self.oracle is not None:
+            chroma = self.oracle[1:]
+            self._coded[:] = np.where(self.blocks.pred_mode >= MODE_INTER, CBF_Y | CBF_CB | CBF_CR, 0)
+        self.chroma_report = self.chroma_filter.learn(chroma, self._coded, self.tools.qp)
+
+    def reset_learners(self):
+        """At an IDR: what has been learnt is as the learners' parameters say."""
+        for learner in (self.learned_filter, self.chroma_filter):
+            if learner is not None:
+                learner.reset()
+
+    def learner_digest(self):
+        """16 bytes that name the state of all that learns."""
+        own = self.learned_filter.digest()
+        if self.chroma_filter is None:
+            return own
+        return hashlib.blake2b(own + self.chroma_filter.digest(), digest_size=16).digest()
 
     def use_sao(self, luma, chroma):
         """Switch sample adaptive offset on or off in the slice; the encoder's choice, after `begin`."""

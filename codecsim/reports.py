@@ -32,9 +32,22 @@ class PictureReport:
     filtered_share: float | None = None  # of the 32x32 blocks
     expert_shares: dict[str, float] | None = None  # the same by expert
     trained_steps: int | None = None
+    chroma_used: bool | None = None  # whether blocks take filtered chroma too
+    chroma_trained_steps: int | None = None
     reset: bool | None = None
     accumulated_loss: int | None = None
     learner_hash: str | None = None  # 32 hex digits
+
+    def add_chroma(self, used, learned):
+        """Say what the chroma filter did.
+
+        Parameters
+        ----------
+        used : bool, whether blocks take what it makes
+        learned : prediction_filter.LearnReport, or None where it did not run
+        """
+        if learned is not None:
+            self.chroma_used, self.chroma_trained_steps = used, learned.trained_steps
 
     def add_learner(self, digest, learned, expert_shares):
         """Say what the learner is after the picture, and what it did if it ran.

@@ -26,6 +26,8 @@ from codecsim.errors import ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
+from codecsim.learned.chroma_params import ChromaParams
+from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
@@ -34,6 +36,8 @@ from codecsim.structure import GOPS
 
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
 INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
+CHROMA_FILTER_HELP = "Prediction filter of chroma, where the one of luma is chosen."
+CHROMA_LEARNER_HELP = "Any field of codecsim.learned.chroma_params.ChromaParams; may be given several times."
 INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
 INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams; may be given several times."
 INTRA_PERIOD_HELP = (
@@ -128,6 +132,11 @@ def raw_options(function):
 )
 @click.option("--model", metavar="NAME|PATH", help=MODEL_HELP)
 @click.option(
+    "--chroma-filter", type=click.Choice(FILTERS), default="off", show_default=True, help=CHROMA_FILTER_HELP
+)
+@click.option("--chroma-model", metavar="NAME|PATH", help="Its initial weights; built-in ones if not given.")
+@click.option("--chroma-learner", multiple=True, metavar="NAME=VALUE", help=CHROMA_LEARNER_HELP)
+@click.option(
     "--intra-filter", type=click.Choice(INTRA_FILTERS), default="off", show_default=True, help=INTRA_FILTER_HELP
 )
 @click.option("--intra-model", metavar="NAME|PATH", help="Weights of the intra filter; those that ship if not given.")
@@ -173,6 +182,7 @@ def encoder_config(
     learning_rate=None,
     reset=None,
     learner=(),
+    chroma_learner=(),
     intra_learner=(),
     effort=(),
     loop_filter="off",
@@ -181,6 +191,7 @@ def encoder_config(
     """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
     learner = named_settings("--learner", learner, LearnParams)
     effort = named_settings("--effort", effort, Preset)
+    chroma_learner = named_settings("--chroma-learner", chroma_learner, ChromaParams)
     intra_learner = named_settings("--intra-learner", intra_learner, IntraParams)
     if loss_threshold is not None:
         if learn != "threshold":
@@ -193,7 +204,10 @@ def encoder_config(
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
     LearnParams(**learner)  # so that wrong values are refused before the input is opened
-    config = EncoderConfig(learn=learner, intra_learn=intra_learner, effort=effort, **settings)
+    config = EncoderConfig(
+        learn=learner, chroma_learn=chroma_learner, intra_learn=intra_learner, effort=effort, **settings
+    )
+    ChromaStream.from_config(config)
     IntraStream.from_config(config)
     if config.model is not None:
         LearnedStream.from_config(config)

@@ -17,6 +17,7 @@ from codecsim.encoder import encode, internal_format
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
+from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.complexity import inference_kmac, training_kmac
 from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
@@ -75,7 +76,7 @@ def encode_video(
         result["decodable"] = False
     if config.filter != "off":
         learned = LearnedStream.from_config(config)
-        result["kmac_per_pixel"] = _kmac(learned, video.format, reports)
+        result["kmac_per_pixel"] = _kmac(learned, ChromaStream.from_config(config), video.format, reports)
         result["encoder"]["model"] = learned.initial.digest().hex()
     result["pictures"] = [plain(report) for report in reports]
     return result
@@ -215,16 +216,20 @@ def _summary(video_format: VideoFormat, reports: list, bits: int, clock: _Clock)
     }
 
 
-def _kmac(learned: LearnedStream, video_format: VideoFormat, reports: list) -> dict:
-    """Thousand multiply-accumulates a luma sample that the filter and its training take, mean over all pictures."""
+def _kmac(learned: LearnedStream, chroma: ChromaStream | None, video_format: VideoFormat, reports: list) -> dict:
+    """Thousand multiply-accumulates a luma sample that the filters and their training take, mean over all pictures."""
     spec = learned.initial.spec
     samples = video_format.width * video_format.height
     filtered = sum(report.filtered_share is not None for report in reports)
     steps = sum(report.trained_steps or 0 for report in reports)
-    return {
-        "inference": inference_kmac(spec) * filtered / len(reports),
-        "training": training_kmac(spec, learned.params, steps, samples * len(reports)),
-    }
+    inference = inference_kmac(spec) * filtered / len(reports)
+    training = training_kmac(spec, learned.params, steps, samples * len(reports))
+    if chroma is not None:
+        ran = sum(report.chroma_used is not None for report in reports)
+        steps = sum(report.chroma_trained_steps or 0 for report in reports)
+        inference += inference_kmac(chroma.initial.spec) / 2 * ran / len(reports)  # two components of a quarter
+        training += training_kmac(chroma.initial.spec, chroma.params, steps, samples * len(reports))
+    return {"inference": inference, "training": training}
 
 
 def plain(value):

@@ -162,6 +162,8 @@ class LearnParams:
     reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
     experts: Expert = Expert.ONLINE  # what blocks choose among, besides no filter; each one costs its inference
 
+    packed_fields = FIELDS  # not annotated, so that it is no field: the same for all
+
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
@@ -179,7 +181,7 @@ class LearnParams:
         if len(self.threshold_q8) != len(THRESHOLD_QP):
             found = len(self.threshold_q8)
             raise ConfigError(f"learned tools: threshold_q8 needs {len(THRESHOLD_QP)} values, has {found}")
-        for field, value in zip(FIELDS, self.pack(), strict=True):
+        for field, value in zip(self.packed_fields, self.pack(), strict=True):
             if not field.low <= value <= field.high:
                 name, _, kind = field.name.partition(":")
                 shown, low, high = (getattr(self, name), 0.0, 3.4e38) if kind else (value, field.low, field.high)
@@ -220,9 +222,9 @@ class LearnParams:
         return np.array([self.learning_rate, self.beta1, self.beta2, self.epsilon], np.float32)
 
     def pack(self):
-        """List of integers, one for each of FIELDS."""
+        """List of integers, one for each of `packed_fields`."""
         packed = []
-        for field in FIELDS:
+        for field in self.packed_fields:
             name, _, kind = field.name.partition(":")
             name, _, index = name.partition("[")
             value = getattr(self, name)
@@ -240,10 +242,10 @@ class LearnParams:
         ------
         ConfigError : for a wrong number of values or a value out of range
         """
-        if len(values) != len(FIELDS):
-            raise ConfigError(f"learned tools: {len(values)} parameters; expected {len(FIELDS)}")
+        if len(values) != len(cls.packed_fields):
+            raise ConfigError(f"learned tools: {len(values)} parameters; expected {len(cls.packed_fields)}")
         found = {field.name: () for field in fields(cls) if field.type is tuple}
-        for field, value in zip(FIELDS, values, strict=True):
+        for field, value in zip(cls.packed_fields, values, strict=True):
             if not field.low <= value <= field.high:
                 raise ConfigError(f"learned tools: {field.name} is {value}; expected {field.low}..{field.high}")
             name, _, kind = field.name.partition(":")

@@ -2,15 +2,22 @@
 
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
-from codecsim.learned.params import FIELDS, Control, LearnParams
+from codecsim.learned.params import Control, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
-from codecsim.syntax.headers import INTER_TOOLS, TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, LearnedTools, ToolSettings
+from codecsim.syntax.headers import (
+    INTER_TOOLS,
+    TOOL_CHROMA,
+    TOOL_FILTER,
+    TOOL_INTRA,
+    TOOL_OBMC,
+    LearnedTools,
+    ToolSettings,
+)
 
 ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
 NOT_DECODABLE = 255  # in place of the version, in what an encoder with an oracle makes: for its bits to be counted
-KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_INTRA  # those that this decoder has
-_MASKS = -(-len(FIELDS) // 32)  # words that say which fields are changed
+KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA | TOOL_INTRA  # those that this decoder has
 
 
 def learn_params(config):
@@ -24,6 +31,11 @@ def learn_params(config):
         raise ConfigError(f"learned tools: {error}") from None
 
 
+def _mask_words(kind):
+    """Words of 32 bits that say which fields of a class of parameters are changed."""
+    return -(-len(kind.packed_fields) // 32)
+
+
 def changes(params):
     """Parameters as the stream carries them: where they differ from the default ones, which belong to the version.
 
@@ -33,31 +45,32 @@ def changes(params):
     """
     changed = [
         (k, value)
-        for k, (value, usual) in enumerate(zip(params.pack(), LearnParams().pack(), strict=True))
+        for k, (value, usual) in enumerate(zip(params.pack(), type(params)().pack(), strict=True))
         if value != usual
     ]
     if not changed:
         return ()
     mask = sum(1 << k for k, _ in changed)
-    return (*((mask >> 32 * word) & 0xFFFFFFFF for word in range(_MASKS)), *(value for _, value in changed))
+    words = ((mask >> 32 * word) & 0xFFFFFFFF for word in range(_mask_words(type(params))))
+    return (*words, *(value for _, value in changed))
 
 
-def with_changes(values):
-    """`LearnParams` from what `changes` returns.
+def with_changes(values, kind=LearnParams):
+    """Parameters of the class `kind` from what `changes` returns.
 
     Raises
     ------
     ConfigError : for values that are out of range or not as many as the mask says
     """
-    packed = LearnParams().pack()
-    mask = sum(value << 32 * word for word, value in enumerate(values[:_MASKS]))
-    fields = [k for k in range(32 * _MASKS) if mask >> k & 1]
-    changed = values[_MASKS:]
+    packed, words = kind().pack(), _mask_words(kind)
+    mask = sum(value << 32 * word for word, value in enumerate(values[:words]))
+    fields = [k for k in range(32 * words) if mask >> k & 1]
+    changed = values[words:]
     if len(fields) != len(changed) or (fields and fields[-1] >= len(packed)):
         raise ConfigError(f"learned tools: {len(values)} parameters do not fit the mask {mask:#x}")
     for k, value in zip(fields, changed, strict=True):
         packed[k] = value
-    return LearnParams.unpack(packed)
+    return kind.unpack(packed)
 
 
 class LearnedStream:
@@ -123,6 +136,8 @@ class LearnedStream:
         if not announced.tools or announced.tools & ~KNOWN_TOOLS:
             raise BitstreamError(f"unknown tools {announced.tools:#x}", "learned_tools")
         settings = announced.settings_of(TOOL_FILTER)
+        if settings is None and announced.tools & TOOL_CHROMA:
+            raise BitstreamError("the chroma filter goes with the luma one, which is missing", "learned_tools")
         if settings is None:
             return None
         try:

@@ -331,8 +331,26 @@ def choose_prediction(codec, state, orig):
         _choose(codec, state, others, blocks.overlap, OBMC_CHOICE)
     codec.filter()
     if codec.filtered is not None:
+        choose_chroma(codec, state, orig)
         _choose(codec, state, codec.filtered, blocks.filtering, FILTER_CHOICE)
     return plain
+
+
+def choose_chroma(codec, state, orig):
+    """Let the picture use filtered chroma unless that is farther from the source than the prediction is.
+
+    codec, state, orig : as for `choose_prediction`, after `codec.filter`
+    """
+    filtered = codec.chroma_alternative()
+    if not filtered:
+        return
+    inter = np.kron(codec.blocks.pred_mode >= MODE_INTER, np.ones((2, 2), bool))
+    gain = 0.0
+    for k, weight in ((1, WEIGHT_CB), (2, WEIGHT_CR)):
+        source = orig[k].astype(np.int64)
+        before, after = ((source - plane)[inter] for plane in (codec.pred[k], filtered[k - 1]))
+        gain += state.value.lam[weight] * float(np.sum(before * before) - np.sum(after * after))
+    codec.use_chroma(gain >= 0)
 
 
 def _copy(planes):

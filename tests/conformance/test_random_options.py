@@ -59,13 +59,15 @@ def draw(seed):
     if structure == "ra" and width * height < 4000:
         count += 8
     period = int(rng.choice([0, 0, 1, 3]))
+    luma_filter = str(rng.choice(["off", "online", "online", "frozen"]))
     config = EncoderConfig(
         config=structure,
         qp=int(rng.integers(0, 52)),
         preset=str(rng.choice(list(PRESETS))),
         effort=draw_effort(rng),
         intra_period=8 * (period > 0) if structure == "ra" else period,
-        filter=str(rng.choice(["off", "online", "online", "frozen"])),
+        filter=luma_filter,
+        chroma_filter=str(rng.choice(["off", "online", "frozen"])) if luma_filter != "off" else "off",
         hash=str(rng.choice(["md5", "crc", "checksum"])),
         internal_bit_depth=(None, None, 8, 10)[rng.integers(4)],
         transform_skip=bool(rng.integers(2)),
