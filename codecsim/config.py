@@ -117,7 +117,6 @@ _MEDIUM = dataclasses.replace(
     intra_margin=4,
     coarse_angles=True,
     chroma_rd=1,
-    intra_filter_modes=False,
     transform_depth=1,
 )
 _FAST = dataclasses.replace(

@@ -3,6 +3,7 @@
 import click
 
 from codecsim.cli.progress import quiet_option
+from codecsim.learned.model_files import save_model
 from codecsim.training.synthetic import FPS, SIZES, find_photos, write_clips
 
 
@@ -37,3 +38,55 @@ def clips_command(photos, output, count, frames, seed, quiet):
     write_clips(files, output, count, seed, frames, on_clip=note)
     widths = ", ".join(f"{w}x{h}" for w, h in SIZES)
     click.echo(f"{output}: {count} clips of {frames} pictures at {FPS} a second, of {len(files)} photos, {widths}")
+
+
+@command.command("intra-samples")
+@click.argument("pictures", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, metavar="FOLDER", help="Folder of the samples.")
+@click.option("--scale", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="Of their number.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
+@quiet_option
+def intra_samples_command(pictures, output, scale, seed, quiet):
+    """Code PICTURES (photos, folders of photos, clips) all intra and take samples for the intra filter.
+
+    \b
+    Example: codecsim train intra-samples photos/ clip.y4m -o samples
+    """
+    from codecsim.training.intra_samples import take_samples
+
+    def note(name, qp):
+        if not quiet:
+            click.echo(f"codecsim: {name}, QP {qp}", err=True)
+
+    counts = take_samples(pictures, output, seed, scale, note)
+    click.echo(f"{output}: " + ", ".join(f"{n} blocks of {1 << log2}" for log2, n in counts.items()))
+
+
+@command.command("intra")
+@click.argument("samples")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The model to write.")
+@click.option("--validation", metavar="FOLDER", help="Samples to measure the model on.")
+@click.option("--steps", type=click.IntRange(1), default=16_000, show_default=True, help="Of each network.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
+@click.option("--jobs", type=click.IntRange(1, 4), default=1, show_default=True, help="Networks trained at a time.")
+@quiet_option
+def intra_command(samples, output, validation, steps, seed, jobs, quiet):
+    """Train the intra prediction filter on SAMPLES, a folder that intra-samples has written.
+
+    \b
+    Example: codecsim train intra samples -o intra.safetensors --validation others
+    """
+    from codecsim.training.intra import IntraTraining, train_intra, usual_spec, validate
+
+    def note(line):
+        if not quiet:
+            click.echo(f"codecsim: {line}", err=True)
+
+    model = train_intra(usual_spec(), samples, IntraTraining(steps=steps, seed=seed, jobs=jobs), note)
+    save_model(output, model)
+    click.echo(f"{output}: {model.spec}, digest {model.digest.hex()}")
+    for log2, (everywhere, where_better, share) in (validate(model, validation) if validation else {}).items():
+        click.echo(
+            f"blocks of {1 << log2}: {100 * everywhere:.2f} % of the cost everywhere, "
+            f"{100 * where_better:.2f} % used where it helps, in {100 * share:.1f} % of them"
+        )

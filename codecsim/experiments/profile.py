@@ -231,8 +231,18 @@ def least_seconds(function: Callable, runs: int = 5, budget: float = 1.0) -> flo
 
 
 def profile_intra(model: Model, settings: ProfileSettings) -> Profile:
-    """Profile of a network that filters intra prediction, one transform block after another."""
-    return profile_net(model, settings, PICTURES.values(), INTRA_BLOCK)
+    """Profile of the intra filter, one transform block after another; each passes through one network of one shape."""
+    spec = model.spec
+    one = Model(INTER_LUMA, spec.net, spec.parts(model.weights)[0], model.inputs, model.name)
+    found = profile_net(one, settings, PICTURES.values(), INTRA_BLOCK)
+    return dataclasses.replace(
+        found,
+        kind=model.kind,
+        digest=model.digest.hex(),
+        architecture=str(spec),
+        parameters=spec.n_weights,
+        weights_bytes=found.weights_bytes * spec.n_nets,
+    )
 
 
 PROFILERS: dict[str, Callable[[Model, ProfileSettings], Profile]] = {

@@ -20,9 +20,11 @@ from codecsim.learned.intra_inputs import (
     fill_patch,
     is_transposed,
 )
+from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.self_check import check_engine
 from codecsim.learned.spec import CONV1, CONV3, OUTPUT_BITS, WEIGHT_BITS, NetSpec
 from codecsim.learned.update import gather_tile
+from codecsim.tables import DC
 from codecsim.tools.intra import REFS_SHAPE
 
 UNIT_LOG2 = 4  # an output of 1.0 is 2**4 8-bit samples
@@ -36,10 +38,11 @@ class IntraNet(NamedTuple):
     qp: int  # of the slice
     bit_depth: int
     margin: int
+    split: np.ndarray  # (2, 4) int64: which network, by [has a direction, log2 - 2]
     vector: int  # which of the engine's kernels run
     inputs: np.ndarray  # (n_inputs,) int64, kinds of input planes
-    weights: np.ndarray  # int32, packed
-    bias: np.ndarray  # int32
+    weights: np.ndarray  # (networks, n) int32, packed
+    bias: np.ndarray  # (networks, n) int32
     kinds: np.ndarray  # (hidden layers,) int64, samples a side of the filters
     hidden_jobs: np.ndarray  # (4, hidden layers, 13) int64
     output_jobs: np.ndarray  # (4, 11) int64
@@ -57,7 +60,11 @@ class IntraNet(NamedTuple):
 
 
 def make_intra_net(spec, inputs, packed, qp, bit_depth):
-    """`IntraNet` of a NetSpec; `inputs`: kinds of planes; `packed`: PackedWeights, looked at when the net runs."""
+    """`IntraNet` of an IntraSpec.
+
+    inputs : kinds of planes; packed : (weights, bias), each (networks, n) int32, looked at when a net runs
+    """
+    split, spec = spec.table, spec.net
     nets = [TileNet(spec, 1 << log2, 1 << log2) for log2 in BLOCK_LOG2]
     jobs = [net.jobs for net in nets]
     largest = nets[-1]
@@ -65,10 +72,11 @@ def make_intra_net(spec, inputs, packed, qp, bit_depth):
         qp=qp,
         bit_depth=bit_depth,
         margin=spec.margin,
+        split=split,
         vector=int(engine_ops() is ops_vector),
         inputs=np.array(inputs, np.int64),
-        weights=packed.forward,
-        bias=packed.bias,
+        weights=packed[0],
+        bias=packed[1],
         kinds=np.array([layer.side for layer in spec.layers[:-1]], np.int64),
         hidden_jobs=np.stack([hidden for hidden, _ in jobs]),
         output_jobs=np.stack([output[0] for _, output in jobs]),
@@ -88,13 +96,23 @@ def make_intra_net(spec, inputs, packed, qp, bit_depth):
 
 def unused_intra_net():
     """An `IntraNet` for codecs without the filter."""
-    return make_intra_net(_UNUSED_SPEC, (NO_PLANE,) * 2, PackedWeights(_UNUSED_SPEC), 0, 8)
+    spec = IntraSpec(_UNUSED_SPEC)
+    return make_intra_net(spec, (NO_PLANE,) * 2, pack_nets(spec, np.zeros(spec.n_weights, np.float32)), 0, 8)
+
+
+def pack_nets(spec, weights):
+    """Weights and biases of all networks of an IntraSpec, each (networks, n) int32, for the kernels."""
+    packed = []
+    for part in spec.parts(weights):
+        packed.append(PackedWeights(spec.net))
+        packed[-1].update(part)
+    return np.stack([net.forward for net in packed]), np.stack([net.bias for net in packed])
 
 
 @kernel
-def _run(net, size):
-    """The net on the inputs in `net.paired`, into `net.y`."""
-    x, w, bias, flat, acc = net.paired, net.weights, net.bias, net.flat, net.acc
+def _run(net, which, size):
+    """Network `which` on the inputs in `net.paired`, into `net.y`."""
+    x, w, bias, flat, acc = net.paired, net.weights[which], net.bias[which], net.flat, net.acc
     for layer in range(net.kinds.size):
         job = net.hidden_jobs[size, layer]
         if net.kinds[layer] == 3:
@@ -122,7 +140,7 @@ def filter_block(net, plane, pad, zorder, x, y, log2, mode, refs, pred):
     fill_patch(net, plane, pad, zorder, x, y, log2, mode, refs, pred)
     cs, rs = net.strides[size, 0], net.strides[size, 1]
     gather_tile(net.patch, 0, 0, rs, rs, cs, net.paired32, net.flat, False)
-    _run(net, size)
+    _run(net, net.split[int(mode > DC), size], size)
     shift = OUTPUT_BITS - UNIT_LOG2 - (net.bit_depth - 8)
     half, largest = np.int32(1 << (shift - 1)), np.int32((1 << net.bit_depth) - 1)
     transposed = is_transposed(mode)
@@ -152,12 +170,11 @@ class IntraFilter:
         check_engine()
         self.params, self.spec, self.bit_depth = params, model.spec, bit_depth
         self._inputs = input_kinds(model)
-        self.packed = PackedWeights(self.spec)
-        self.packed.update(model.weights)
+        self._packed = pack_nets(self.spec, model.weights)
 
     def net(self, qp):
         """`IntraNet` for a picture of slice QP `qp`."""
-        return make_intra_net(self.spec, self._inputs, self.packed, qp, self.bit_depth)
+        return make_intra_net(self.spec, self._inputs, self._packed, qp, self.bit_depth)
 
 
 def input_kinds(model):
@@ -167,7 +184,7 @@ def input_kinds(model):
     ------
     ConfigError : it is no model for this filter
     """
-    spec = model.spec
+    spec = model.spec.net
     unknown = [name for name in model.inputs if name not in INPUTS]
     if unknown or len(model.inputs) + len(model.inputs) % 2 != spec.n_inputs:
         raise ConfigError(

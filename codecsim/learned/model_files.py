@@ -27,6 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from codecsim.errors import ConfigError, ModelError
+from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.spec import SKIP, NetSpec
 from codecsim.learned.update import MASTER_LIMIT
 from codecsim.learned.weights import InitialWeights
@@ -65,7 +66,15 @@ def _net_tensors(spec):
 
 
 _NET = ModelKind(_read_net, _write_net, _net_tensors, lambda spec, weights: InitialWeights(spec, weights).digest())
-KINDS = MappingProxyType({INTER_LUMA: _NET, INTER_CHROMA: _NET, INTRA: _NET})
+_INTRA = ModelKind(
+    lambda architecture: IntraSpec(_read_net(architecture), architecture.get("split", "none")),
+    lambda spec: {**_write_net(spec.net), "split": spec.split},
+    lambda spec: tuple(
+        (f"net.{k}.{name}", shape) for k in range(spec.n_nets) for name, shape in _net_tensors(spec.net)
+    ),
+    lambda spec, weights: spec.digest(weights),
+)
+KINDS = MappingProxyType({INTER_LUMA: _NET, INTER_CHROMA: _NET, INTRA: _INTRA})
 
 
 @dataclass(frozen=True, eq=False)

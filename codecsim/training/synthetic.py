@@ -197,10 +197,10 @@ def make_clip(photos, size, n_frames, rng):
         if noise:
             grain = rng.standard_normal(total.shape).astype(np.float32)
             total += noise * np.sqrt(0.3 + np.clip(total, 0, 255) / 180) * grain
-        yield _frame(total)
+        yield to_frame(total)
 
 
-def _frame(image):
+def to_frame(image):
     """4:2:0 Frame of a (h, w, 3) float32 BGR image."""
     h, w = image.shape[:2]
     packed = cv2.cvtColor(np.clip(np.rint(image), 0, 255).astype(np.uint8), cv2.COLOR_BGR2YUV_I420).reshape(-1)

@@ -8,6 +8,7 @@ import pytest
 from codecsim.cli import run
 from codecsim.experiments import profile
 from codecsim.experiments.profile import ProfileSettings, profile_model
+from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model, save_model
 from codecsim.learned.params import LearnParams
 from codecsim.learned.spec import NetSpec
@@ -23,7 +24,8 @@ def small_pictures(monkeypatch):
 
 
 def make_model(kind):
-    return Model(kind, SPEC, np.zeros(SPEC.n_weights, np.float32), ("prediction",), "mine")
+    spec = IntraSpec(SPEC, "direction") if kind == INTRA else SPEC
+    return Model(kind, spec, np.zeros(spec.n_weights, np.float32), ("prediction",), "mine")
 
 
 @pytest.mark.parametrize(("kind", "size"), [(INTER_LUMA, (96, 64)), (INTER_CHROMA, (48, 32))])
@@ -49,6 +51,7 @@ def test_a_model_that_filters_blocks_and_does_not_learn():
     found = profile_model(make_model(INTRA), ProfileSettings(LearnParams()))
     around = [(16 + 2 * n) ** 2 / 256 for n in (3, 2, 1, 0)]
     assert found.block == 16
+    assert found.parameters == 2 * SPEC.n_weights < found.weights_bytes
     assert found.inference_kmac == pytest.approx(sum(k * n for k, n in zip(KMAC, around, strict=True)))
     assert (found.training_kmac, found.epochs, found.pictures[0].training_ms) == (None, None, None)
     assert found.pictures[0].inference_ms > 0

@@ -20,7 +20,7 @@ from tests.learned.intra_models import random_model, saved_model
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return saved_model(tmp_path_factory.mktemp("models"))
+    return saved_model(tmp_path_factory.mktemp("models"), split="direction")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_random_decisions(model):
         seen.update({"mixed"} if filtered.any() and (intra & ~filtered).any() else {})
 
     for seed in range(12):
-        intra = IntraStream(IntraParams(seed % 3 > 0), random_model())
+        intra = IntraStream(IntraParams(seed % 3 > 0), random_model(split="direction"))
         run = random_stream(seed, obmc=bool(seed % 2), watch=watch, intra=intra)
         assert_same_pictures([p.frame for p in decode(io.BytesIO(run.data), models=[model])], run.recon)
     assert seen == {"off", "inter", "parts", "mixed", *(f"size {log2}" for log2 in (2, 3, 4, 5))}
@@ -81,7 +81,7 @@ def test_random_decisions(model):
 def test_the_stream_names_its_weights(model, tmp_path):
     config = EncoderConfig("ai", 32, filter="off", intra_filter="frozen", intra_model=model)
     run = run_encoder(config, make_clip("film", 32, 32, 1))
-    with pytest.raises(ModelError, match=random_model().digest.hex()):
+    with pytest.raises(ModelError, match=random_model(split="direction").digest.hex()):
         list(decode(io.BytesIO(run.data)))
     other = saved_model(tmp_path, seed=7)
     with pytest.raises(ModelError):

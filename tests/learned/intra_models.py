@@ -3,13 +3,14 @@
 import numpy as np
 
 from codecsim.learned.intra_inputs import INPUTS
+from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, Model, save_model
 from codecsim.learned.spec import NetSpec
 
 
-def random_model(seed=0, inputs=INPUTS, hidden=(("conv3", 8), ("conv1", 16)), size=0.03):
+def random_model(seed=0, inputs=INPUTS, hidden=(("conv3", 8), ("conv1", 16)), size=0.03, split="none"):
     """A model that changes most blocks a little."""
-    spec = NetSpec(len(inputs) + len(inputs) % 2, hidden)
+    spec = IntraSpec(NetSpec(len(inputs) + len(inputs) % 2, hidden), split)
     weights = np.random.default_rng(seed).normal(0, size, spec.n_weights).clip(-3.9, 3.9).astype(np.float32)
     return Model(INTRA, spec, weights, inputs)
 

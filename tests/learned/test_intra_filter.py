@@ -11,6 +11,7 @@ from codecsim.learned import intra_filter
 from codecsim.learned.intra_filter import IntraFilter, filter_block
 from codecsim.learned.intra_inputs import INPUTS, fill_patch
 from codecsim.learned.intra_params import IntraParams
+from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.spec import NetSpec
 from codecsim.tables import make_zorder
 from codecsim.tools.intra import REFS_SHAPE, predict_intra
@@ -22,9 +23,9 @@ PAD = 80
 ODD = ("samples", "second_line", "angle")
 SPECS = {
     "shallow": {"hidden": (("conv1", 8),)},
-    "usual": {"hidden": (("conv3", 16), ("conv3", 16)), "seed": 1},
-    "deep": {"hidden": (("conv3", 8), ("conv3", 16), ("conv3", 8)), "inputs": ODD, "seed": 2},
-    "wild": {"hidden": (("conv3", 8),), "size": 1.0, "seed": 3},
+    "usual": {"hidden": (("conv3", 16), ("conv3", 16)), "seed": 1, "split": "direction"},
+    "deep": {"hidden": (("conv3", 8), ("conv3", 16), ("conv3", 8)), "inputs": ODD, "seed": 2, "split": "both"},
+    "wild": {"hidden": (("conv3", 8),), "size": 1.0, "seed": 3, "split": "size"},
 }
 MODES = (0, 1, 2, 9, 10, 14, 18, 26, 27, 34)
 
@@ -63,7 +64,7 @@ def test_matches_its_twin(name, bit_depth, engine, monkeypatch):
     net = bind(IntraFilter(IntraParams(), model, bit_depth).net(27))
     changed = 0
     for log2, y, x, mode in blocks(rng, zorder, 24):
-        n, margin = 1 << log2, model.spec.margin
+        n, margin = 1 << log2, model.spec.net.margin
         padded, refs, pred = prepare(samples, zorder, bit_depth, log2, y, x, mode)
         wanted = naive.planes(model.inputs, samples, zorder, x, y, n, mode, pred, 27, bit_depth, margin)
         fill_patch(net, padded, PAD, zorder, x, y, log2, mode, refs.copy(), pred)
@@ -118,7 +119,7 @@ def test_the_second_line_is_where_it_says():
     ],
 )
 def test_refuses_other_models(change, message):
-    spec = change.get("spec", NetSpec(2, (("conv3", 8),)))
+    spec = IntraSpec(change.get("spec", NetSpec(2, (("conv3", 8),))))
     model = dataclasses.replace(
         random_model(inputs=("samples", "place"), hidden=(("conv3", 8),)),
         spec=spec,

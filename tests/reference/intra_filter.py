@@ -77,11 +77,13 @@ def planes(names, samples, zorder, x, y, n, mode, pred, qp, bit_depth, margin):
 
 def filtered(model, samples, zorder, x, y, n, mode, pred, qp, bit_depth):
     """The filtered prediction of a block, (n, n)."""
-    spec = model.spec
+    spec, log2 = model.spec.net, n.bit_length() - 1
+    which = {"none": 0, "direction": mode > 1, "size": log2 > 3, "both": 2 * (mode > 1) + (log2 > 3)}[model.spec.split]
+    weights = model.weights[which * spec.n_weights :][: spec.n_weights]
     x_in = planes(model.inputs, samples, zorder, x, y, n, mode, pred, qp, bit_depth, spec.margin)
     if len(model.inputs) % 2:
         x_in = np.concatenate([x_in, np.zeros_like(x_in[:1])])
-    layers = naive_engine.quantise(naive_engine.split(model.weights, spec.n_inputs, spec.hidden))
+    layers = naive_engine.quantise(naive_engine.split(weights, spec.n_inputs, spec.hidden))
     change = naive_engine.forward(layers, x_in)[1][0]
     shift = 14 - 4 - (bit_depth - 8)
     change = (change + (1 << (shift - 1))) >> shift

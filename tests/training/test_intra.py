@@ -1,0 +1,105 @@
+"""Samples and training of the intra filter, end to end and small."""
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from codecsim.cli.train import command
+from codecsim.errors import ConfigError
+from codecsim.learned.intra_inputs import INPUTS
+from codecsim.learned.intra_spec import IntraSpec
+from codecsim.learned.model_files import INTRA, load_model
+from codecsim.learned.spec import NetSpec
+from codecsim.tables import make_zorder
+from codecsim.training.intra import IntraNetwork, IntraTraining, Samples, train_intra, validate
+from codecsim.training.intra_samples import BLOCKS, code_picture, write_samples
+from tests.conformance.clips import make_clip
+from tests.reference import intra as naive_intra
+from tests.reference import intra_filter as naive
+from tests.reference import naive_engine
+
+SPEC = IntraSpec(NetSpec(len(INPUTS), (("conv3", 8), ("conv1", 8))), "direction")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    video_format, frames = make_clip("film", 160, 128, 2)
+    pictures = [code_picture(frame, video_format, qp) for frame, qp in zip(frames, (24, 34), strict=True)]
+    folder = tmp_path_factory.mktemp("samples")
+    counts = write_samples(pictures, folder, scale=0.002)
+    assert set(counts) == set(BLOCKS) and min(counts.values()) > 0
+    return folder
+
+
+def test_samples_are_what_the_filter_sees(folder):
+    """The planes of the twin, and an error that the encoder has left."""
+    video_format, frames = make_clip("film", 160, 128, 2)
+    picture = code_picture(frames[0], video_format, 24)
+    assert np.abs(picture.original.astype(int) - picture.recon).mean() < 6
+    assert naive_intra.ANGLES[10] == 0
+    write_samples([picture], folder / "one", scale=0.0001)
+    planes, about = (np.load(folder / "one" / f"{name}_2.npy") for name in ("planes", "about"))
+    assert len(planes) == 15 and (about[:, 0] == 24).all()
+    zorder, found = make_zorder(32, 40), 0
+    for y, x in np.argwhere(picture.size_log2 == 2):
+        at = picture.recon, zorder, 4 * x, 4 * y, 4, int(picture.mode[y, x])
+        wanted = naive.planes(INPUTS, *at, picture.pred, 24, 8, 4)
+        found += int((planes == wanted).all((1, 2, 3)).any())
+    assert found >= 15
+
+
+@pytest.mark.parametrize("hidden", [(("conv3", 8), ("conv3", 16)), (("conv1", 8),)])
+def test_the_network_is_the_engines(hidden):
+    spec = NetSpec(len(INPUTS), hidden)
+    torch.manual_seed(0)
+    net = IntraNetwork(spec)
+    with torch.no_grad():
+        net.skip.normal_(0, 0.02)
+    rng = np.random.default_rng(0)
+    x = rng.integers(-1000, 1000, (len(INPUTS), 12, 14))
+    layers = naive_engine.quantise(naive_engine.split(net.weights(), len(INPUTS), hidden))
+    exact = naive_engine.forward(layers, x)[1][0] / 2**10
+    with torch.no_grad():
+        found = net(torch.from_numpy(x[None].astype(np.float32) / 1024))[0].numpy()
+    assert np.abs(found).max() > 0.5
+    np.testing.assert_allclose(found, exact, atol=0.1)  # the engine rounds activations, this one only weights
+
+
+def test_training_lowers_the_cost_and_repeats(folder):
+    training = IntraTraining(steps=150, seed=3)
+    model = train_intra(SPEC, folder, training)
+    assert model.kind == INTRA and model.inputs == INPUTS
+    for everywhere, where_better, share in validate(model, folder).values():
+        assert where_better < 1 and where_better <= everywhere and 0 < share <= 1
+    untrained = train_intra(SPEC, folder, IntraTraining(steps=1, seed=3))
+    after, before = (sum(cost[1] for cost in validate(each, folder).values()) for each in (model, untrained))
+    assert after < before - 0.02
+    short = IntraTraining(steps=5, seed=3)
+    assert train_intra(SPEC, folder, short).digest == train_intra(SPEC, folder, short).digest
+    assert train_intra(SPEC, folder, IntraTraining(steps=5, seed=4)).digest != model.digest
+
+
+def test_networks_share_no_sample(folder):
+    seen = [{(log2, place) for log2, places in Samples(folder, SPEC, k) for place in places} for k in range(2)]
+    assert not seen[0] & seen[1]
+    assert len(seen[0] | seen[1]) == sum(len(np.load(folder / f"about_{log2}.npy")) for log2 in BLOCKS)
+
+
+def test_refuses_an_empty_folder(tmp_path):
+    with pytest.raises(ConfigError, match="intra-samples makes them"):
+        Samples(tmp_path, SPEC, 0)
+
+
+def test_commands(tmp_path):
+    photo = np.random.default_rng(0).integers(0, 256, (24, 24, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    cv2 = pytest.importorskip("cv2")
+    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+    run = CliRunner().invoke
+    made = run(command, ["intra-samples", str(tmp_path / "photo.png"), "-o", str(tmp_path / "s"), "--scale", "0.01"])
+    assert made.exit_code == 0 and "blocks of 32" in made.output, made.output
+    path = tmp_path / "model.safetensors"
+    options = ["-o", str(path), "--steps", "2", "--validation", str(tmp_path / "s")]
+    done = run(command, ["intra", str(tmp_path / "s"), *options])
+    assert done.exit_code == 0 and load_model(path).digest.hex() in done.output, done.output
+    assert "blocks of 4: " in done.output
