@@ -34,6 +34,7 @@ class PictureReport:
     trained_steps: int | None = None
     chroma_used: bool | None = None  # whether blocks take filtered chroma too
     chroma_trained_steps: int | None = None
+    fitted_samples: int | None = None  # that linear experts took in
     reset: bool | None = None
     accumulated_loss: int | None = None
     learner_hash: str | None = None  # 32 hex digits
@@ -62,7 +63,7 @@ class PictureReport:
         if learned is not None:
             self.filtered_share = sum(expert_shares.values())
             self.expert_shares = expert_shares
-            self.trained_steps, self.accumulated_loss, self.reset = learned
+            self.trained_steps, self.accumulated_loss, self.reset, self.fitted_samples = learned
 
 
 def bits_by_part(total, slice_data_bits, hash_bits, costs):

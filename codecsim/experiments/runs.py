@@ -18,7 +18,10 @@ from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.complexity import inference_kmac, training_kmac
+from codecsim.learned.complexity import fit_macs, inference_kmac, training_kmac
+from codecsim.learned.params import Expert
+from codecsim.learned.prediction_filter import choose_experts, linear_sides
+from codecsim.learned.rls import make_taps
 from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
 
@@ -222,8 +225,13 @@ def _kmac(learned: LearnedStream, chroma: ChromaStream | None, video_format: Vid
     samples = video_format.width * video_format.height
     filtered = sum(report.filtered_share is not None for report in reports)
     steps = sum(report.trained_steps or 0 for report in reports)
-    inference = inference_kmac(spec) * filtered / len(reports)
+    experts = choose_experts(learned.params, learned.initial)
+    features = [len(make_taps(sides)) + 1 for sides in linear_sides(learned.params, experts).values()]
+    fitted = sum(report.fitted_samples or 0 for report in reports) / (samples * len(reports))
+    nets = len({Expert.ONLINE if expert == Expert.MIX else expert for expert in experts} - {Expert.RLS})
+    inference = (nets * inference_kmac(spec) + sum(features) / 1000) * filtered / len(reports)
     training = training_kmac(spec, learned.params, steps, samples * len(reports))
+    training += fitted * sum(map(fit_macs, features)) / 1000
     if chroma is not None:
         ran = sum(report.chroma_used is not None for report in reports)
         steps = sum(report.chroma_trained_steps or 0 for report in reports)

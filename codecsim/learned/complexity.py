@@ -18,6 +18,14 @@ def block_macs(spec, size):
     return total / size**2
 
 
+def fit_macs(n_features):
+    """Multiply-accumulates a sample to fit a linear filter of so many features.
+
+    Half of the products of all pairs of features and target, and the products with the sample's weight.
+    """
+    return (n_features + 1) * (n_features + 2) // 2 + n_features + 1
+
+
 def step_macs(spec):
     """Multiply-accumulates a sample of a training step: forward, weight gradients, gradients of activations."""
     backward = sum(layer.skip - layer.weights for layer in spec.layers[1:])

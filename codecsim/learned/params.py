@@ -46,11 +46,14 @@ class Method(IntEnum):
 class Expert(IntFlag):
     """Filters among which each block of a picture has the choice, as a set.
 
-    The net with its initial weights; the net as it learns.  In this order they are numbered from 1.
+    The net with its initial weights; the net as it learns; a linear filter fitted to all pictures so far; the same
+    with the learning net's output as base and as a further input.  In this order they are numbered from 1.
     """
 
     INITIAL = 1
     ONLINE = 2
+    RLS = 4
+    MIX = 8
 
 
 class Field(NamedTuple):
@@ -91,7 +94,7 @@ FIELDS = (
     Field("reset", 2, 0, 2),
     Field("reset_margin_q8", 10, 0, 1023),
     Field("reset_memory_log2", 4, 0, 15),
-    Field("experts", 4, 1, 3),
+    Field("experts", 4, 1, 15),
 )
 THRESHOLD_QP = (22, 27, 32, 37)
 

@@ -1,5 +1,6 @@
 """Normative.  The filter of inter prediction that learns from each picture, alike in encoder and decoder."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from codecsim.learned.inputs import (
     measure_error,
 )
 from codecsim.learned.params import Control, Expert, LossKind, Reset
+from codecsim.learned.rls import DIFFERENCE_SIDE, PREDICTION_SIDE, LinearFilter, feature_planes
 from codecsim.learned.self_check import check_engine, require_subnormals
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.learned.state import LearnerState, Sample
@@ -35,12 +37,14 @@ class LearnReport(NamedTuple):
     trained_steps: int
     accumulated_loss: int  # absolute error in samples, since the last training
     reset: bool
+    fitted_samples: int = 0  # that the linear filters took in
 
 
 class _Pending(NamedTuple):
     pred: np.ndarray
     outputs: dict  # Expert to what it made of `pred`
     planes: np.ndarray
+    features: np.ndarray | None  # planes of features for linear filters
 
 
 def choose_experts(params, initial):
@@ -61,6 +65,18 @@ def choose_experts(params, initial):
     stays = Expert.ONLINE in named and params.control == Control.NEVER
     useful = tuple(expert for expert in named if expert != Expert.INITIAL or not (stays or initial.is_identity))
     return useful or named
+
+
+def linear_sides(params, experts):
+    """Squares of taps, as LinearFilter takes them, of each expert that is one, by Expert."""
+    sides = (PREDICTION_SIDE, *(DIFFERENCE_SIDE,) * params.n_aux)
+    inputs = {Expert.RLS: sides, Expert.MIX: (*sides, 1)}
+    return {expert: inputs[expert] for expert in experts if expert in inputs}
+
+
+def make_linear_filters(params, experts, size, bit_depth):
+    """LinearFilter of each expert that is one, by Expert, for pictures of `size` (width, height)."""
+    return {expert: LinearFilter(*size, bit_depth, sides) for expert, sides in linear_sides(params, experts).items()}
 
 
 def _tiling(size, wanted, multiple):
@@ -104,6 +120,7 @@ class PredictionFilter:
         self.params, self.width, self.height, self.bit_depth = params, width, height, bit_depth
         self.spec = initial.spec
         self.experts = choose_experts(params, initial)
+        self._linear = make_linear_filters(params, self.experts, (width, height), bit_depth)
         self.state = LearnerState(initial, params.average_q8 > 0)
         self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
         size = 1 << params.tile_log2
@@ -152,9 +169,17 @@ class PredictionFilter:
             raise ConfigError(f"learned tools: expected {self.params.n_aux} auxiliary planes, got {len(aux)}")
         pred = np.ascontiguousarray(pred_y).copy()
         planes = self._inputs(pred, [np.ascontiguousarray(plane) for plane in aux], qp)
-        weights = {Expert.INITIAL: self.state.initial.master, Expert.ONLINE: self.state.weights}
-        outputs = {expert: self._run(weights[expert], pred, planes) for expert in self.experts}
-        self._pending = _Pending(pred, outputs, planes)
+        outputs, features = {}, None
+        if Expert.INITIAL in self.experts:
+            outputs[Expert.INITIAL] = self._run(self.state.initial.master, pred, planes)
+        if {Expert.ONLINE, Expert.MIX} & {*self.experts}:
+            outputs[Expert.ONLINE] = self._run(self.state.weights, pred, planes)
+        if self._linear:
+            net = (outputs[Expert.ONLINE],) if Expert.MIX in self._linear else ()
+            features = feature_planes(pred, (*aux, *net), self.bit_depth)
+        for expert, linear in self._linear.items():
+            outputs[expert] = linear.predict(features, outputs[Expert.ONLINE] if expert == Expert.MIX else pred)
+        self._pending = _Pending(pred, outputs, planes, features)
         return [outputs[expert].copy() for expert in self.experts]
 
     def learn(self, recon_y, coded, qp):
@@ -182,8 +207,12 @@ class PredictionFilter:
         error = np.full(self._grid, MASKED, np.int16)
         coded = np.ascontiguousarray(coded, np.uint8)
         recon = np.ascontiguousarray(recon_y, np.uint16)
+        fitted = 16 * int(np.count_nonzero(coded)) if self._linear else 0
+        for expert, linear in self._linear.items():
+            base = pending.outputs[Expert.ONLINE] if expert == Expert.MIX else pending.pred
+            linear.learn(pending.features, base, pending.outputs[expert], recon, coded)
         if Expert.ONLINE not in pending.outputs:  # nobody asks for the net to be trained
-            return LearnReport(0, 0, False)
+            return LearnReport(0, 0, False, fitted)
         measure_error(pending.pred, pending.outputs[Expert.ONLINE], recon, coded, error, self._sums)
         online, initial = int(self._sums[0]), int(self._sums[1])
         if not state.initial.is_identity:
@@ -202,7 +231,7 @@ class PredictionFilter:
             steps = plan_training(params, state, self._grid)
             for step in steps:
                 self._train(step)
-        return LearnReport(len(steps), accumulated, reset)
+        return LearnReport(len(steps), accumulated, reset, fitted)
 
     def _train(self, step):
         """One training step, on the tile of a TrainingStep."""
@@ -220,10 +249,15 @@ class PredictionFilter:
             self.state.replay = ()
         else:
             self.state.reset()
+            for linear in self._linear.values():
+                linear.reset()
 
     def digest(self):
         """16 bytes that name the learner's state."""
-        return self.state.digest()
+        if not self._linear:
+            return self.state.digest()
+        parts = (self.state.digest(), *(linear.digest() for linear in self._linear.values()))
+        return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
     def _inputs(self, pred, aux, qp):
         planes = np.zeros((self.spec.n_inputs, *self._plane_shape), np.int16)

@@ -2,7 +2,7 @@
 
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
-from codecsim.learned.params import Control, LearnParams
+from codecsim.learned.params import Control, Expert, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import (
@@ -25,6 +25,7 @@ def learn_params(config):
     settings = dict(config.learn)
     if config.filter == "frozen":
         settings["control"] = Control.NEVER
+        settings.setdefault("experts", Expert.ONLINE)  # those that are fitted to pictures only where they are asked for
     try:
         return LearnParams(**settings)
     except TypeError as error:

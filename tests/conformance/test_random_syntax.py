@@ -53,8 +53,13 @@ def test_many(first, tmp_path):
 
 @pytest.mark.parametrize(
     "learn",
-    [LearnParams(channels=8, tile_log2=4), LearnParams(channels=16, further=3, method="sgd", reset="auto", loss="l2")],
-    ids=["overlapped", "further"],
+    [
+        LearnParams(channels=8, tile_log2=4),
+        LearnParams(channels=16, further=3, method="sgd", reset="auto", loss="l2"),
+        LearnParams(channels=8, experts="online,rls,mix", further=3),
+        LearnParams(channels=8, experts="rls", overlapped=False, further=0),
+    ],
+    ids=["overlapped", "further", "experts", "linear"],
 )
 def test_with_learning(learn):
     """This decoder alone; hashes of the learner are in the streams."""

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from codecsim.learned import ops_vector, update
+from codecsim.learned import ops_vector, rls, update
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.self_check import keeps_subnormals
 from codecsim.learned.spec import KINDS, NetSpec
@@ -16,8 +16,9 @@ from codecsim.learned.state import LearnerState
 from codecsim.learned.weights import builtin_weights
 
 FUSED = re.compile(r"^\s+(vfn?m(add|sub)\w*|fn?m(add|sub)|fml[as])\b", re.MULTILINE)
-FLOAT_KERNELS = ["pack_weights", "optimise", "update_average", "subnormal_product"]
-INTEGER_KERNELS = ["gather_tile", "loss_gradient", "bias_gradients"]
+FLOAT_KERNELS = ["pack_weights", "optimise", "update_average", "subnormal_product", "solve_normal_equations"]
+LINEAR_KERNELS = ["apply_linear", "fill_samples", "fill_feature_difference", "gather_features", "forget"]
+INTEGER_KERNELS = ["gather_tile", "loss_gradient", "bias_gradients", *LINEAR_KERNELS]
 VECTOR_KERNELS = [
     *(f"{way}_{kind}" for way in ("forward", "backward", "gradient") for kind in KINDS),
     "output",
@@ -35,7 +36,7 @@ def fused(a, b, c):
 
 @pytest.fixture(scope="module")
 def compiled():
-    """Kernels of `update`, compiled here and not taken from the cache, which keeps no assembly."""
+    """Kernels of `update` and others, compiled here and not taken from the cache, which keeps no assembly."""
     spec = NetSpec(2, (("conv3", 8), ("conv1", 8), ("depthwise3", 8), ("conv3", 8)))
     net, packed = TileNet(spec, 16, 16, train=True), PackedWeights(spec)
     net.load(np.zeros((2, 32, 32), np.int16), 0, 0)
@@ -43,9 +44,12 @@ def compiled():
     net.step(LearnerState(builtin_weights(spec)), packed, np.zeros((16, 16), np.int16), 0, 0, Loss(11, 1), optimiser)
     assert keeps_subnormals()
     update.update_average(np.zeros(4, np.float32), np.zeros(4, np.float32), np.float32(0.5))
+    plane = np.zeros((4, 4), np.uint16)
+    linear, planes = rls.LinearFilter(4, 4, 8, (1, 1)), rls.feature_planes(plane, [plane], 8)
+    linear.learn(planes, plane, linear.predict(planes, plane), plane, np.ones((1, 1), np.uint8))
     kernels = {}
     for name in FLOAT_KERNELS + INTEGER_KERNELS + VECTOR_KERNELS:
-        found = getattr(update, name, None) or getattr(ops_vector, name)
+        found = next(getattr(module, name) for module in (update, rls, ops_vector) if hasattr(module, name))
         options = {k: v for k, v in found.targetoptions.items() if k not in ("cache", "nopython")}
         kernels[name] = numba.njit(**options)(found.py_func)
         kernels[name].compile(found.signatures[0])

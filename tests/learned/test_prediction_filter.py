@@ -181,7 +181,7 @@ def test_nothing_coded_trains_nothing():
     pred, recon = picture(0, 64, 64)
     learner.predict(pred, (), 30)
     report = learner.learn(recon, np.zeros((16, 16), np.uint8), 30)
-    assert report == (0, 0, False)
+    assert report == (0, 0, False, 0)
     np.testing.assert_array_equal(learner.state.master, learner.state.initial.master)
 
 

@@ -31,8 +31,8 @@ def run(params, threads, count, spec=None, height=128, width=192):
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
         aux = [np.roll(recon, 1 + k, k % 2) for k in range(params.n_aux)]
-        filtered = learner.predict(pred, aux, 30)[0]
-        outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
+        for filtered in learner.predict(pred, aux, 30):
+            outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
         steps += learner.learn(recon, coded, 30).trained_steps
     return f"{learner.digest().hex()} {outputs:x}", steps
 
@@ -40,7 +40,7 @@ def run(params, threads, count, spec=None, height=128, width=192):
 def main(threads):
     """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one, defaults.
 
-    Then layers of all kinds, with Adam and with SGD; and, in the self-check's, two outputs.
+    Then linear filters beside the net; layers of all kinds, with Adam and with SGD; in the self-check's, two outputs.
     """
     total = 0
     wide = ((CONV1, 24), (DEPTHWISE3, 24), (CONV1, 16), (CONV3, 8))
@@ -48,7 +48,8 @@ def main(threads):
         (replace(PLAIN, epochs_q2=40), 6, None),
         (replace(PLAIN, channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4, None),
         (replace(PLAIN, channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3, None),
-        (LearnParams(), 4, None),
+        (LearnParams(experts="online"), 4, None),
+        (LearnParams(channels=8, epochs_q2=8, further=3, experts="online,rls,mix"), 5, None),
         (replace(PLAIN, tile_log2=5), 6, NetSpec(4, wide)),
         (
             replace(PLAIN, further=3, overlapped=True, tile_log2=5, method=Method.SGD, learning_rate=0.01),
