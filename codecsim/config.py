@@ -158,7 +158,7 @@ class EncoderConfig:
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
     chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online
-    chroma_model: str | None = None  # its initial weights: name or path; None: the built-in ones
+    chroma_model: str | None = None  # its initial weights: name, path or untrained; None: those that ship
     chroma_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.chroma_params
     intra_filter: str = "off"  # intra prediction filter: off, frozen
     intra_model: str | None = None  # its weights: name or path; None: those that ship

@@ -37,6 +37,7 @@ from codecsim.structure import GOPS
 EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
 INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
 CHROMA_FILTER_HELP = "Prediction filter of chroma, where the one of luma is chosen."
+CHROMA_MODEL_HELP = "Initial weights of the chroma filter, or untrained; those that ship if not given."
 CHROMA_LEARNER_HELP = "Any field of codecsim.learned.chroma_params.ChromaParams; may be given several times."
 INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
 INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams; may be given several times."
@@ -134,7 +135,7 @@ def raw_options(function):
 @click.option(
     "--chroma-filter", type=click.Choice(FILTERS), default="off", show_default=True, help=CHROMA_FILTER_HELP
 )
-@click.option("--chroma-model", metavar="NAME|PATH", help="Its initial weights; built-in ones if not given.")
+@click.option("--chroma-model", metavar="NAME|PATH|untrained", help=CHROMA_MODEL_HELP)
 @click.option("--chroma-learner", multiple=True, metavar="NAME=VALUE", help=CHROMA_LEARNER_HELP)
 @click.option(
     "--intra-filter", type=click.Choice(INTRA_FILTERS), default="off", show_default=True, help=INTRA_FILTER_HELP

@@ -18,6 +18,7 @@ class ChromaParams(LearnParams):
     """
 
     further: int = 0
+    learning_rate: float = 1e-3  # float32, 0..1; below luma's, since its weights are trained before
     luma_addition: bool = True  # input: what the luma filter adds
     luma_detail: bool = True  # input: luma prediction minus the mean of its neighbours
     luma_coded: bool = True  # learn also where only luma has a residual

@@ -9,6 +9,9 @@ from codecsim.learned.stream import changes, with_changes
 from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import TOOL_CHROMA, ToolSettings
 
+DEFAULT_MODEL = "prediction-chroma"  # ships with codecsim
+UNTRAINED = "untrained"  # in place of a model's name: the built-in weights
+
 
 class ChromaStream:
     """Parameters and weights of the chroma filter.
@@ -50,7 +53,13 @@ class ChromaStream:
             params = ChromaParams(**settings)
         except TypeError as error:
             raise ConfigError(f"chroma filter: {error}") from None
-        return cls(params, None if config.chroma_model is None else load_model(config.chroma_model, INTER_CHROMA))
+        if config.chroma_model == UNTRAINED:
+            return cls(params)
+        if config.chroma_model is not None:
+            return cls(params, load_model(config.chroma_model, INTER_CHROMA))
+        model = load_model(DEFAULT_MODEL, INTER_CHROMA)
+        fits = model.inputs == params.inputs and model.spec == params.spec
+        return cls(params, model if fits else None)
 
     @classmethod
     def from_sps(cls, sps, places=()):

@@ -1,5 +1,7 @@
 """With the chroma filter on, decoder and encoder hold the same pictures and the same learners."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,18 @@ def test_frozen_without_weights_is_the_identity():
     off = run_encoder(EncoderConfig("ldp", 27, preset="fast", learn={"channels": 8}), clip)
     check_own_decoder(frozen)
     assert [report.psnr_u for report in frozen.reports] == [report.psnr_u for report in off.reports]
+
+
+def test_weights_that_ship():
+    """They are what the filter begins with, unless told otherwise; the decoder finds them by itself."""
+    clip = make_clip("texture", 72, 40, 3)
+    config = EncoderConfig("ldp", 27, preset="fast", chroma_filter="frozen")
+    trained, untrained = (
+        run_encoder(dataclasses.replace(config, chroma_model=name), clip) for name in (None, "untrained")
+    )
+    for run in (trained, untrained):
+        check_own_decoder(run)
+    assert [report.psnr_u for report in trained.reports] != [report.psnr_u for report in untrained.reports]
 
 
 def test_parameters_are_carried():
