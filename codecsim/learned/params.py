@@ -163,7 +163,7 @@ class LearnParams:
     reset: Reset = Reset.IDR
     reset_margin_q8: int = 8  # AUTO: by how much, in 1/256, the loss must exceed that of the initial weights
     reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
-    experts: Expert = Expert.ONLINE  # what blocks choose among, besides no filter; each one costs its inference
+    experts: Expert = Expert.ONLINE | Expert.RLS  # what blocks choose among, besides no filter; each costs inference
 
     packed_fields = FIELDS  # not annotated, so that it is no field: the same for all
 

@@ -4,6 +4,7 @@ from codecsim.learned.params import LearnParams
 
 # No auxiliary planes, no replay, no running mean: what the stored digests of the engine are of.
 PLAIN = LearnParams(
+    experts="online",
     overlapped=False,
     further=0,
     tile_log2=6,
