@@ -156,8 +156,8 @@ def raw_options(function):
 def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **settings):
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
-    With --filter off and without --obmc, and with --config ai always, the stream is standard HEVC, which any player
-    decodes.
+    With --filter off and without --obmc the stream is standard HEVC, which any player decodes; in --config ai these
+    make no difference. With --intra-filter it never is.
 
     \b
     Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json

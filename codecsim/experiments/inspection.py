@@ -4,7 +4,7 @@ from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import plain
 from codecsim.learned.stream import with_changes
 from codecsim.syntax import nal
-from codecsim.syntax.headers import TOOL_FILTER, TOOL_OBMC, ParameterSets
+from codecsim.syntax.headers import TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, ParameterSets
 
 _KINDS = {nal.VPS: "vps", nal.SPS: "sps", nal.PPS: "pps"}
 
@@ -35,7 +35,11 @@ def read_parameter_sets(stream) -> dict:
                 "arithmetic_version": parameter_set.learned.arithmetic_version,
                 "prediction_filter": bool(parameter_set.tools & TOOL_FILTER),
                 "obmc": bool(parameter_set.tools & TOOL_OBMC),
+                "intra_filter": bool(parameter_set.tools & TOOL_INTRA),
             }
+            intra = parameter_set.learned.settings_of(TOOL_INTRA)
+            if intra:
+                learned |= {"intra_weights_digest": plain(intra)["weights_digest"]}
             settings = parameter_set.learned.settings_of(TOOL_FILTER)
             if settings:
                 learned |= {"weights_digest": plain(settings)["weights_digest"]}

@@ -87,7 +87,7 @@ def test_overlapped_motion_compensation_is_told(clip, tmp_path, capsys):
     encoded = run_json(["encode", clip, "-o", stream, "--filter", "off", "--obmc"], capsys)
     assert encoded["encoder"]["options"]["obmc"] is True
     info = run_json(["info", stream], capsys)
-    assert info["learned"] == {"arithmetic_version": 3, "prediction_filter": False, "obmc": True}
+    assert info["learned"] == {"arithmetic_version": 3, "prediction_filter": False, "obmc": True, "intra_filter": False}
     (sps,) = (fields for fields in info["parameter_sets"] if fields["kind"] == "sps")
     assert sps["profile_idc"] == 30
     shares = [[picture.get("overlapped_share") for picture in found["pictures"]] for found in (encoded, info)]

@@ -76,6 +76,8 @@ def draw(seed):
         threads=int(rng.integers(1, 3)),
         learn=draw_learning(rng),
         obmc=bool(rng.integers(2)),
+        intra_filter=str(rng.choice(["off", "off", "frozen"])),
+        intra_learn={"inter_pictures": bool(rng.integers(2))},
     )
     return config, make_clip(content, int(width), int(height), count, seed, bit_depth=int(rng.choice([8, 8, 10])))
 
@@ -84,7 +86,7 @@ def check(seed):
     config, clip = draw(seed)
     run = run_encoder(config, clip)
     check_own_decoder(run, threads=3 - config.threads)
-    if (config.filter == "off" and not config.obmc) or config.config == "ai":
+    if config.intra_filter == "off" and ((config.filter == "off" and not config.obmc) or config.config == "ai"):
         check_ffmpeg(run)
 
 
