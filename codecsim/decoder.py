@@ -13,6 +13,7 @@ from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.stream import LearnedStream, read_switches, usable_tools
 from codecsim.picture import Frame, VideoFormat
 from codecsim.picture_codec import PictureCodec
@@ -119,11 +120,13 @@ class _Decoder:
         learned_filter = self._learned.make_filter(sps, self._threads) if self._learned else None
         intra = IntraStream.from_sps(sps, self._models)
         chroma = ChromaStream.from_sps(sps, self._models)
+        loop = LoopStream.from_sps(sps, self._models)
         self._codec = PictureCodec(
             sps,
             learned_filter,
             intra.make_filter(sps) if intra else None,
             chroma.make_filter(sps, self._threads) if chroma else None,
+            loop.make_filter(sps, self._threads) if loop else None,
         )
 
     def _decode_slice(self, nal):
@@ -154,6 +157,7 @@ class _Decoder:
         codec.predict()
         codec.filter()
         learn_report = codec.complete()
+        codec.offset()
         codec.finish()
         self._dpb.end(current.picture)
         bits = self._loose_bits + 8 * nal.size
@@ -165,7 +169,7 @@ class _Decoder:
             bits=bits,
             parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
         )
-        report.overlapped_share = codec.overlapped_share()
+        report.overlapped_share, report.loop_share = codec.overlapped_share(), codec.loop_share()
         if self._learned:
             report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
             report.add_chroma(codec.chroma_used, codec.chroma_report)

@@ -13,12 +13,14 @@ from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, st
 from codecsim.errors import CodecError
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.metrics import frame_psnr
 from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_frame
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
 from codecsim.reports import PictureReport, bits_by_part
+from codecsim.search.loop import choose_loop_filter
 from codecsim.search.picture import PictureSearch
 from codecsim.search.refine import choose_prediction, source_before_choices
 from codecsim.search.sao import SaoSearch
@@ -34,6 +36,7 @@ from codecsim.syntax.headers import (
     TOOL_CHROMA,
     TOOL_FILTER,
     TOOL_INTRA,
+    TOOL_LOOP,
     TOOL_OBMC,
     ParameterSets,
     Pps,
@@ -141,6 +144,9 @@ class _Encoder:
         intra = IntraStream.from_config(config)
         if intra:
             tools[TOOL_INTRA] = intra.settings()
+        loop = LoopStream.from_config(config)
+        if loop:
+            tools[TOOL_LOOP] = loop.settings()
         self._sps = make_sps(config, video_format, announce(tools, decodable=config.oracle is None))
         self._pps = Pps(
             init_qp=config.qp,
@@ -159,6 +165,7 @@ class _Encoder:
             learned_filter,
             intra.make_filter(self._sps) if intra else None,
             chroma.make_filter(self._sps, config.threads) if chroma else None,
+            loop.make_filter(self._sps, config.threads) if loop else None,
         )
         self._search = PictureSearch(self._codec, config.search_effort, config.adaptive_qp)
         self._extra_passes = config.search_effort.filter_passes - 1
@@ -187,6 +194,9 @@ class _Encoder:
             plain = choose_prediction(codec, state, orig)
         learn_report = codec.complete()
         self._sao_search.run(orig, lam)
+        codec.offset()
+        if codec.loop_on:
+            choose_loop_filter(codec, orig, lam)
         codec.finish()
         payload = self._write_slice_data()
         messages = [hash_picture(current.picture, self._config.hash, self._sps.bit_depth)]
@@ -211,7 +221,7 @@ class _Encoder:
             psnr_v=psnr[2],
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
         )
-        report.overlapped_share = codec.overlapped_share()
+        report.overlapped_share, report.loop_share = codec.overlapped_share(), codec.loop_share()
         if self._learned:
             report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
             report.add_chroma(codec.chroma_used, codec.chroma_report)

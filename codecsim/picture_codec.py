@@ -1,10 +1,10 @@
 """Normative. One picture from its decisions to a reference: what encoder and decoder do alike.
 
 `begin` binds the working memory to a picture; `predict` compensates motion; `filter` puts overlapped prediction where
-it is chosen and runs the learned filter; `complete` reconstructs, lets the filter learn, and deblocks; `finish` applies
-sample adaptive offset and makes the picture fit to be referred to.  Between `begin` and `predict` the decoder parses
-and the encoder searches; the encoder chooses before `filter` where prediction is overlapped, before `complete` where
-the learned filter applies, and before `finish` the sample adaptive offsets.
+it is chosen and runs the learned filter; `complete` reconstructs, lets the filter learn, and deblocks; `offset` applies
+sample adaptive offset; `finish` runs the in-loop filter and makes the picture fit to be referred to. Between `begin`
+and `predict` the decoder parses and the encoder searches; the encoder chooses before `filter` where prediction is
+overlapped, before `complete` where the learned filter applies, and before `finish` the sample adaptive offsets.
 """
 
 import hashlib
@@ -17,7 +17,10 @@ from codecsim.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
+    CHOICE_EVERYWHERE,
     CHOICE_LOG2,
+    CHOICE_NOWHERE,
+    CHOICE_PER_BLOCK,
     CTU_LOG2,
     MODE_INTER,
     Blocks,
@@ -31,7 +34,8 @@ from codecsim.learned.auxiliary import Further, predict_further, stack_reference
 from codecsim.learned.intra_filter import unused_intra_net
 from codecsim.picture import PAD_C, PAD_Y, Planes
 from codecsim.recon import Recon, copy_block, make_scratch, predict_inter, reconstruct
-from codecsim.syntax.headers import SLICE_I, TOOL_CHROMA, TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, num_lists
+from codecsim.syntax.headers import SLICE_I, TOOL_CHROMA, TOOL_FILTER, TOOL_INTRA, TOOL_LOOP, TOOL_OBMC, num_lists
+from codecsim.syntax.loop_choice import SIZES_LOG2, code_loop_choice, make_loop_choice
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.compensation import References
@@ -133,6 +137,26 @@ def apply_choice(blocks, taken, others, pred):
                 copy_block(others[k - 1], n * j, n * i, pred, n * j, n * i, n, n)
 
 
+@kernel
+def take_filtered(filtered, where, flags, log2, pad, plane):
+    """Replace samples of a component by those of the in-loop filter, where they are chosen.
+
+    Parameters
+    ----------
+    filtered : (h, w) uint16
+    where : int, CHOICE_*
+    flags : (H32, W32) uint8, of blocks of 2**log2 samples of this component
+    pad : int, of the plane
+    plane : (h + 2 pad, w + 2 pad) uint16, mutated
+    """
+    h, w = filtered.shape
+    for y in range(h):
+        to = plane[y + pad][pad:]
+        for x in range(w):
+            if where == CHOICE_EVERYWHERE or flags[y >> log2, x >> log2]:
+                to[x] = filtered[y, x]
+
+
 class PictureCodec:
     """Working memory for the pictures of one sequence.
 
@@ -142,14 +166,17 @@ class PictureCodec:
     learned_filter : learned.prediction_filter.PredictionFilter or None
     intra_filter : learned.intra_filter.IntraFilter or None
     chroma_filter : learned.chroma_filter.ChromaFilter or None, which goes with a learned filter
+    loop_filter : learned.loop_filter.LoopFilter or None
     """
 
-    def __init__(self, sps, learned_filter=None, intra_filter=None, chroma_filter=None):
+    def __init__(self, sps, learned_filter=None, intra_filter=None, chroma_filter=None, loop_filter=None):
         self.sps = sps
         self.learned_filter = learned_filter
         self.chroma_filter = chroma_filter
         self.chroma_used = False  # whether blocks take filtered chroma with filtered luma: TOOL_CHROMA of the picture
         self.intra_filter = intra_filter
+        self.loop_filter = loop_filter
+        self.loop_filtered = None  # Planes that the in-loop filter made of the picture, if it ran
         self._filtered_chroma = ()  # what the chroma filter made of U and V, used or not
         self._unused_intra = None if intra_filter else unused_intra_net()
         width, height = sps.width, sps.height
@@ -159,6 +186,7 @@ class PictureCodec:
         self.sao = make_sao_params(height, width)
         self._bound_blocks, self._bound_levels = bind(self.blocks), bind(self.levels)
         self._bound_sao = bind(self.sao)
+        self.loop = make_loop_choice(height, width)
         self._deblocked = None  # planes for the use of sample adaptive offset
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
@@ -195,7 +223,9 @@ class PictureCodec:
         experts = len(self.learned_filter.experts) if self.learned_filter else 0
         self.tools = slice_tools(header, self.sps, pps, tools, experts)
         self.chroma_used = tools & TOOL_CHROMA > 0 and self.tools.syntax.experts > 0
-        self.overlapped = self.filtered = self.chroma_report = None
+        self.loop_on = tools & TOOL_LOOP > 0
+        self.loop.where[:] = CHOICE_NOWHERE
+        self.overlapped = self.filtered = self.chroma_report = self.loop_filtered = None
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
         recon = Recon(
@@ -228,6 +258,8 @@ class PictureCodec:
     def code_slice_data(self, mode, coder):
         """Write or read the slice data between the picture's store and a bound Coder; returns the CTUs done."""
         init_contexts(coder.value.ctx, self.tools.cabac_init_type, self.tools.qp)
+        if self.loop_on:
+            code_loop_choice(mode, coder, self.loop, self.sps.height, self.sps.width)
         return code_slice_data(
             mode,
             coder,
@@ -390,12 +422,30 @@ class PictureCodec:
         self.tools = self.tools._replace(syntax=syntax)
         self._bound_syntax = bind(syntax)
 
-    def finish(self):
-        """Apply sample adaptive offset, then extend the borders."""
+    def offset(self):
+        """Apply sample adaptive offset."""
         if self.tools.syntax.sao_luma or self.tools.syntax.sao_chroma:
             if self._deblocked is None:
                 self._deblocked = Planes(*(np.zeros_like(plane) for plane in self.picture.planes))
             sao_picture(self.picture.planes, self._deblocked, self.sao, self.sps.bit_depth)
+
+    def filter_loop(self):
+        """Run the in-loop filter after `offset`; `finish` takes what it made where it is chosen."""
+        self.loop_filtered = self.loop_filter.run(
+            self.picture.planes, self.tools.qp, self.tools.syntax.slice_type
+        )
+
+    def finish(self):
+        """Take what the in-loop filter makes where it is chosen, then extend the borders."""
+        if self.loop.where.any():
+            if self.loop_filtered is None:
+                self.filter_loop()
+            log2 = SIZES_LOG2[self.loop.size[0]]
+            pads, scales = (PAD_Y, PAD_C, PAD_C), (log2, log2 - 1, log2 - 1)
+            for c, (filtered, plane) in enumerate(zip(self.loop_filtered, self.picture.planes, strict=True)):
+                if self.loop.where[c] != CHOICE_NOWHERE:
+                    where = int(self.loop.where[c])
+                    take_filtered(filtered, where, self.loop.flags[c], scales[c], pads[c], plane)
         self.picture.pad()
 
     def expert_shares(self):
@@ -403,6 +453,16 @@ class PictureCodec:
         taken = self.blocks.filtering.taken
         names = [expert.name.lower() for expert in self.learned_filter.experts]
         return {name: float(np.mean(taken == k)) for k, name in enumerate(names, 1)}
+
+    def loop_share(self):
+        """Share of the luma that the in-loop filter made, None where the picture has none."""
+        if not self.loop_on:
+            return None
+        if self.loop.where[0] != CHOICE_PER_BLOCK:
+            return float(self.loop.where[0] == CHOICE_EVERYWHERE)
+        log2 = SIZES_LOG2[self.loop.size[0]]
+        flags = self.loop.flags[0][: (self.sps.height - 1 >> log2) + 1, : (self.sps.width - 1 >> log2) + 1]
+        return float(np.mean(flags))
 
     def overlapped_share(self):
         """Share of the 32x32 blocks that use overlapped motion compensation, None where the picture cannot."""

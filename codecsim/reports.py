@@ -29,6 +29,7 @@ class PictureReport:
     seconds: float = 0.0
     parts: dict[str, int] = dataclasses.field(default_factory=dict)  # bits by part; they sum to `bits`
     overlapped_share: float | None = None  # of the 32x32 blocks; None where the tool is off
+    loop_share: float | None = None  # of the blocks whose luma the in-loop filter made; None where it is off
     filtered_share: float | None = None  # of the 32x32 blocks
     expert_shares: dict[str, float] | None = None  # the same by expert
     trained_steps: int | None = None

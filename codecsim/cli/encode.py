@@ -15,6 +15,7 @@ from codecsim.config import (
     FILTERS,
     HASHES,
     INTRA_FILTERS,
+    LOOP_FILTERS,
     ORACLES,
     PRESETS,
     QP_GROUPS,
@@ -30,6 +31,7 @@ from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 from codecsim.learned.stream import LearnedStream
 from codecsim.structure import GOPS
@@ -50,6 +52,7 @@ MODEL_HELP = (
     "Initial weights of the filter: a model that ships or a file, see models/README.md; built-in ones if not given."
 )
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
+LOOP_FILTER_HELP = "Convolutional in-loop filter over whole pictures, by blocks; with it streams are not HEVC."
 ORACLE_HELP = (
     "For research: let the filter learn from the original picture. No decoder can follow: there is no stream, only the "
     "result, with its bits."
@@ -148,7 +151,10 @@ def raw_options(function):
 @click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights.")
 @click.option("--oracle", type=click.Choice(ORACLES), help=ORACLE_HELP)
 @click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP)
-@click.option("--loop-filter", type=click.Choice(["off"]), default="off", show_default=True, help="CNN in-loop filter.")
+@click.option(
+    "--loop-filter", type=click.Choice(LOOP_FILTERS), default="off", show_default=True, help=LOOP_FILTER_HELP
+)
+@click.option("--loop-model", metavar="NAME|PATH", help="Weights of the in-loop filter; those that ship if not given.")
 @click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
@@ -186,7 +192,6 @@ def encoder_config(
     chroma_learner=(),
     intra_learner=(),
     effort=(),
-    loop_filter="off",
     **settings,
 ):
     """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
@@ -210,6 +215,7 @@ def encoder_config(
     )
     ChromaStream.from_config(config)
     IntraStream.from_config(config)
+    LoopStream.from_config(config)
     if config.model is not None:
         LearnedStream.from_config(config)
     return config

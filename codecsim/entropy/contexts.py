@@ -62,6 +62,8 @@ _ELEMENTS = (
     ("FILTER_CHOICE", None, *((154, 154, 152, 153, 155) + (153, 154, 155) * 3,) * 2),
     ("OBMC_CHOICE", None, (154, 154, 153, 154, 155), (154, 154, 153, 154, 155)),
     ("INTRA_FILTER", (154, 154, 154), (154, 154, 154), (154, 154, 154)),  # by those of the left and upper unit
+    # of luma, then of chroma: per block; if not, everywhere; then by the flags to the left and above
+    ("LOOP_CHOICE", *((154, 154, 139, 154, 168) * 2,) * 3),
 )
 
 
@@ -94,6 +96,7 @@ QP_DELTA, TRANSFORM_SKIP = (_START[n] for n in ("QP_DELTA", "TRANSFORM_SKIP"))
 LAST_X, LAST_Y, CODED_SUB_BLOCK = (_START[n] for n in ("LAST_X", "LAST_Y", "CODED_SUB_BLOCK"))
 SIG_COEFF, GREATER1, GREATER2 = (_START[n] for n in ("SIG_COEFF", "GREATER1", "GREATER2"))
 FILTER_CHOICE, OBMC_CHOICE, INTRA_FILTER = (_START[n] for n in ("FILTER_CHOICE", "OBMC_CHOICE", "INTRA_FILTER"))
+LOOP_CHOICE, LOOP_CONTEXTS = _START["LOOP_CHOICE"], 5  # of each of its halves
 CHOICE_TAKEN = 2  # from the first context of a choice to those of its blocks
 
 

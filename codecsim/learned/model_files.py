@@ -12,6 +12,7 @@ says; its metadata hold one JSON object under the key `codecsim`:
 Models that ship with codecsim are `models/<name>/<version>/weights.safetensors`.
 """
 
+import dataclasses
 import functools
 import json
 import math
@@ -28,6 +29,7 @@ from safetensors.numpy import save_file
 
 from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.intra_spec import IntraSpec
+from codecsim.learned.loop_spec import LoopSpec
 from codecsim.learned.spec import SKIP, NetSpec
 from codecsim.learned.update import MASTER_LIMIT
 from codecsim.learned.weights import InitialWeights
@@ -35,7 +37,7 @@ from codecsim.resources import resource_folder
 
 FORMAT = 1
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
-INTER_LUMA, INTER_CHROMA, INTRA = "inter_luma", "inter_chroma", "intra"
+INTER_LUMA, INTER_CHROMA, INTRA, LOOP = "inter_luma", "inter_chroma", "intra", "loop"
 
 
 class ModelKind(NamedTuple):
@@ -74,7 +76,13 @@ _INTRA = ModelKind(
     ),
     lambda spec, weights: spec.digest(weights),
 )
-KINDS = MappingProxyType({INTER_LUMA: _NET, INTER_CHROMA: _NET, INTRA: _INTRA})
+_LOOP = ModelKind(
+    lambda architecture: LoopSpec(**architecture),
+    dataclasses.asdict,
+    lambda spec: spec.tensors,
+    lambda spec, weights: spec.digest(weights),
+)
+KINDS = MappingProxyType({INTER_LUMA: _NET, INTER_CHROMA: _NET, INTRA: _INTRA, LOOP: _LOOP})
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from codecsim.syntax.headers import (
     TOOL_CHROMA,
     TOOL_FILTER,
     TOOL_INTRA,
+    TOOL_LOOP,
     TOOL_OBMC,
     LearnedTools,
     ToolSettings,
@@ -17,7 +18,7 @@ from codecsim.syntax.headers import (
 
 ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
 NOT_DECODABLE = 255  # in place of the version, in what an encoder with an oracle makes: for its bits to be counted
-KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA | TOOL_INTRA  # those that this decoder has
+KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA | TOOL_INTRA | TOOL_LOOP  # those that this decoder has
 
 
 def learn_params(config):

@@ -252,6 +252,7 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         codec.predict()
         codec.filter()
         codec.complete()
+        codec.offset()
         codec.finish()
         watch(codec, header)
         writer = BitWriter()

@@ -49,6 +49,7 @@ def check_own_decoder(run, threads=1, models=()):
             "qp",
             "bits",
             "overlapped_share",
+            "loop_share",
             "filtered_share",
             "trained_steps",
             "reset",

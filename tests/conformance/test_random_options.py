@@ -78,6 +78,7 @@ def draw(seed):
         obmc=bool(rng.integers(2)),
         intra_filter=str(rng.choice(["off", "off", "frozen"])),
         intra_learn={"inter_pictures": bool(rng.integers(2))},
+        loop_filter=str(rng.choice(["off", "off", "on"])),
     )
     return config, make_clip(content, int(width), int(height), count, seed, bit_depth=int(rng.choice([8, 8, 10])))
 
@@ -86,7 +87,8 @@ def check(seed):
     config, clip = draw(seed)
     run = run_encoder(config, clip)
     check_own_decoder(run, threads=3 - config.threads)
-    if config.intra_filter == "off" and ((config.filter == "off" and not config.obmc) or config.config == "ai"):
+    standard_inter = (config.filter == "off" and not config.obmc) or config.config == "ai"
+    if standard_inter and config.intra_filter == config.loop_filter == "off":
         check_ffmpeg(run)
 
 
