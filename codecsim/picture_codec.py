@@ -31,6 +31,7 @@ from codecsim.blocks import (
 from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
+from codecsim.learned.inputs import CODED, UNCODED
 from codecsim.learned.intra_filter import unused_intra_net
 from codecsim.picture import PAD_C, PAD_Y, Planes
 from codecsim.recon import Recon, copy_block, make_scratch, predict_inter, reconstruct
@@ -99,11 +100,12 @@ def slice_tools(header, sps, pps, tools, experts):
 
 @kernel
 def mark_coded(blocks, coded):
-    """coded[y, x] = 1 where the inter luma residual of the unit is not zero: (H4, W4) uint8, for the learner."""
+    """CODED in units of inter blocks with luma residual, UNCODED in the others of them, else 0: (H4, W4) uint8."""
     h4, w4 = blocks.cbf.shape
     for j in range(h4):
         for i in range(w4):
-            coded[j, i] = 1 if blocks.pred_mode[j, i] == MODE_INTER and blocks.cbf[j, i] & CBF_Y else 0
+            is_coded = blocks.pred_mode[j, i] == MODE_INTER and blocks.cbf[j, i] & CBF_Y
+            coded[j, i] = CODED if is_coded else UNCODED if blocks.pred_mode[j, i] >= MODE_INTER else 0
 
 
 @kernel
@@ -378,7 +380,7 @@ class PictureCodec:
             luma = self.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
             if self.oracle is not None:
                 luma = self.oracle.y
-                self._coded[:] = self.blocks.pred_mode >= MODE_INTER
+                self._coded[:] = CODED * (self.blocks.pred_mode >= MODE_INTER)
             report = self.learned_filter.learn(luma, self._coded, self.tools.qp)
             self._learn_chroma()
         if self.tools.deblocking:

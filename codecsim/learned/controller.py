@@ -4,7 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.learned.inputs import CODED
 from codecsim.learned.params import THRESHOLD_QP, Control, Reset
+
+RECENT = 8  # pictures among which the best QP is sought: a group of pictures of any structure
 
 
 class TrainingStep(NamedTuple):
@@ -15,9 +18,8 @@ class TrainingStep(NamedTuple):
     x0: int
 
 
-def threshold_of_qp(params, qp):
-    """Threshold at `qp`, linear between the signalled ones, constant outside them, rounded down."""
-    values = params.threshold_q8
+def threshold_of_qp(values, qp):
+    """Threshold at `qp`, linear between `values` at THRESHOLD_QP, constant outside them, rounded down."""
     if qp <= THRESHOLD_QP[0]:
         return values[0]
     for i in range(len(THRESHOLD_QP) - 1):
@@ -61,15 +63,17 @@ def should_train(params, state, qp, n_samples, bit_depth):
     n_samples : int, luma samples of a picture: the mean of errors is over all of them
     """
     if params.control == Control.THRESHOLD:
-        return state.waiting_loss * 256 > (threshold_of_qp(params, qp) * n_samples) << (bit_depth - 8)
+        threshold = threshold_of_qp(params.threshold_q8, qp)
+        return state.waiting_loss * 256 > (threshold * n_samples) << (bit_depth - 8)
     return params.control == Control.ALWAYS
 
 
 def hot_tiles(params, coded):
     """Corners of the grid tiles with enough coded samples, in raster order.
 
-    coded : (h // 4, w // 4) uint8, not zero where the residual is coded
+    coded : (h // 4, w // 4) uint8, inputs.CODED where the residual is coded
     """
+    coded = coded == CODED
     units = (1 << params.tile_log2) // 4
     h, w = coded.shape
     rows, columns = -(-h // units), -(-w // units)
@@ -83,7 +87,43 @@ def hot_tiles(params, coded):
     return tuple(found)
 
 
-def plan_training(params, state, grid):
+def lossy_tiles(params, state, tiles, qp, bit_depth):
+    """Those of the tiles that deserve training: with Control.THRESHOLD, those whose loss has passed the threshold.
+
+    Parameters
+    ----------
+    params : LearnParams
+    state : LearnerState; the losses of the tiles that are returned begin again at 0
+    tiles : tuple of corners, of hot_tiles
+    qp, bit_depth : int, of the picture
+
+    Returns
+    -------
+    tuple of corners
+    """
+    if params.control != Control.THRESHOLD:
+        return tiles
+    log2, losses = params.tile_log2, state.tile_losses
+    least = threshold_of_qp(params.tile_threshold_q8, qp) << (bit_depth - 8 + 2 * log2)
+    chosen = tuple((y0, x0) for y0, x0 in tiles if int(losses[y0 >> log2, x0 >> log2]) * 256 >= least)
+    for y0, x0 in chosen:
+        losses[y0 >> log2, x0 >> log2] = 0
+    return chosen
+
+
+def epochs_of_picture(params, state, qp):
+    """Quarter epochs after a picture, fewer where its QP is above the best of the last pictures.
+
+    state : LearnerState; it remembers the QP
+    """
+    if not params.worse_q8:
+        return params.epochs_q2
+    state.qps = (int(qp), *state.qps)[:RECENT]
+    steps = qp - min(state.qps)
+    return params.epochs_q2 * (256 - params.worse_q8) ** steps >> 8 * steps
+
+
+def plan_training(params, state, grid, epochs_q2=None):
     """Tiles to train on after this picture, in order.
 
     The tiles of all replay pictures are shuffled, again for each pass; together they are visited as often as the epochs
@@ -94,15 +134,17 @@ def plan_training(params, state, grid):
     params : LearnParams
     state : LearnerState; its generator advances
     grid : (height, width) of the grid of tiles in samples
+    epochs_q2 : int, of epochs_of_picture; default: those of the parameters
 
     Returns
     -------
     list of TrainingStep
     """
     tiles = [(i, *corner) for i, sample in enumerate(state.replay) for corner in sample.tiles]
-    if not tiles or not params.epochs_q2:
+    epochs_q2 = params.epochs_q2 if epochs_q2 is None else epochs_q2
+    if not tiles or not epochs_q2:
         return []
-    count = max(1, params.epochs_q2 * len(tiles) // (4 * len(state.replay)))
+    count = max(1, epochs_q2 * len(tiles) // (4 * len(state.replay)))
     size, bag, steps = 1 << params.tile_log2, [], []
     while len(steps) < count:
         if not bag:

@@ -79,10 +79,11 @@ class PackedWeights:
 
 
 class Loss(NamedTuple):
-    """Integer form of the loss: one sample is 2**sample_shift of the output, errors are clipped to +-bound of it."""
+    """Integer form of the loss."""
 
-    sample_shift: int
-    bound: int
+    sample_shift: int  # one sample is 2**sample_shift of the output
+    bound: int  # errors are clipped to +-bound of the output
+    light: int = 0  # samples marked by update.LIGHT weigh 2**-light
 
 
 class Optimiser(NamedTuple):
@@ -230,22 +231,24 @@ class TileNet:
         found = self.y[index * self.y_plane :][: self.height * self.stride]
         return found.reshape(self.height, self.stride)[:, : self.width]
 
-    def backward(self, packed, error, y0, x0, loss):
+    def backward(self, packed, error, y0, x0, loss, add=False):
         """Gradients of the loss into `gradient` (n,) int64 and their scales.
 
         error : (h, w) int16, or (n_outputs, h, w): prediction minus target, or update.MASKED
         y0, x0 : int, the tile's corner in it
+        add : bool, add to the gradients that are there, of the same weights
         """
         last, shift = len(self._layers) - 1, gradient_shift(loss.bound)
         at = self._grad_base[last]
         for output, plane in enumerate(error[None] if error.ndim == 2 else error):
             loss_gradient(
                 self.y[output * self.y_plane :], self.stride, plane, y0, x0, self.height,
-                loss.sample_shift, loss.bound, shift,
+                loss.sample_shift, loss.bound, shift, loss.light,
                 self.grad_flat, at + output * self.plane + self._front,
                 self._grad_paired32, at // 2 + self._front, output,
             )  # fmt: skip
-        self.gradient[:] = 0
+        if not add:
+            self.gradient[:] = 0
         # mean over the tile of half the squared output error, summed over outputs
         scale = 2.0 ** (shift - OUTPUT_BITS - ACT_BITS) / (self.height * self.width)
         self.ops.gradient_skip(self.flat, self.grad_flat, self.gradient, self._skip_job)
@@ -271,7 +274,11 @@ class TileNet:
         packed.update(state.master)
         self.forward(packed)
         self.backward(packed, error, y0, x0, loss)
+        self.descend(state, packed, optimiser)
+
+    def descend(self, state, packed, optimiser, tiles=1):
+        """Update `state` in place with the mean of the gradients of so many tiles, a power of two."""
         optimise(
             optimiser.method, state.master, state.moment, state.square, state.powers, self.gradient,
-            packed.tables.layers, self._scales, optimiser.rates,
+            packed.tables.layers, self._scales / tiles, optimiser.rates,
         )  # fmt: skip

@@ -4,11 +4,12 @@ import numpy as np
 
 from codecsim.jit import kernel
 from codecsim.learned.spec import ACT_CLIP
-from codecsim.learned.update import MASKED
+from codecsim.learned.update import LIGHT, MASKED
 
 # Integer Gaussian of standard deviation 2; the taps of both directions sum to 64.
 BLUR = (14, 11, 8, 4, 2)
 QP_MIDDLE = 32
+CODED, UNCODED = 1, 2  # of a unit of an inter block: its luma residual is coded, is not
 
 
 @kernel
@@ -96,29 +97,53 @@ def extend_plane(planes, plane, margin, h, w):
 
 
 @kernel
-def measure_error(pred, filtered, recon, coded, error, sums):
+def measure_error(pred, filtered, recon, coded, uncoded, error, sums):
     """Error of the prediction where it teaches, and the absolute errors of both predictions there.
 
     Parameters
     ----------
     pred, filtered, recon : (h, w) uint16
-    coded : (h // 4, w // 4) uint8
-    error : (>= h, >= w) int16, written: pred - recon where coded, MASKED elsewhere in (h, w)
+    coded : (h // 4, w // 4) uint8 CODED, UNCODED or 0
+    uncoded : int, not zero: units marked UNCODED teach too
+    error : (>= h, >= w) int16, written: pred - recon where coded, plus LIGHT where uncoded, MASKED elsewhere in (h, w)
     sums : (2,) int64, written: sum of abs(filtered - recon), sum of abs(pred - recon) over coded samples
     """
     online, offline = np.int64(0), np.int64(0)
     for y in range(pred.shape[0]):
         for x4 in range(coded.shape[1]):
-            if coded[y >> 2, x4]:
+            unit = coded[y >> 2, x4]
+            if unit == CODED:
                 for x in range(4 * x4, 4 * x4 + 4):
                     difference = np.int32(pred[y, x]) - np.int32(recon[y, x])
                     error[y, x] = difference
                     offline += abs(difference)
                     online += abs(np.int32(filtered[y, x]) - np.int32(recon[y, x]))
+            elif unit == UNCODED and uncoded:
+                for x in range(4 * x4, 4 * x4 + 4):
+                    error[y, x] = np.int32(pred[y, x]) - np.int32(recon[y, x]) + LIGHT
             else:
                 for x in range(4 * x4, 4 * x4 + 4):
                     error[y, x] = MASKED
     sums[0], sums[1] = online, offline
+
+
+@kernel
+def add_tile_losses(filtered, recon, coded, tile_log2, losses):
+    """Add each tile's sum of abs(filtered - recon) over coded samples to `losses`.
+
+    Parameters
+    ----------
+    filtered, recon : (h, w) uint16
+    coded : (h // 4, w // 4) uint8 CODED, UNCODED or 0
+    losses : (rows, columns) int64 of the grid of tiles, mutated
+    """
+    for y in range(recon.shape[0]):
+        for x4 in range(coded.shape[1]):
+            if coded[y >> 2, x4] == CODED:
+                total = np.int64(0)
+                for x in range(4 * x4, 4 * x4 + 4):
+                    total += abs(np.int32(filtered[y, x]) - np.int32(recon[y, x]))
+                losses[y >> tile_log2, 4 * x4 >> tile_log2] += total
 
 
 @kernel

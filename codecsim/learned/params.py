@@ -30,10 +30,11 @@ class Reset(IntEnum):
 
 
 class LossKind(IntEnum):
-    """Huber: absolute error beyond a bound, squared within.  L2: squared, up to 64 8-bit samples."""
+    """Huber: absolute error beyond a bound, squared within.  L2: squared, up to 64 8-bit samples.  L1: absolute."""
 
     HUBER = 0
     L2 = 1
+    L1 = 2
 
 
 class Method(IntEnum):
@@ -78,7 +79,7 @@ FIELDS = (
     Field("replay", 4, 1, 8),
     Field("hot_share_q8", 9, 0, 256),
     Field("jitter", 5, 0, 31),
-    Field("loss", 1, 0, 1),
+    Field("loss", 2, 0, 2),
     Field("huber_bound_q4", 11, 1, 1023),
     Field("method", 1, 0, 1),
     Field("learning_rate:float", 32, 0, 0x7F7FFFFF),
@@ -95,6 +96,13 @@ FIELDS = (
     Field("reset_margin_q8", 10, 0, 1023),
     Field("reset_memory_log2", 4, 0, 15),
     Field("experts", 4, 1, 15),
+    Field("tiles_log2", 2, 0, 3),
+    Field("uncoded_q7", 8, 0, 128),
+    Field("tile_threshold_q8[0]", 24, 0, 2**24 - 1),
+    Field("tile_threshold_q8[1]", 24, 0, 2**24 - 1),
+    Field("tile_threshold_q8[2]", 24, 0, 2**24 - 1),
+    Field("tile_threshold_q8[3]", 24, 0, 2**24 - 1),
+    Field("worse_q8", 9, 0, 256),
 )
 THRESHOLD_QP = (22, 27, 32, 37)
 
@@ -159,9 +167,13 @@ class LearnParams:
     epsilon: float = 1e-8  # float32, above 0
     average_q8: int = 5  # filter with a running mean of the weights, this rate a step in 1/256; 0 = with the newest
     control: Control = Control.ALWAYS
-    threshold_q8: tuple = (128, 256, 512, 1024)  # at QP 22, 27, 32, 37: sum of mean errors, 1/256 of an 8-bit sample
+    threshold_q8: tuple = (0, 0, 0, 0)  # THRESHOLD, at QP 22, 27, 32, 37: sum of mean errors, in 1/256 8-bit samples
+    tile_threshold_q8: tuple = (64, 96, 128, 160)  # THRESHOLD: the same of a tile, before it is trained on
     reset: Reset = Reset.IDR
     reset_margin_q8: int = 8  # AUTO: by how much, in 1/256, the loss must exceed that of the initial weights
+    tiles_log2: int = 0  # log2 of the tiles of a step of the optimiser, 0..3
+    uncoded_q7: int = 0  # weight of inter blocks without residual in the loss, in 1/128: 0 or a power of two up to 128
+    worse_q8: int = 0  # per QP above the best of the last 8 pictures, epochs shrink by so many 1/256; 256: no training
     reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
     experts: Expert = Expert.ONLINE | Expert.RLS  # what blocks choose among, besides no filter; each costs inference
 
@@ -181,9 +193,10 @@ class LearnParams:
         self._check()
 
     def _check(self):
-        if len(self.threshold_q8) != len(THRESHOLD_QP):
-            found = len(self.threshold_q8)
-            raise ConfigError(f"learned tools: threshold_q8 needs {len(THRESHOLD_QP)} values, has {found}")
+        for name in ("threshold_q8", "tile_threshold_q8"):
+            found = len(getattr(self, name))
+            if found != len(THRESHOLD_QP):
+                raise ConfigError(f"learned tools: {name} needs {len(THRESHOLD_QP)} values, has {found}")
         for field, value in zip(self.packed_fields, self.pack(), strict=True):
             if not field.low <= value <= field.high:
                 name, _, kind = field.name.partition(":")
@@ -193,6 +206,8 @@ class LearnParams:
             raise ConfigError(f"learned tools: channels is {self.channels}; expected 8, 16 or 32")
         if self.n_planes > 8:
             raise ConfigError(f"learned tools: {self.n_planes} input planes; at most 8 are possible")
+        if self.uncoded_q7 & (self.uncoded_q7 - 1):
+            raise ConfigError(f"learned tools: uncoded_q7 is {self.uncoded_q7}; expected 0 or a power of two up to 128")
         if not (self.beta1 < 1 and self.beta2 < 1 and self.epsilon > 0 and self.learning_rate <= 1):
             raise ConfigError("learned tools: expected beta1 and beta2 below 1, epsilon above 0, learning_rate up to 1")
 

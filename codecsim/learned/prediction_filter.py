@@ -7,10 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.errors import ConfigError
-from codecsim.learned.controller import hot_tiles, observe_loss, plan_training, should_train
+from codecsim.learned.controller import (
+    epochs_of_picture,
+    hot_tiles,
+    lossy_tiles,
+    observe_loss,
+    plan_training,
+    should_train,
+)
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.inputs import (
+    CODED,
     add_output,
+    add_tile_losses,
     extend_plane,
     fill_difference,
     fill_high_pass,
@@ -85,6 +94,13 @@ def _tiling(size, wanted, multiple):
     return count, -(-size // (count * multiple)) * multiple
 
 
+def _loss_bound(params):
+    """Largest error that the loss of LearnParams tells from larger ones, in Q14 of the output."""
+    if params.loss == LossKind.L2:
+        return L2_BOUND
+    return (1 if params.loss == LossKind.L1 else params.huber_bound_q4) << (OUTPUT_BITS - UNIT_LOG2 - 4)
+
+
 class PredictionFilter:
     """P' = clip(P + net(inputs)) and other experts; then they learn from the reconstruction.
 
@@ -121,10 +137,12 @@ class PredictionFilter:
         self.spec = initial.spec
         self.experts = choose_experts(params, initial)
         self._linear = make_linear_filters(params, self.experts, (width, height), bit_depth)
-        self.state = LearnerState(initial, params.average_q8 > 0)
         self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
         size = 1 << params.tile_log2
         self._grid = (-(-height // size) * size, -(-width // size) * size)
+        waits = params.control == Control.THRESHOLD
+        tiles = (self._grid[0] // size, self._grid[1] // size) if waits else (0, 0)
+        self.state = LearnerState(initial, params.average_q8 > 0, tiles)
         self._rows, tile_h = _tiling(height, _PREDICT_TILE // 2, 4)
         self._columns, tile_w = _tiling(width, _PREDICT_TILE, 8)
         margin = 2 * self.spec.margin
@@ -136,10 +154,7 @@ class PredictionFilter:
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         self._train_net = TileNet(self.spec, size, size, train=True)
         self._packed, self._train_packed = PackedWeights(self.spec), PackedWeights(self.spec)
-        self._loss = Loss(
-            self._sample_shift,
-            L2_BOUND if params.loss == LossKind.L2 else params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4),
-        )
+        self._loss = Loss(self._sample_shift, _loss_bound(params), 8 - params.uncoded_q7.bit_length())
         self._optimiser = Optimiser(int(params.method), params.rates)
         self._blur_rows = np.zeros((height, width), np.int32)
         self._sums = np.zeros(2, np.int64)
@@ -188,7 +203,7 @@ class PredictionFilter:
         Parameters
         ----------
         recon_y : (height, width) uint16, before in-loop filters
-        coded : (height // 4, width // 4) uint8, not zero where the inter luma residual of a unit is coded
+        coded : (height // 4, width // 4) uint8, inputs.CODED or UNCODED in units of inter blocks, else 0
         qp : int, of the picture
 
         Returns
@@ -207,40 +222,50 @@ class PredictionFilter:
         error = np.full(self._grid, MASKED, np.int16)
         coded = np.ascontiguousarray(coded, np.uint8)
         recon = np.ascontiguousarray(recon_y, np.uint16)
-        fitted = 16 * int(np.count_nonzero(coded)) if self._linear else 0
+        is_coded = (coded == CODED).astype(np.uint8)
+        fitted = 16 * int(np.count_nonzero(is_coded)) if self._linear else 0
         for expert, linear in self._linear.items():
             base = pending.outputs[Expert.ONLINE] if expert == Expert.MIX else pending.pred
-            linear.learn(pending.features, base, pending.outputs[expert], recon, coded)
+            linear.learn(pending.features, base, pending.outputs[expert], recon, is_coded)
         if Expert.ONLINE not in pending.outputs:  # nobody asks for the net to be trained
             return LearnReport(0, 0, False, fitted)
-        measure_error(pending.pred, pending.outputs[Expert.ONLINE], recon, coded, error, self._sums)
+        measure_error(pending.pred, pending.outputs[Expert.ONLINE], recon, coded, params.uncoded_q7, error, self._sums)
         online, initial = int(self._sums[0]), int(self._sums[1])
         if not state.initial.is_identity:
             with_initial = pending.outputs.get(Expert.INITIAL)
             if with_initial is None:
                 with_initial = self._run(state.initial.master, pending.pred, pending.planes)
-            measure_error(pending.pred, with_initial, recon, coded, error, self._sums)
+            measure_error(pending.pred, with_initial, recon, coded, params.uncoded_q7, error, self._sums)
             initial = int(self._sums[0])
         reset = observe_loss(params, state, online, initial)
-        state.replay = (Sample(pending.planes, error, hot_tiles(params, coded)), *state.replay)[: params.replay]
+        if params.control == Control.THRESHOLD:
+            add_tile_losses(pending.outputs[Expert.ONLINE], recon, coded, params.tile_log2, state.tile_losses)
+        tiles = lossy_tiles(params, state, hot_tiles(params, coded), qp, self.bit_depth)
+        state.replay = (Sample(pending.planes, error, tiles), *state.replay)[: params.replay]
         state.pictures += 1
-        accumulated, steps = state.waiting_loss, []
+        epochs_q2 = epochs_of_picture(params, state, qp)
+        accumulated, steps, group = state.waiting_loss, [], 1 << params.tiles_log2
         if should_train(params, state, qp, self.width * self.height, self.bit_depth):
             require_subnormals()
             state.waiting_loss = 0
-            steps = plan_training(params, state, self._grid)
-            for step in steps:
-                self._train(step)
+            steps = plan_training(params, state, self._grid, epochs_q2)
+            for first in range(0, len(steps), group):
+                self._train(steps[first : first + group])
         return LearnReport(len(steps), accumulated, reset, fitted)
 
-    def _train(self, step):
-        """One training step, on the tile of a TrainingStep."""
-        state, sample = self.state, self.state.replay[step.picture]
-        self._train_net.load(sample.planes, step.y0, step.x0)
-        self._train_net.step(state, self._train_packed, sample.error, step.y0, step.x0, self._loss, self._optimiser)
+    def _train(self, steps):
+        """One step of the optimiser, on the tiles of a list of TrainingStep."""
+        state, net, packed = self.state, self._train_net, self._train_packed
+        packed.update(state.master)
+        for k, step in enumerate(steps):
+            sample = state.replay[step.picture]
+            net.load(sample.planes, step.y0, step.x0)
+            net.forward(packed)
+            net.backward(packed, sample.error, step.y0, step.x0, self._loss, add=k > 0)
+        net.descend(state, packed, self._optimiser, 1 << self.params.tiles_log2)
         if state.average is not None:
             update_average(state.average, state.master, np.float32(self.params.average_q8 / 256))
-        state.steps += 1
+        state.steps += len(steps)
 
     def reset(self):
         """At an IDR: return to the initial weights; with Reset.NEVER only forget the pictures before it."""

@@ -22,6 +22,7 @@ class LearnerState:
     ----------
     initial : InitialWeights
     averaging : bool, whether to keep a running mean of the weights
+    tiles : (rows, columns) of the grid of tiles whose losses are accumulated
 
     Attributes
     ----------
@@ -34,10 +35,12 @@ class LearnerState:
     waiting_loss : int, absolute error accumulated since the last training
     online_loss, initial_loss : int, absolute errors with the present and with the initial weights
     replay : tuple of Sample, newest first
+    tile_losses : (rows, columns) int64, absolute error of each tile since it was chosen for training
+    qps : tuple of the last 8 pictures' QPs, newest first
     """
 
-    def __init__(self, initial, averaging=False):
-        self.initial, self._averaging = initial, averaging
+    def __init__(self, initial, averaging=False, tiles=(0, 0)):
+        self.initial, self._averaging, self._tiles = initial, averaging, tiles
         self.reset()
 
     def reset(self):
@@ -49,12 +52,13 @@ class LearnerState:
         self.average = self.master.copy() if self._averaging else None
         self.steps = self.pictures = self.order = 0
         self.waiting_loss = self.online_loss = self.initial_loss = 0
-        self.replay = ()
+        self.replay = self.qps = ()
+        self.tile_losses = np.zeros(self._tiles, np.int64)
 
     def copy(self):
         """An independent copy (replay pictures, never written to, are shared)."""
         twin = copy.copy(self)
-        for name in ("master", "moment", "square", "powers"):
+        for name in ("master", "moment", "square", "powers", "tile_losses"):
             setattr(twin, name, getattr(self, name).copy())
         if self.average is not None:
             twin.average = self.average.copy()
@@ -80,6 +84,8 @@ class LearnerState:
             if array is not None:
                 digest.update(array.astype("<f4").tobytes())
         numbers = (self.steps, self.pictures, self.order, self.waiting_loss, self.online_loss, self.initial_loss)
-        for number in (*numbers, len(self.replay)):
+        for number in (*numbers, len(self.replay), *self.tile_losses.ravel().tolist()):
             digest.update(number.to_bytes(8, "little"))
+        for qp in self.qps:
+            digest.update(qp.to_bytes(2, "little", signed=True))
         return digest.digest()

@@ -12,6 +12,7 @@ from codecsim.learned.spec import ACT_BITS, GRAD_CLIP, WEIGHT_BITS, WEIGHT_CLIP
 ADAM, SGD = 0, 1
 MASTER_LIMIT = WEIGHT_CLIP / 2**WEIGHT_BITS  # master weights stay where their quantised form can follow
 MASKED = -32768  # marks, in a plane of errors, samples that stay out of the loss
+LIGHT = 1 << 14  # added, in a plane of errors, to those of samples that weigh less
 
 
 @kernel
@@ -87,21 +88,23 @@ def gather_tile(planes, y0, x0, rows, rs, cs, paired, flat, write_flat):
 
 
 @kernel
-def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, f0, paired, p0, output):
+def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, light, flat, f0, paired, p0, output):
     """Gradient of the loss of a tile with respect to one of the net's outputs.
 
-    e = error + y, clipped to +-bound, rounded down by `shift` bits so that it fits +-4095; 0 where masked.
+    e = error + y, clipped to +-bound, rounded down by `shift` bits so that it fits +-4095, or up by -`shift` bits so
+    that it fills them; rounded down by `light` more bits where the sample weighs less; 0 where masked.
 
     Parameters
     ----------
     y : flat int16 Q14 outputs, rows of `rs`, those of this output first
-    error : (h, w) int16, prediction minus target in samples, or MASKED; the tile's corner is (y0, x0)
+    error : (h, w) int16, prediction minus target in samples, that plus LIGHT, or MASKED; the tile's corner is (y0, x0)
     sample_shift : int, one sample is 2**sample_shift of y, at most 2**14
-    bound : int, 1..2**29; shift : int >= 0 with bound >> shift <= 4095
+    bound : int, 1..2**29; shift : int, of `gradient_shift`; light : int, 0..7
     flat, f0 : flat int16 and offset, written; paired, p0 : int32 view of the paired buffer and offset, written
     output : int, 0 or 1: which of the two channels of the pair; 0 comes first and clears the other
     """
-    half = np.int32((1 << shift) >> 1)
+    down, up = np.int32(max(shift, 0)), np.int32(max(-shift, 0))
+    half, light_half, faint = np.int32((1 << down) >> 1), np.int32((1 << light) >> 1), np.int32(light)
     keep, place = np.int32(0xFFFF * output), np.int32(16 * output)
     limit, scale = np.int32(bound), np.int32(1 << sample_shift)
     for i in range(size):
@@ -109,9 +112,11 @@ def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, flat, 
         to_flat, to_pair = flat[f0 + i * rs : f0 + i * rs + size], paired[p0 + i * rs : p0 + i * rs + size]
         for j in range(size):
             d = np.int32(row[j])
-            e = np.int32(d * scale + np.int32(outputs[j]))
-            e = np.int32(min(max(e, -limit), limit) + half) >> shift
-            e = min(max(e, -GRAD_CLIP), GRAD_CLIP)
+            is_light = d > LIGHT >> 1
+            e = np.int32((d - LIGHT if is_light else d) * scale + np.int32(outputs[j]))
+            e = np.int32(min(max(e, -limit), limit) + half) >> down << up
+            e = np.int32(min(max(e, -GRAD_CLIP), GRAD_CLIP))
+            e = np.int32(e + light_half) >> faint if is_light else e
             e = np.int32(0) if d == MASKED else np.int32(e)
             to_flat[j] = e
             to_pair[j] = (to_pair[j] & keep) | (e & 0xFFFF) << place
@@ -175,5 +180,5 @@ def subnormal_product(value):
 
 
 def gradient_shift(bound):
-    """Right shift that brings +-bound into +-4095."""
-    return max(0, bound.bit_length() - GRAD_CLIP.bit_length())
+    """Right shift that brings +-bound into +-4095 so that it fills them; below 0 it is a left shift."""
+    return bound.bit_length() - GRAD_CLIP.bit_length()

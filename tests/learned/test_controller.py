@@ -26,7 +26,7 @@ def sample(*tiles):
     ("qp", "threshold"), [(0, 100), (22, 100), (24, 140), (27, 200), (32, 400), (36, 720), (51, 800)]
 )
 def test_threshold_is_linear_between_qps(qp, threshold):
-    assert threshold_of_qp(replace(PLAIN, threshold_q8=(100, 200, 400, 800)), qp) == threshold
+    assert threshold_of_qp((100, 200, 400, 800), qp) == threshold
 
 
 def test_threshold_accumulates_until_it_is_passed(state):

@@ -50,19 +50,19 @@ def test_usual_settings_take_no_room():
     assert changes(LearnParams()) == ()
     assert with_changes(()) == LearnParams()
     assert with_changes((0,)) == LearnParams()
-    assert changes(LearnParams(channels=32, qp_plane=False)) == (0b100001, 32, 0)
+    assert changes(LearnParams(channels=32, qp_plane=False)) == (0b100001, 0, 32, 0)
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        (1,),  # too few values
-        (1, 16, 16),  # too many
-        (0, 5),
-        (3, 8),
-        (1 << len(FIELDS), 1),  # no such field
-        (1 << 31, 1),
-        (0xFFFFFFFF, *USUAL, 0, 0, 0, 0, 0),
+        (1, 0),  # too few values
+        (1, 0, 16, 16),  # too many
+        (0, 0, 5),
+        (3, 0, 8),
+        (0, 1 << len(FIELDS) - 32, 1),  # no such field
+        (0, 1 << 31, 1),
+        (0xFFFFFFFF, 0xFFFFFFFF, *USUAL, *[0] * (64 - len(USUAL))),
         tuple(USUAL),  # without a mask
     ],
 )
@@ -71,7 +71,7 @@ def test_masks_that_do_not_fit(values):
         with_changes(values)
 
 
-@pytest.mark.parametrize("values", [(1, 24), (1, 64), (1 << 3, 2), (1 << 4, 4), (1 << 14, 0x7F800000), (2, 0xFFFFFFFF)])
+@pytest.mark.parametrize("values", [(1, 0, 24), (1, 0, 64), (1 << 3, 0, 2), (1 << 4, 0, 4), (1 << 14, 0, 0x7F800000)])
 def test_values_out_of_range(values):
     with pytest.raises(ConfigError):
         with_changes(values)
@@ -119,7 +119,7 @@ def test_overlapped_motion_compensation_alone_is_not_learned():
         ({"tools": 0x21}, BitstreamError, "unknown tools 0x21"),
         ({"tools": 0}, BitstreamError, "unknown tools 0x0"),
         ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),
-        ({"parameters": (1, 24)}, BitstreamError, "channels is 24"),
+        ({"parameters": (1, 0, 24)}, BitstreamError, "channels is 24"),
         ({"weights_digest": bytes(16)}, ModelError, "needs weights of kind inter_luma with the digest 0000"),
     ],
 )

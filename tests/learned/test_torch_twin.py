@@ -54,10 +54,10 @@ class Twin:
         acc = wrap(functional.conv2d(acts[-1], weights[-1]) + functional.conv2d(context, quantised(skip)) + biases[-1])
         y = torch.clamp(torch.floor((acc + 256) / 512), -32767, 32767)
 
-        shift = max(0, loss.bound.bit_length() - 12)
+        shift = loss.bound.bit_length() - 12
         error = torch.from_numpy(error.astype(np.float64))[None]
         e = torch.clamp(error * 2.0**loss.sample_shift + y, -loss.bound, loss.bound)
-        g = torch.clamp(torch.floor((e + (1 << shift) // 2) / 2.0**shift), -4095, 4095)
+        g = torch.clamp(torch.floor((e + (1 << max(shift, 0)) // 2) / 2.0**shift), -4095, 4095)
         g = torch.where(error == -32768, 0.0, g)
         gradient = torch.zeros_like(self.master, dtype=torch.float64)
         scale = torch.zeros_like(gradient)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from codecsim.learned.inputs import CODED, UNCODED
 from codecsim.learned.params import Control, LearnParams, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.self_check import golden_digest
@@ -27,7 +28,8 @@ def pictures(count, height, width):
 def run(params, threads, count, spec=None, height=128, width=192):
     """Digest of the outputs and the states, and the number of training steps."""
     learner = PredictionFilter(params, width, height, 8, builtin_weights(spec or params.spec), threads)
-    coded = ((np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5 < 3).astype(np.uint8)
+    kinds = np.array([CODED, CODED, CODED, UNCODED, 0], np.uint8)
+    coded = kinds[(np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5]
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
         aux = [np.roll(recon, 1 + k, k % 2) for k in range(params.n_aux)]
@@ -38,9 +40,10 @@ def run(params, threads, count, spec=None, height=128, width=192):
 
 
 def main(threads):
-    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one, defaults.
+    """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one.
 
-    Then linear filters beside the net; layers of all kinds, with Adam and with SGD; in the self-check's, two outputs.
+    Then absolute errors everywhere, four tiles a step; defaults; linear filters beside the net; layers of all kinds,
+    with Adam and with SGD; in the self-check's, two outputs.
     """
     total = 0
     wide = ((CONV1, 24), (DEPTHWISE3, 24), (CONV1, 16), (CONV3, 8))
@@ -48,6 +51,7 @@ def main(threads):
         (replace(PLAIN, epochs_q2=40), 6, None),
         (replace(PLAIN, channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4, None),
         (replace(PLAIN, channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3, None),
+        (replace(PLAIN, loss="l1", tiles_log2=2, uncoded_q7=32, worse_q8=40), 3, None),
         (LearnParams(experts="online"), 4, None),
         (LearnParams(channels=8, epochs_q2=8, further=3, experts="online,rls,mix"), 5, None),
         (replace(PLAIN, tile_log2=5), 6, NetSpec(4, wide)),

@@ -101,11 +101,17 @@ def forward(layers, x):
     return acts, requantise(acc, 9, 32767)
 
 
-def loss_gradient(y, error, sample_shift, bound):
-    """Gradient, in y's shape, for `error` in samples, -32768 where masked, and the shift that was taken."""
-    shift = max(0, int(bound).bit_length() - 12)
-    e = np.clip((error.astype(np.int64) << sample_shift) + y, -bound, bound)
-    g = np.clip((e + ((1 << shift) >> 1)) >> shift, -4095, 4095)
+def loss_gradient(y, error, sample_shift, bound, light=0):
+    """Gradient, in y's shape, for `error` in samples, -32768 where masked, and the shift that was taken.
+
+    Errors beyond 8192 are those of samples of weight 2**-light, stored 16384 higher.
+    """
+    shift = int(bound).bit_length() - 12
+    is_light = error > 8192
+    e = np.clip((np.where(is_light, error.astype(np.int64) - 16384, error) << sample_shift) + y, -bound, bound)
+    g = np.floor(e / 2.0**shift + 0.5) if shift > 0 else e * 2**-shift
+    g = np.clip(g, -4095, 4095).astype(np.int64)
+    g = np.where(is_light, np.floor(g / 2.0**light + (0.5 if light else 0)).astype(np.int64), g)
     return np.where(error == -32768, 0, g), shift
 
 
