@@ -35,11 +35,11 @@ class Arm:
         All-intra streams have neither the prediction filter nor overlapped motion compensation: there their settings
         are dropped, so that arms which differ in nothing else share their runs.
         """
-        settings = {**self.settings, "oracle": None} if config == "ai" else self.settings
-        found = encoder_config(**settings, config=config, qp=qp, frames=frames)
         if config != "ai":
-            return found
-        return dataclasses.replace(found, filter="off", learn={}, obmc=False)
+            return encoder_config(**self.settings, config=config, qp=qp, frames=frames)
+        dropped = {"oracle": None, "chroma_filter": "off", "chroma_model": None, "model": None}
+        found = encoder_config(**{**self.settings, **dropped}, config=config, qp=qp, frames=frames)
+        return dataclasses.replace(found, filter="off", learn={}, chroma_learn={}, obmc=False)
 
 
 def read_arm(text: str) -> Arm:
