@@ -155,7 +155,7 @@ class EncoderConfig:
     qp_group: int = 32  # samples a side of the quantisation groups, of QP_GROUPS; smaller follow activity at more bits
     obmc: bool = False  # overlapped block motion compensation; with it inter streams are not HEVC
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
-    model: str | None = None  # initial weights: name or path, see learned.model_files; None: the built-in ones
+    model: str | None = None  # initial weights: name, path or untrained; None: those that ship if they are of the shape
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
     oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
     chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online

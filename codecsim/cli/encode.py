@@ -49,7 +49,8 @@ INTRA_PERIOD_HELP = (
 )
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 MODEL_HELP = (
-    "Initial weights of the filter: a model that ships or a file, see models/README.md; built-in ones if not given."
+    "Initial weights of the filter, see models/README.md, or untrained; those that ship if not given, where the "
+    "filter's settings ask for their shape."
 )
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
 LOOP_FILTER_HELP = "Convolutional in-loop filter over whole pictures, by blocks; with it streams are not HEVC."
@@ -134,7 +135,7 @@ def raw_options(function):
 @click.option(
     "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
 )
-@click.option("--model", metavar="NAME|PATH", help=MODEL_HELP)
+@click.option("--model", metavar="NAME|PATH|untrained", help=MODEL_HELP)
 @click.option(
     "--chroma-filter", type=click.Choice(FILTERS), default="off", show_default=True, help=CHROMA_FILTER_HELP
 )

@@ -5,12 +5,11 @@ from codecsim.learned.chroma_filter import ChromaFilter
 from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.model_files import INTER_CHROMA, find_model, load_model
 from codecsim.learned.params import Control
-from codecsim.learned.stream import changes, with_changes
+from codecsim.learned.stream import UNTRAINED, changes, with_changes
 from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import TOOL_CHROMA, ToolSettings
 
 DEFAULT_MODEL = "prediction-chroma"  # ships with codecsim
-UNTRAINED = "untrained"  # in place of a model's name: the built-in weights
 
 
 class ChromaStream:

@@ -17,6 +17,8 @@ from codecsim.syntax.headers import (
 )
 
 ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
+DEFAULT_MODEL = "prediction-luma"  # ships with codecsim; learning starts there where the settings ask for its shape
+UNTRAINED = "untrained"  # in place of a model's name: the built-in weights
 NOT_DECODABLE = 255  # in place of the version, in what an encoder with an oracle makes: for its bits to be counted
 KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA | TOOL_INTRA | TOOL_LOOP  # those that this decoder has
 
@@ -107,8 +109,13 @@ class LearnedStream:
         ConfigError : settings that cannot be, or no such model
         ModelError : a damaged model
         """
-        model = None if config.model is None else load_model(config.model, INTER_LUMA)
-        return cls(learn_params(config), model)
+        params = learn_params(config)
+        if config.model == UNTRAINED:
+            return cls(params)
+        if config.model is not None:
+            return cls(params, load_model(config.model, INTER_LUMA))
+        model = load_model(DEFAULT_MODEL, INTER_LUMA)
+        return cls(params, model if (model.inputs, model.spec) == (params.inputs, params.spec) else None)
 
     @classmethod
     def from_sps(cls, sps, places=()):

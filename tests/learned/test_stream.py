@@ -161,3 +161,12 @@ def test_settings_of_a_configuration():
     assert learn_params(dataclasses.replace(config, filter="frozen")).control == Control.NEVER
     with pytest.raises(ConfigError, match="n_aux"):
         learn_params(dataclasses.replace(config, learn={"n_aux": 1}))
+
+
+def test_learning_starts_from_the_weights_that_ship_where_they_fit():
+    config = EncoderConfig("ldp", 30)
+    trained = LearnedStream.from_config(config).initial.digest()
+    untrained = LearnedStream.from_config(dataclasses.replace(config, model="untrained")).initial.digest()
+    assert trained != untrained
+    narrow = LearnedStream.from_config(dataclasses.replace(config, learn={"channels": 8})).initial
+    assert narrow.is_identity
