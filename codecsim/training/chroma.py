@@ -2,14 +2,14 @@
 
 from codecsim.config import EncoderConfig
 from codecsim.learned.chroma_params import ChromaParams
-from codecsim.learned.chroma_stream import UNTRAINED
 from codecsim.learned.model_files import INTER_CHROMA
+from codecsim.learned.stream import UNTRAINED
 from codecsim.training import by_engine
 
 
 def collect(path, qp, count):
     """Samples of one encoding, as `by_engine.collect` yields them."""
-    config = EncoderConfig("ldp", qp, preset="fast", chroma_filter="frozen", chroma_model=UNTRAINED)
+    config = EncoderConfig("ldp", qp, preset="fast", model=UNTRAINED, chroma_filter="frozen", chroma_model=UNTRAINED)
     return by_engine.collect(
         path, config, count, lambda codec: [(net.state, k) for k, net in enumerate(codec.chroma_filter.components, 1)]
     )
