@@ -1,8 +1,13 @@
 """`codecsim train`: material, samples, training and export of initial weights, one subcommand for each."""
 
+import json
+
 import click
 
 from codecsim.cli.progress import quiet_option
+from codecsim.config import CONFIGS
+from codecsim.errors import ConfigError
+from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
 from codecsim.learned.model_files import save_model
 from codecsim.training.synthetic import FPS, SIZES, find_photos, write_clips
 
@@ -90,3 +95,64 @@ def intra_command(samples, output, validation, steps, seed, jobs, quiet):
             f"blocks of {1 << log2}: {100 * everywhere:.2f} % of the cost everywhere, "
             f"{100 * where_better:.2f} % used where it helps, in {100 * share:.1f} % of them"
         )
+
+
+@command.command("loop-samples")
+@click.argument("pictures", nargs=-1, required=True)
+@click.option("-o", "--output", required=True, metavar="FOLDER", help="Folder of the samples.")
+@click.option("--config", multiple=True, type=click.Choice(CONFIGS), default=("ai", "ldp", "ra"), show_default=True)
+@click.option("-q", "--qp", multiple=True, type=click.IntRange(0, 51), default=(22, 27, 32, 37), show_default=True)
+@click.option("--frames", type=click.IntRange(1), default=9, show_default=True, help="Pictures of a clip at most.")
+@quiet_option
+def loop_samples_command(pictures, output, config, qp, frames, quiet):
+    """Code PICTURES (photos, folders of photos, clips) and keep what the in-loop filter sees, and the originals.
+
+    What is in the folder already is not coded again.
+
+    \b
+    Example: codecsim train loop-samples photos/ clips/*.y4m -o samples
+    """
+    from codecsim.training.loop_samples import take_samples
+
+    def note(name):
+        if not quiet:
+            click.echo(f"codecsim: {name}", err=True)
+
+    click.echo(f"{output}: {take_samples(pictures, output, config, qp, frames, note)} encodings")
+
+
+@command.command("loop")
+@click.argument("samples")
+@click.option("-o", "--output", required=True, metavar="FILE", help="The model to write.")
+@click.option("--validation", metavar="FOLDER", help="Samples to measure the model on.")
+@click.option("--work", metavar="FOLDER", help="Where an interrupted training goes on; TensorBoard's files too.")
+@click.option("--steps", type=click.IntRange(1), default=11_000, show_default=True)
+@click.option("--channels", type=int, default=32, show_default=True, help="Of the network, 8 to 64.")
+@click.option("--blocks", type=int, default=4, show_default=True, help="Of the network, 1 to 16.")
+@click.option("--backbone", type=click.Choice(BACKBONES), default=BACKBONES[0], show_default=True)
+@click.option(
+    "--attention", type=click.Choice(ATTENTIONS), default="all", show_default=True, help="Where the QP enters."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@quiet_option
+def loop_command(samples, output, validation, work, quiet, channels, blocks, backbone, attention, **settings):
+    """Train the in-loop filter on SAMPLES, a folder that loop-samples has written.
+
+    \b
+    Example: codecsim train loop samples -o loop.safetensors --validation others --work run
+    """
+    from codecsim.training.loop import LoopTraining, train_loop
+
+    def note(line):
+        if not quiet:
+            click.echo(f"codecsim: {line}", err=True)
+
+    try:
+        spec = LoopSpec(channels, blocks, backbone, attention)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    model, found = train_loop(spec, samples, LoopTraining(**settings), validation, work, note)
+    save_model(output, model)
+    click.echo(f"{output}: {spec}, {spec.n_weights} parameters, digest {model.digest.hex()}")
+    click.echo(json.dumps(found, indent=2))
