@@ -56,7 +56,7 @@ STREAMS = {
         make_clip("cut", 72, 72, 8),
     ),
     "intra_filter.bin": lambda: run_encoder(
-        EncoderConfig("ldp", 27, filter="off", intra_filter="frozen", intra_model="prediction-intra/v1"),
+        EncoderConfig("ldp", 27, filter="off", intra_filter="frozen", intra_model="prediction-intra/1"),
         make_clip("film", 98, 66, 5),
     ),
 }
