@@ -15,7 +15,7 @@ from codecsim.learned.controller import (
     plan_training,
     should_train,
 )
-from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
 from codecsim.learned.inputs import (
     CODED,
     add_output,
@@ -37,7 +37,6 @@ from codecsim.learned.weights import builtin_weights
 
 UNIT_LOG2 = 4  # an output of 1.0 is 2**4 8-bit samples; measured: 3 and 5 learn no faster
 L2_BOUND = (1 << 16) - 1  # 64 8-bit samples of Q14 output
-_PREDICT_TILE = 128  # not normative: chosen for second-level cache
 
 
 class LearnReport(NamedTuple):
@@ -86,12 +85,6 @@ def linear_sides(params, experts):
 def make_linear_filters(params, experts, size, bit_depth):
     """LinearFilter of each expert that is one, by Expert, for pictures of `size` (width, height)."""
     return {expert: LinearFilter(*size, bit_depth, sides) for expert, sides in linear_sides(params, experts).items()}
-
-
-def _tiling(size, wanted, multiple):
-    """Least number of equal tiles of about `wanted` samples, and their size."""
-    count = max(1, round(size / wanted))
-    return count, -(-size // (count * multiple)) * multiple
 
 
 def _loss_bound(params):
@@ -143,8 +136,7 @@ class PredictionFilter:
         waits = params.control == Control.THRESHOLD
         tiles = (self._grid[0] // size, self._grid[1] // size) if waits else (0, 0)
         self.state = LearnerState(initial, params.average_q8 > 0, tiles)
-        self._rows, tile_h = _tiling(height, _PREDICT_TILE // 2, 4)
-        self._columns, tile_w = _tiling(width, _PREDICT_TILE, 8)
+        self._rows, self._columns, tile_h, tile_w = picture_tiling(height, width)
         margin = 2 * self.spec.margin
         self._plane_shape = (
             max(self._grid[0], self._rows * tile_h) + margin,
