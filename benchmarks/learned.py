@@ -86,7 +86,7 @@ def parse(words=None):
     parser.add_argument("--clip", action="append", help=f"name of a clip; default: {', '.join(TEST_CLIPS)}")
     parser.add_argument("--config", action="append", choices=list(ARMS), help="default: all")
     parser.add_argument("--qp", type=int, nargs="+", default=list(DEFAULT_QPS), help="default: 22 27 32 37")
-    parser.add_argument("--frames", type=measuring.positive, help="pictures a run; default: 33, in ai 4")
+    parser.add_argument("--frames", type=measuring.positive, help="pictures a run, in ai at most 4; default: 33")
     parser.add_argument("--arm", action="append", help="names of arms to run; default: all")
     campaign_options(parser)
     return parser.parse_args(words)
@@ -235,7 +235,7 @@ def campaign(arguments):
     configs = arguments.config or list(ARMS)
     cells, arms, jobs = {}, {}, []
     for config in configs:
-        frames = arguments.frames or (4 if config == "ai" else 33)
+        frames = min(arguments.frames or 33, 4 if config == "ai" else 33)
         cells[config] = {clip: min(frames, clip.frames) for clip in clips}
         arms[config] = read_arms(wanted_arms(config, arguments.arm))
         jobs += [

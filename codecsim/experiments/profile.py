@@ -5,6 +5,7 @@ A kind of model is profiled by its entry in PROFILERS, a function of (model, set
 
 import dataclasses
 import importlib.util
+import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,10 +14,13 @@ import numpy as np
 
 from codecsim.learned.complexity import block_macs, forward_macs, step_macs
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
-from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model
+from codecsim.learned.loop_filter import LoopFilter
+from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, LOOP, Model
 from codecsim.learned.params import LearnParams
 from codecsim.learned.self_check import check_engine
 from codecsim.learned.state import LearnerState
+from codecsim.picture import Picture
+from codecsim.syntax.headers import SLICE_I
 
 PICTURES = {"CIF": (352, 288), "1080p": (1920, 1080)}
 INTRA_BLOCK = 16  # samples a side of the transform blocks for which intra models are profiled
@@ -245,8 +249,43 @@ def profile_intra(model: Model, settings: ProfileSettings) -> Profile:
     )
 
 
+def profile_loop(model: Model, settings: ProfileSettings) -> Profile:
+    """Profile of the in-loop filter, whole pictures of all three components; kMAC are for a luma sample."""
+    spec, pictures = model.spec, []
+    for name, (width, height) in PICTURES.items():
+        coded_height = -(-height // 8) * 8
+        loop_filter, picture = LoopFilter(spec, model.weights, width, coded_height), Picture(width, coded_height)
+        for plane in picture.planes:
+            plane[:] = 128 + _noise(*plane.shape, limit=100)
+        seconds = least_seconds(lambda run=loop_filter.run, planes=picture.planes: run(planes, 32, SLICE_I))
+        pictures.append(PictureCost(name, width, height, 1000 * seconds, loop_filter.nbytes))
+    named = [("head", spec.head), *((f"block {k}", layer) for k in range(spec.blocks) for layer in spec.residual)]
+    layers = [
+        LayerCost(name, layer.kind, layer.n_in, layer.n_out, _parameters(layer), _parameters(layer, biases=0) / 4000)
+        for name, layer in (*named, ("tail", spec.tail))
+    ]
+    return Profile(
+        model=model.name,
+        kind=model.kind,
+        digest=model.digest.hex(),
+        architecture=str(spec),
+        inputs=model.inputs,
+        parameters=spec.n_weights,
+        weights_bytes=2 * spec.n_weights,
+        inference_kmac=spec.macs / 1000,
+        layers=layers,
+        pictures=pictures,
+    )
+
+
+def _parameters(layer, biases=1):
+    """Weights of a LoopLayer, and its biases."""
+    return math.prod(layer.weight_shape) + biases * layer.n_out
+
+
 PROFILERS: dict[str, Callable[[Model, ProfileSettings], Profile]] = {
     INTER_LUMA: profile_learning_net,
     INTER_CHROMA: lambda model, settings: profile_learning_net(model, settings, shrink=2),
     INTRA: profile_intra,
+    LOOP: profile_loop,
 }

@@ -15,7 +15,7 @@ from codecsim.learned.loop_planes import (
     unit_sums,
 )
 from codecsim.learned.loop_spec import GATE_BITS, slice_features
-from codecsim.learned.packing import FLAT, PAIRED, conv_pairs, depthwise_pairs, join_pairs, layer_job
+from codecsim.learned.packing import FLAT, PAIRED, conv_pairs, depthwise_pairs, join_pairs, layer_job, plane_stride
 from codecsim.learned.spec import ACT_BITS, ACT_CLIP, DEPTHWISE3, LANES, LEAK_SHIFT, WEIGHT_BITS, WEIGHT_CLIP
 from codecsim.picture import Planes
 
@@ -98,7 +98,7 @@ class LoopFilter:
         self._ops = engine_ops()
         self._height, self._width = height // 2, width // 2
         self._rs, self._rows = self._width + 2, self._height + 2
-        self._cs = -(-(self._rows * self._rs + 2 * _OVERSHOOT) // 64) * 64
+        self._cs = plane_stride(self._rows * self._rs + 2 * _OVERSHOOT)
         self._bands = [self._height * k // self._threads for k in range(self._threads + 1)]
         self._pool = ThreadPoolExecutor(self._threads) if self._threads > 1 else None
         self._scratch = [np.zeros(_OVERSHOOT, np.int32) for _ in range(self._threads)]
@@ -163,6 +163,12 @@ class LoopFilter:
         self._convolve(self._tail, source, target)
         correct_picture(*planes, target, self._cs, self._rs, self._bit_depth, *self._corrected)
         return self._corrected
+
+    @property
+    def nbytes(self):
+        """Bytes of the planes in work."""
+        planes = (self._stream, self._first, self._second, self._input, *self._corrected)
+        return sum(plane.nbytes for plane in planes)
 
     def _spread(self, work):
         """Call work(thread) for every thread."""

@@ -1,6 +1,7 @@
 """`codecsim profile`: the figures agree with the network, and both forms of output hold them."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from codecsim.cli import run
 from codecsim.experiments import profile
 from codecsim.experiments.profile import ProfileSettings, profile_model
 from codecsim.learned.intra_spec import IntraSpec
-from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model, save_model
+from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model, load_model, save_model
 from codecsim.learned.params import LearnParams
 from codecsim.learned.spec import NetSpec
 
@@ -120,3 +121,12 @@ def test_table_and_json(model, tmp_path, capsys):
 def test_a_model_that_is_not_there(capsys):
     assert run(["profile", "nowhere"]) == 2
     assert "no model 'nowhere'" in capsys.readouterr().err
+
+
+def test_an_in_loop_model_is_profiled_by_whole_pictures():
+    model = load_model("loop-filter")
+    found = profile_model(model, ProfileSettings(LearnParams()))
+    gates = sum(math.prod(shape) for name, shape in model.tensors if "squeeze" in name or "excite" in name)
+    assert sum(layer.parameters for layer in found.layers) + gates == found.parameters == model.spec.n_weights
+    assert found.inference_kmac == pytest.approx(sum(layer.kmac_per_pixel for layer in found.layers))
+    assert found.training_kmac is None and all(cost.inference_ms > 0 for cost in found.pictures)
