@@ -253,8 +253,8 @@ def profile_loop(model: Model, settings: ProfileSettings) -> Profile:
     """Profile of the in-loop filter, whole pictures of all three components; kMAC are for a luma sample."""
     spec, pictures = model.spec, []
     for name, (width, height) in PICTURES.items():
-        coded_height = -(-height // 8) * 8
-        loop_filter, picture = LoopFilter(spec, model.weights, width, coded_height), Picture(width, coded_height)
+        coded = -(-width // 8) * 8, -(-height // 8) * 8
+        loop_filter, picture = LoopFilter(spec, model.weights, *coded), Picture(*coded)
         for plane in picture.planes:
             plane[:] = 128 + _noise(*plane.shape, limit=100)
         seconds = least_seconds(lambda run=loop_filter.run, planes=picture.planes: run(planes, 32, SLICE_I))
