@@ -127,12 +127,7 @@ def profile_net(model: Model, settings: ProfileSettings, sizes, block: int | Non
         pictures.append(cost)
     macs = forward_macs(spec) if block is None else block_macs(spec, block)
     return Profile(
-        model=model.name,
-        kind=model.kind,
-        digest=model.digest.hex(),
-        architecture=str(spec),
-        inputs=model.inputs,
-        parameters=spec.n_weights,
+        **_describe(model),
         weights_bytes=packed.forward.nbytes + packed.bias.nbytes,
         inference_kmac=macs / 1000,
         layers=_layers(spec),
@@ -140,6 +135,18 @@ def profile_net(model: Model, settings: ProfileSettings, sizes, block: int | Non
         block=block,
         device=device,
     )
+
+
+def _describe(model):
+    """Fields of a Profile that say which model it is of."""
+    return {
+        "model": model.name,
+        "kind": model.kind,
+        "digest": model.digest.hex(),
+        "architecture": str(model.spec),
+        "inputs": model.inputs,
+        "parameters": model.spec.n_weights,
+    }
 
 
 def _layers(spec):
@@ -239,14 +246,7 @@ def profile_intra(model: Model, settings: ProfileSettings) -> Profile:
     spec = model.spec
     one = Model(INTER_LUMA, spec.net, spec.parts(model.weights)[0], model.inputs, model.name)
     found = profile_net(one, settings, PICTURES.values(), INTRA_BLOCK)
-    return dataclasses.replace(
-        found,
-        kind=model.kind,
-        digest=model.digest.hex(),
-        architecture=str(spec),
-        parameters=spec.n_weights,
-        weights_bytes=found.weights_bytes * spec.n_nets,
-    )
+    return dataclasses.replace(found, **_describe(model), weights_bytes=found.weights_bytes * spec.n_nets)
 
 
 def profile_loop(model: Model, settings: ProfileSettings) -> Profile:
@@ -265,12 +265,7 @@ def profile_loop(model: Model, settings: ProfileSettings) -> Profile:
         for name, layer in (*named, ("tail", spec.tail))
     ]
     return Profile(
-        model=model.name,
-        kind=model.kind,
-        digest=model.digest.hex(),
-        architecture=str(spec),
-        inputs=model.inputs,
-        parameters=spec.n_weights,
+        **_describe(model),
         weights_bytes=2 * spec.n_weights,
         inference_kmac=spec.macs / 1000,
         layers=layers,

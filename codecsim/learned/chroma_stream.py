@@ -3,9 +3,9 @@
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.learned.chroma_filter import ChromaFilter
 from codecsim.learned.chroma_params import ChromaParams
-from codecsim.learned.model_files import INTER_CHROMA, find_model, load_model
+from codecsim.learned.model_files import INTER_CHROMA, find_model
 from codecsim.learned.params import Control
-from codecsim.learned.stream import UNTRAINED, changes, with_changes
+from codecsim.learned.stream import changes, starting_model, with_changes
 from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import TOOL_CHROMA, ToolSettings
 
@@ -52,13 +52,7 @@ class ChromaStream:
             params = ChromaParams(**settings)
         except TypeError as error:
             raise ConfigError(f"chroma filter: {error}") from None
-        if config.chroma_model == UNTRAINED:
-            return cls(params)
-        if config.chroma_model is not None:
-            return cls(params, load_model(config.chroma_model, INTER_CHROMA))
-        model = load_model(DEFAULT_MODEL, INTER_CHROMA)
-        fits = model.inputs == params.inputs and model.spec == params.spec
-        return cls(params, model if fits else None)
+        return cls(params, starting_model(config.chroma_model, INTER_CHROMA, DEFAULT_MODEL, params))
 
     @classmethod
     def from_sps(cls, sps, places=()):

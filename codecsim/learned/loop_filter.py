@@ -16,7 +16,17 @@ from codecsim.learned.loop_planes import (
 )
 from codecsim.learned.loop_spec import GATE_BITS, slice_features
 from codecsim.learned.packing import FLAT, PAIRED, conv_pairs, depthwise_pairs, join_pairs, layer_job, plane_stride
-from codecsim.learned.spec import ACT_BITS, ACT_CLIP, DEPTHWISE3, LANES, LEAK_SHIFT, WEIGHT_BITS, WEIGHT_CLIP
+from codecsim.learned.self_check import check_engine
+from codecsim.learned.spec import (
+    ACT_BITS,
+    ACT_CLIP,
+    DEPTHWISE3,
+    LANES,
+    LEAK_SHIFT,
+    WEIGHT_BITS,
+    WEIGHT_CLIP,
+    NetSpec,
+)
 from codecsim.picture import Planes
 
 _OVERSHOOT = 256  # samples that a layer's kernel may write or read beyond its last
@@ -91,9 +101,14 @@ class LoopFilter:
     width, height : int, coded luma size, multiples of 8
     bit_depth : int, 8 or 10
     threads : int; does not change results
+
+    Raises
+    ------
+    ModelError : where this machine does not compute as the format demands
     """
 
     def __init__(self, spec, weights, width, height, bit_depth=8, threads=1):
+        check_engine([NetSpec(LANES, tuple((layer.kind, LANES) for layer in spec.residual))])
         self.spec, self._bit_depth, self._threads = spec, bit_depth, max(1, threads)
         self._ops = engine_ops()
         self._height, self._width = height // 2, width // 2

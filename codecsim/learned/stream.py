@@ -110,12 +110,7 @@ class LearnedStream:
         ModelError : a damaged model
         """
         params = learn_params(config)
-        if config.model == UNTRAINED:
-            return cls(params)
-        if config.model is not None:
-            return cls(params, load_model(config.model, INTER_LUMA))
-        model = load_model(DEFAULT_MODEL, INTER_LUMA)
-        return cls(params, model if (model.inputs, model.spec) == (params.inputs, params.spec) else None)
+        return cls(params, starting_model(config.model, INTER_LUMA, DEFAULT_MODEL, params))
 
     @classmethod
     def from_sps(cls, sps, places=()):
@@ -168,6 +163,29 @@ class LearnedStream:
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
         return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self.initial, threads)
+
+
+def starting_model(name, kind, default, params):
+    """Model that a learner starts from, None for the built-in weights.
+
+    Parameters
+    ----------
+    name : str, of a model, UNTRAINED, or None: the default one where the parameters ask for its shape and inputs
+    kind : str, of model_files
+    default : str, name of a model that ships
+    params : LearnParams or ChromaParams
+
+    Raises
+    ------
+    ConfigError : no such model
+    ModelError : a damaged one
+    """
+    if name == UNTRAINED:
+        return None
+    if name is not None:
+        return load_model(name, kind)
+    model = load_model(default, kind)
+    return model if (model.inputs, model.spec) == (params.inputs, params.spec) else None
 
 
 def _check_inputs(params, model):

@@ -92,6 +92,7 @@ class _Run:
     def state(self):
         """All that the rest of the training depends on."""
         return {
+            "settings": (self.model.spec, self.training, self.samples.pictures),
             "step": self.step,
             "model": self.model.state_dict(),
             "mean": self.mean,
@@ -101,7 +102,14 @@ class _Run:
         }
 
     def resume(self, state):
-        """Go on from what `state` returned."""
+        """Go on from what `state` returned.
+
+        Raises
+        ------
+        ConfigError : it is of another training
+        """
+        if state["settings"] != self.state()["settings"]:
+            raise ConfigError("the checkpoint is of a training with other settings or samples; name another folder")
         self.step, self.mean = state["step"], state["mean"]
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -1,5 +1,6 @@
 """Samples and training of the in-loop filter, end to end and small."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -64,6 +65,8 @@ def test_an_interrupted_training_goes_on(folder, tmp_path, monkeypatch):
             train_loop(SPEC, folder, SHORT, work=tmp_path)
     resumed, found = train_loop(SPEC, folder, SHORT, work=tmp_path)
     np.testing.assert_array_equal(resumed.weights, whole.weights)
+    with pytest.raises(ConfigError, match="other settings or samples"):
+        train_loop(SPEC, folder, dataclasses.replace(SHORT, seed=1), work=tmp_path)
     assert found["dropping"]["pictures"] == 6
 
 
