@@ -8,20 +8,18 @@ overlapped, before `complete` where the learned filter applies, and before `fini
 """
 
 import hashlib
-from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.binding import bind
+from codecsim.block_choices import apply_choice, mark_coded, mark_residuals, take_filtered
 from codecsim.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
     CHOICE_EVERYWHERE,
-    CHOICE_LOG2,
     CHOICE_NOWHERE,
     CHOICE_PER_BLOCK,
-    CTU_LOG2,
     MODE_INTER,
     Blocks,
     choose_nowhere,
@@ -29,134 +27,21 @@ from codecsim.blocks import (
     make_levels,
 )
 from codecsim.entropy.contexts import init_contexts
-from codecsim.jit import kernel
 from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
-from codecsim.learned.inputs import CODED, UNCODED
+from codecsim.learned.inputs import CODED
 from codecsim.learned.intra_filter import unused_intra_net
 from codecsim.picture import PAD_C, PAD_Y, Planes
-from codecsim.recon import Recon, copy_block, make_scratch, predict_inter, reconstruct
-from codecsim.syntax.headers import SLICE_I, TOOL_CHROMA, TOOL_FILTER, TOOL_INTRA, TOOL_LOOP, TOOL_OBMC, num_lists
+from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
+from codecsim.slice_tools import slice_tools
+from codecsim.syntax.headers import SLICE_I, TOOL_CHROMA, TOOL_INTRA, TOOL_LOOP, TOOL_OBMC
 from codecsim.syntax.loop_choice import SIZES_LOG2, code_loop_choice, make_loop_choice
-from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
+from codecsim.syntax.slice_data import code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.compensation import References
 from codecsim.tools.deblock import DeblockParams, deblock_picture
 from codecsim.tools.motion import make_motion_context
 from codecsim.tools.obmc import make_overlap_scratch, predict_overlapped
 from codecsim.tools.sao import make_sao_params, sao_picture
-
-
-class SliceTools(NamedTuple):
-    """What the headers say about a picture, ready for the kernels."""
-
-    syntax: SliceSyntax
-    cabac_init_type: int  # initType: 0 in I slices; 1 in P and 2 in B slices, or the other way round
-    qp: int  # SliceQpY
-    cb_qp_offset: int  # picture and slice
-    cr_qp_offset: int
-    deblocking: bool
-    beta_offset_div2: int
-    tc_offset_div2: int
-
-
-def slice_tools(header, sps, pps, tools, experts):
-    """`SliceTools` of a slice.
-
-    tools : int, TOOL_* bits of what this picture has beyond the standard
-    experts : int, how many the prediction filter of the sequence has
-    """
-    syntax = SliceSyntax(
-        slice_type=header.slice_type,
-        max_merge_cand=5 - header.five_minus_max_num_merge_cand,
-        num_ref_l0=header.num_ref_idx[0] if num_lists(header.slice_type) > 0 else 0,
-        num_ref_l1=header.num_ref_idx[1] if num_lists(header.slice_type) > 1 else 0,
-        mvd_l1_zero=int(header.mvd_l1_zero),
-        sign_hiding=int(pps.sign_data_hiding),
-        max_depth_intra=sps.max_transform_hierarchy_depth_intra,
-        max_depth_inter=sps.max_transform_hierarchy_depth_inter,
-        amp=int(sps.amp),
-        experts=experts if tools & TOOL_FILTER else 0,
-        obmc_on=int(tools & TOOL_OBMC > 0),
-        intra_filter_on=int(tools & TOOL_INTRA > 0),
-        sao_luma=int(header.sao_luma),
-        sao_chroma=int(header.sao_chroma),
-        bit_depth=sps.bit_depth,
-        transform_skip=int(pps.transform_skip),
-        qp_delta=int(pps.cu_qp_delta),
-        group_log2=CTU_LOG2 - pps.diff_cu_qp_delta_depth,
-    )
-    init_type = 2 - header.slice_type
-    return SliceTools(
-        syntax,
-        3 - init_type if header.cabac_init_flag else init_type,
-        header.qp,
-        pps.cb_qp_offset + header.cb_qp_offset,
-        pps.cr_qp_offset + header.cr_qp_offset,
-        not header.deblocking_disabled,
-        header.beta_offset_div2,
-        header.tc_offset_div2,
-    )
-
-
-@kernel
-def mark_coded(blocks, coded):
-    """CODED in units of inter blocks with luma residual, UNCODED in the others of them, else 0: (H4, W4) uint8."""
-    h4, w4 = blocks.cbf.shape
-    for j in range(h4):
-        for i in range(w4):
-            is_coded = blocks.pred_mode[j, i] == MODE_INTER and blocks.cbf[j, i] & CBF_Y
-            coded[j, i] = CODED if is_coded else UNCODED if blocks.pred_mode[j, i] >= MODE_INTER else 0
-
-
-@kernel
-def mark_residuals(blocks, units):
-    """units[y, x] = CBF_* bits of inter blocks, 0 elsewhere: (H4, W4) uint8, for the learners of chroma."""
-    h4, w4 = blocks.cbf.shape
-    for j in range(h4):
-        for i in range(w4):
-            coded = blocks.cbf[j, i] & (CBF_Y | CBF_CB | CBF_CR)
-            units[j, i] = coded if blocks.pred_mode[j, i] == MODE_INTER else 0
-
-
-@kernel
-def apply_choice(blocks, taken, others, pred):
-    """Replace the inter prediction of one component by the alternatives that the 32x32 blocks take.
-
-    Parameters
-    ----------
-    blocks : Blocks
-    taken : (H32, W32) uint8, of a Choice in blocks
-    others : (alternatives, H, W) or (alternatives, H / 2, W / 2) uint16
-    pred : (H, W) or (H / 2, W / 2) uint16, mutated
-    """
-    shift = CHOICE_LOG2 - 2
-    h4, w4 = blocks.pred_mode.shape
-    n = pred.shape[0] // h4
-    for j in range(h4):
-        for i in range(w4):
-            k = np.int64(taken[j >> shift, i >> shift])
-            if k > 0 and blocks.pred_mode[j, i] >= MODE_INTER:
-                copy_block(others[k - 1], n * j, n * i, pred, n * j, n * i, n, n)
-
-
-@kernel
-def take_filtered(filtered, where, flags, log2, pad, plane):
-    """Replace samples of a component by those of the in-loop filter, where they are chosen.
-
-    Parameters
-    ----------
-    filtered : (h, w) uint16
-    where : int, CHOICE_*
-    flags : (H32, W32) uint8, of blocks of 2**log2 samples of this component
-    pad : int, of the plane
-    plane : (h + 2 pad, w + 2 pad) uint16, mutated
-    """
-    h, w = filtered.shape
-    for y in range(h):
-        to = plane[y + pad][pad:]
-        for x in range(w):
-            if where == CHOICE_EVERYWHERE or flags[y >> log2, x >> log2]:
-                to[x] = filtered[y, x]
 
 
 class PictureCodec:

@@ -1,5 +1,6 @@
 """`codecsim train`: material, samples, training and export of initial weights, one subcommand for each."""
 
+import importlib
 import json
 
 import click
@@ -12,7 +13,21 @@ from codecsim.learned.model_files import save_model
 from codecsim.training.synthetic import FPS, SIZES, find_photos, write_clips
 
 
-@click.group("train")
+class TrainGroup(click.Group):
+    """Has the trainings by the engine itself, whose modules are imported when they are asked for."""
+
+    BY_ENGINE = ("chroma", "luma")
+
+    def list_commands(self, ctx):
+        return sorted((*super().list_commands(ctx), *self.BY_ENGINE))
+
+    def get_command(self, ctx, cmd_name):
+        if cmd_name in self.BY_ENGINE:
+            return importlib.import_module(f"codecsim.training.{cmd_name}").command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.command("train", cls=TrainGroup)
 def command():
     """Train initial weights of the learned tools: make clips, take samples from the codec, train, export.
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.binding import bind
+from codecsim.block_choices import apply_choice
 from codecsim.blocks import (
     CHOICE_EVERYWHERE,
     CHOICE_NOWHERE,
@@ -25,7 +26,6 @@ from codecsim.entropy.cabac import COST, COUNT
 from codecsim.entropy.contexts import FILTER_CHOICE, OBMC_CHOICE, init_contexts
 from codecsim.jit import kernel
 from codecsim.picture import Planes
-from codecsim.picture_codec import apply_choice
 from codecsim.recon import copy_block, predict_intra_luma
 from codecsim.search.inter import keep_if_better
 from codecsim.search.intra import code_chroma, intra_cu_cost

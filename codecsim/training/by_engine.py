@@ -154,7 +154,10 @@ def make_command(kind, samples_of, params_of):
     params_of : called with the number of channels; LearnParams or ChromaParams
     """
 
-    @click.command(help="Train on the clips CLIP... and write weights.safetensors into the folder OUT.")
+    @click.command(
+        help="Train on CLIPS by the integer engine, without torch. The folder OUT gets weights.safetensors, and the "
+        "samples, which may be deleted then."
+    )
     @click.argument("clips", nargs=-1, required=True)
     @click.option("-o", "--output", required=True, metavar="OUT")
     @click.option("--validate", multiple=True, metavar="CLIP", help="Clips to report the gain on.")

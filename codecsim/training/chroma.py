@@ -1,4 +1,4 @@
-"""Initial weights of the chroma filter, one for U and V: `python -m codecsim.training.chroma CLIP... -o OUT`."""
+"""Initial weights of the chroma filter, one for U and V: `codecsim train chroma CLIP... -o OUT`."""
 
 from codecsim.config import EncoderConfig
 from codecsim.learned.chroma_params import ChromaParams
@@ -16,6 +16,3 @@ def collect(path, qp, count):
 
 
 command = by_engine.make_command(INTER_CHROMA, collect, lambda channels: ChromaParams(channels=channels))
-
-if __name__ == "__main__":
-    command()

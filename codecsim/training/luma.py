@@ -1,4 +1,4 @@
-"""Initial weights of the inter luma prediction filter: `python -m codecsim.training.luma CLIP... -o OUT`."""
+"""Initial weights of the inter luma prediction filter: `codecsim train luma CLIP... -o OUT`."""
 
 import itertools
 
@@ -23,6 +23,3 @@ def collect(path, qp, count):
 
 
 command = by_engine.make_command(INTER_LUMA, collect, lambda channels: LearnParams(channels=channels))
-
-if __name__ == "__main__":
-    command()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from codecsim.block_choices import take_filtered
 from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
-from codecsim.picture_codec import take_filtered
 from codecsim.search.loop import _block_sums, _choose
 
 
