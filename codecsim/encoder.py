@@ -82,7 +82,7 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
     CodecError : an impossible setting, or weights that are missing
     """
     coded_format = internal_format(config, video_format)
-    encoder = _Encoder(config, coded_format)
+    encoder = Encoder(config, coded_format)
     for structure, frame in coding_structure(config.config, frames, intra_period=config.intra_period):
         yield encoder.encode(structure, change_bit_depth(frame, video_format.bit_depth, coded_format.bit_depth))
 
@@ -125,8 +125,13 @@ def make_sps(config, video_format, learned):
     )
 
 
-class _Encoder:
-    """State from one picture to the next."""
+class Encoder:
+    """State from one picture to the next.
+
+    Attributes
+    ----------
+    codec : PictureCodec, which after `encode` still holds the picture
+    """
 
     def __init__(self, config, video_format):
         self._config = config
@@ -160,23 +165,23 @@ class _Encoder:
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
         learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
-        self._codec = PictureCodec(
+        self.codec = PictureCodec(
             self._sps,
             learned_filter,
             intra.make_filter(self._sps) if intra else None,
             chroma.make_filter(self._sps, config.threads) if chroma else None,
             loop.make_filter(self._sps, config.threads) if loop else None,
         )
-        self._search = PictureSearch(self._codec, config.search_effort, config.adaptive_qp)
+        self._search = PictureSearch(self.codec, config.search_effort, config.adaptive_qp)
         self._extra_passes = config.search_effort.filter_passes - 1
-        self._sao_search = SaoSearch(self._codec)
+        self._sao_search = SaoSearch(self.codec)
         # more than any slice can need: a coded picture is far smaller than twice its samples
         self._coder = bind(make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)))
 
     def encode(self, structure, frame):
         """Code one picture."""
         started = time.perf_counter()
-        codec = self._codec
+        codec = self.codec
         if structure.is_idr and self._learned:
             codec.reset_learners()
         tools = usable_tools(self._sps.tools, structure.slice_type != SLICE_I)
@@ -245,7 +250,7 @@ class _Encoder:
 
     def _write_slice_data(self):
         """Slice data of the picture in the codec's store."""
-        codec, coder = self._codec, self._coder
+        codec, coder = self.codec, self._coder
         start_encoder(coder)
         codec.code_slice_data(ENCODE, coder)
         size = finish_encoder(coder)

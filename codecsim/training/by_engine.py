@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from codecsim.blocks import MODE_INTER
-from codecsim.encoder import _Encoder, internal_format
+from codecsim.encoder import Encoder, internal_format
 from codecsim.formats.video import InputOptions, open_video
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.model_files import Model, save_model
@@ -45,10 +45,10 @@ def collect(path, config, count, learners):
     """
     with open_video(path, InputOptions(None, None, 8)) as video:
         video_format = internal_format(config, video.format)
-        encoder = _Encoder(config, video_format)
+        encoder = Encoder(config, video_format)
         for structure, frame in coding_structure(config.config, itertools.islice(video.frames, count)):
             encoder.encode(structure, frame)
-            codec = encoder._codec
+            codec = encoder.codec
             if not codec.is_inter:
                 continue
             orig = planes_from_frame(frame, video_format)

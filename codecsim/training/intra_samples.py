@@ -14,7 +14,7 @@ import numpy as np
 
 from codecsim.binding import bind
 from codecsim.config import EncoderConfig
-from codecsim.encoder import _Encoder
+from codecsim.encoder import Encoder
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_video
 from codecsim.learned.intra_filter import make_intra_net, pack_nets
@@ -48,10 +48,10 @@ class CodedPicture(NamedTuple):
 
 def code_picture(frame, video_format, qp, preset="medium"):
     """Code a Frame of 8 bits all intra; returns its CodedPicture."""
-    encoder = _Encoder(EncoderConfig("ai", qp, preset=preset, filter="off"), video_format)
+    encoder = Encoder(EncoderConfig("ai", qp, preset=preset, filter="off"), video_format)
     for structure, picture in coding_structure("ai", [frame]):
         encoder.encode(structure, picture)
-    codec = encoder._codec
+    codec = encoder.codec
     reconstruct(codec.rc)  # the in-loop filters have passed over the samples
     h, w = frame.y.shape
     coded = (codec.picture.planes.y[PAD_Y:, PAD_Y:], codec.pred.y)

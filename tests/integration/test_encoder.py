@@ -85,17 +85,17 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
 def test_busy_areas_get_a_higher_qp(monkeypatch):
     """And units without a coded difference have the QP that the decoder predicts, before deblocking looks at it."""
     units = []
-    write = codecsim.encoder._Encoder._write_slice_data
+    write = codecsim.encoder.Encoder._write_slice_data
 
     def watch(encoder):
-        blocks = encoder._codec.blocks
+        blocks = encoder.codec.blocks
         before = blocks.qp.copy()
         payload = write(encoder)
         np.testing.assert_array_equal(blocks.qp, before)
         units.append(before)
         return payload
 
-    monkeypatch.setattr(codecsim.encoder._Encoder, "_write_slice_data", watch)
+    monkeypatch.setattr(codecsim.encoder.Encoder, "_write_slice_data", watch)
     rng = np.random.default_rng(1)
     luma = np.tile(np.uint8([120, 124]), (64, 64))
     luma[:, 64:] = rng.integers(0, 256, (64, 64))
