@@ -13,13 +13,13 @@ import sys
 from types import MappingProxyType
 
 import measuring
-from campaign.arms import read_arms
-from campaign.database import Database, sources_digest
-from campaign.jobs import Job, find_clips, run_all
-from campaign.table import RATE_NOTE, TIME_NOTE, Curve, compare_curves, find_curve
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
+from codecsim.experiments.arms import read_arms
 from codecsim.experiments.compare import mean_of
+from codecsim.experiments.database import Database, sources_digest
+from codecsim.experiments.jobs import Job, find_clips, run_all
+from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, Curve, compare_curves, find_curve
 
 TEST_CLIPS = ("carphone_qcif", "cars_320x240", "parkjoy_480x264", "foliage_720x480", "walk_720x480")
 ALL = "--filter online --obmc --chroma-filter online --intra-filter frozen"

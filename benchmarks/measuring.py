@@ -5,7 +5,6 @@ import datetime
 import json
 import os
 import pathlib
-import platform
 import shlex
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from codecsim.errors import CodecError
+from codecsim.experiments.machine import processor
 from codecsim.formats.output import output_errors
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame
@@ -55,15 +55,6 @@ class Report:
         cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
         lines = ["| " + " | ".join(row) + " |" for row in [list(columns), ["---"] * len(columns), *cells]]
         self.say("", title, "", *lines)
-
-
-def processor():
-    """Name and count of the machine's processors."""
-    name = platform.machine()
-    if os.path.exists("/proc/cpuinfo"):
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
-    return f"{os.cpu_count()} x {name}"
 
 
 def output_option(parser):

@@ -20,14 +20,14 @@ import os
 import sys
 
 import measuring
-from campaign.anchors import Anchors
-from campaign.arms import DEFAULT_ARM, read_arms
-from campaign.database import Database, sources_digest
-from campaign.jobs import Job, find_clips, run_all
-from campaign.table import RATE_NOTE, TIME_NOTE, curve_of_anchors, find_curve, show_comparison, show_points
 
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
+from codecsim.experiments.anchors import Anchors
+from codecsim.experiments.arms import DEFAULT_ARM, read_arms
+from codecsim.experiments.database import Database, sources_digest
+from codecsim.experiments.jobs import Job, find_clips, run_all
+from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, curve_of_anchors, find_curve, show_comparison, show_points
 
 DEFAULT_QPS = (22, 27, 32, 37)
 

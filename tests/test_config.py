@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from codecsim.cli.encode import encoder_config
 from codecsim.config import PRESETS, EncoderConfig, Preset
 from codecsim.errors import ConfigError
+from codecsim.experiments.encoder_options import encoder_config
 from codecsim.experiments.runs import plain
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder

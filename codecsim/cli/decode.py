@@ -4,9 +4,9 @@ import json
 
 import click
 
-from codecsim.cli.number_choice import NumberChoice
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.config import BIT_DEPTHS
+from codecsim.experiments.number_choice import NumberChoice
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import open_stream

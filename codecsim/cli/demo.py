@@ -10,11 +10,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from codecsim.cli.encode import encoder_config
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.errors import MismatchError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.compare import coded_bits
+from codecsim.experiments.encoder_options import encoder_config
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.video import open_video
 from codecsim.resources import bundled_clip

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from codecsim.cli.encode import LEARNER_HELP, named_settings
+from codecsim.experiments.encoder_options import LEARNER_HELP, named_settings
 from codecsim.experiments.profile import Profile, ProfileSettings, profile_model
 from codecsim.learned.model_files import INTER_LUMA, Model, load_model
 from codecsim.learned.params import LearnParams

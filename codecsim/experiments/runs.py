@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import enum
 import fractions
+import hashlib
 import itertools
 import os
 import time
@@ -65,8 +66,10 @@ def encode_video(
         write_recon = None
         if recon is not None:
             write_recon = OutputOrder(stack.enter_context(create_video(recon, coded_format)))
+        digest = hashlib.sha256()
         for coded in encode(config, video.format, frames):
             stream.write(coded.data)
+            digest.update(coded.data)
             if write_recon:
                 write_recon(coded.index, coded.recon)
             reports.append(coded.report)
@@ -77,6 +80,8 @@ def encode_video(
     result["encoder"] = {"version": __version__, "options": plain(config)}
     if config.oracle is not None:
         result["decodable"] = False
+    else:
+        result["stream_sha256"] = digest.hexdigest()
     if config.filter != "off":
         learned = LearnedStream.from_config(config)
         result["kmac_per_pixel"] = _kmac(learned, ChromaStream.from_config(config), video.format, reports)

@@ -5,10 +5,10 @@ import json
 
 import presets
 import pytest
-from campaign.database import Database, sources_digest
 
 from codecsim.config import PRESETS, Preset
 from codecsim.experiments.compare import compare
+from codecsim.experiments.database import Database, sources_digest
 from tests.benchmarks.test_rd import cells_of, rows_of
 
 FIELDS = [field.name for field in dataclasses.fields(Preset)]

@@ -12,12 +12,12 @@ import time
 
 import pytest
 import rd
-from campaign.arms import read_arm
-from campaign.database import Database, run_key
 
 from codecsim.cli import run as codecsim
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError, FormatError
+from codecsim.experiments.arms import read_arm
+from codecsim.experiments.database import run_key
 from tests.benchmarks.conftest import BENCHMARKS
 
 OFF, THIN, ONLINE = (
@@ -275,19 +275,6 @@ def test_a_failed_run_ends_neither_the_others_nor_unnoticed(clips, tmp_path, cap
     assert campaign(folder, tmp_path, *words) == 1
     assert [row["clip"] for row in rows_of(tmp_path)] == ["a"]
     assert "**Failed**: b ldp QP 37 off: " in capsys.readouterr().out
-
-
-def test_another_file_is_no_database(tmp_path):
-    path = tmp_path / "runs.sqlite"
-    path.write_text("something else, long enough to look at" * 10)
-    with pytest.raises(FormatError, match="is no database of runs"):
-        Database(path)
-    path.unlink()
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(FormatError, match="version 99, expected"):
-        Database(path)
 
 
 @pytest.mark.parametrize(

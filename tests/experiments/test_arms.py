@@ -1,10 +1,10 @@
 """Arms are what the command line would make of their options."""
 
 import pytest
-from campaign.arms import DEFAULT_ARM, read_arm, read_arms
 
 from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError
+from codecsim.experiments.arms import DEFAULT_ARM, read_arm, read_arms
 
 
 def test_options_are_those_of_encode():
@@ -41,9 +41,9 @@ def test_all_intra_arms_that_differ_in_inter_tools_only_are_one():
         ("x: --qp 3", "arm 'x': qp cannot"),
         ("x: --config ai", "arm 'x': config cannot"),
         ("x: --frames 3", "arm 'x': frames cannot"),
-        ("x: -o other", "arm 'x': output cannot"),
-        ("x: --recon r.y4m", "arm 'x': recon cannot"),
-        ("x: --json", "arm 'x': as_json cannot"),
+        ("x: -o other", "arm 'x': .*-o"),
+        ("x: --recon r.y4m", "arm 'x': .*--recon"),
+        ("x: --json", "arm 'x': .*--json"),
         ("x: --help", "arm 'x': .*--help"),
     ],
 )

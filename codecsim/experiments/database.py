@@ -1,15 +1,30 @@
-"""Kept runs: one row an encoding, found by what was coded, with which settings, by which sources."""
+"""The SQLite file of an experiment: kept runs, and which of them belong to which arm of which experiment.
 
+Tables of version 2 of the file (1 had neither `stream_sha256`, `job_seconds` nor the experiments; it is read and
+brought up to date):
+
+versions         one row a version of the sources that decide what is coded, with an optional label
+runs             one row a finished encoding, found by `key`: a digest of all settings, the clip's content and the
+                 version; `result` is the whole result of `encode --json`, with every picture (POC, type, QP, bits by
+                 part, PSNR, share of blocks by expert, steps of training, loss, resets, hash of the learner)
+experiments      one row an experiment: its name, its definition as given (TOML), the arm that others are compared with,
+                 and the version it was last started with
+experiment_arms  its arms in order, with their options as those of `codecsim encode`
+experiment_runs  what each arm consists of, clip by clip, configuration by configuration, QP by QP: `key` is that of
+                 `runs`, where there is no such row while the run is not done (or has failed).  Arms may share runs.
+
+`Database.experiments()` and `Database.experiment(name)` give all this as `Experiment`; `Database.find(cell.key)` the
+run of a cell, `tables.curve_of_runs` the curve of rows of `runs`.
+"""
+
+import contextlib
+import dataclasses
 import datetime
 import hashlib
 import json
 import pathlib
-import platform
 import sqlite3
-
-import measuring
-import numba
-import numpy as np
+from typing import NamedTuple
 
 import codecsim
 from codecsim.config import EncoderConfig
@@ -18,8 +33,35 @@ from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.runs import PLANES, plain
 from codecsim.resources import resource_folder
 
-NOT_CODING = ("cli", "experiments", "training", "formats")
-SCHEMA_VERSION = 1
+NOT_CODING = ("cli", "experiments", "training", "formats", "inspection")
+SCHEMA_VERSION = 2
+_EXPERIMENTS = """
+CREATE TABLE experiments (
+    name TEXT PRIMARY KEY,
+    definition TEXT NOT NULL,  -- the TOML file as given
+    reference TEXT NOT NULL,  -- name of an arm
+    sources TEXT NOT NULL REFERENCES versions,
+    date TEXT NOT NULL  -- when it was last started
+);
+CREATE TABLE experiment_arms (
+    experiment TEXT NOT NULL REFERENCES experiments,
+    place INTEGER NOT NULL,  -- 0, 1, ... in the order of the file
+    arm TEXT NOT NULL,
+    options TEXT NOT NULL,  -- words of a command line
+    PRIMARY KEY (experiment, place)
+);
+CREATE TABLE experiment_runs (
+    experiment TEXT NOT NULL REFERENCES experiments,
+    arm TEXT NOT NULL,
+    config TEXT NOT NULL,
+    clip TEXT NOT NULL,
+    clip_sha256 TEXT NOT NULL,
+    qp INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    key TEXT NOT NULL,  -- of runs
+    PRIMARY KEY (experiment, arm, config, clip_sha256, qp)
+);
+"""
 _SCHEMA = f"""
 CREATE TABLE versions (
     sources TEXT PRIMARY KEY,  -- digest of what decides what is coded
@@ -46,10 +88,19 @@ CREATE TABLE runs (
     machine TEXT NOT NULL,
     software TEXT NOT NULL,
     date TEXT NOT NULL,
-    result TEXT NOT NULL  -- the encoder's result with all pictures, JSON
+    result TEXT NOT NULL,  -- the encoder's result with all pictures, JSON
+    stream_sha256 TEXT,  -- NULL: there is no stream (oracle), or the row is of version 1
+    job_seconds REAL  -- from the start to the end of its job by the clock on the wall
 );
 CREATE INDEX runs_by_content ON runs (clip_sha256, config, frames_asked, settings);
+{_EXPERIMENTS}
 PRAGMA user_version = {SCHEMA_VERSION};
+"""
+_FROM_1_TO_2 = f"""
+ALTER TABLE runs ADD COLUMN stream_sha256 TEXT;
+ALTER TABLE runs ADD COLUMN job_seconds REAL;
+{_EXPERIMENTS}
+PRAGMA user_version = 2;
 """
 
 
@@ -86,6 +137,30 @@ def run_key(config: EncoderConfig, clip_sha256: str, sources: str) -> str:
     return hashlib.sha256(canonical([plain(config), clip_sha256, sources]).encode()).hexdigest()
 
 
+class Cell(NamedTuple):
+    """A run that an arm of an experiment needs."""
+
+    arm: str
+    config: str
+    clip: str
+    clip_sha256: str
+    qp: int
+    frames: int
+    key: str  # of the run
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What an experiment consists of."""
+
+    name: str
+    definition: str  # TOML text
+    reference: str  # name of an arm
+    arms: dict[str, str]  # options by name, in order
+    cells: tuple[Cell, ...]
+    sources: str  # digest of the version it was last started with
+
+
 class Database:
     """The file of kept runs. Several processes may use it at a time.
 
@@ -110,15 +185,28 @@ class Database:
             raise FormatError(f"{path}: is no database of runs ({error})") from error
 
     def _prepare(self):
-        found = self._schema_version()
-        if found == 0:
-            self._connection.execute("BEGIN IMMEDIATE")
-            if self._schema_version() == 0:  # no other process was faster
-                for statement in _SCHEMA.split(";\n"):
+        if self._schema_version() == SCHEMA_VERSION:
+            return
+        with self._transaction():
+            found = self._schema_version()  # another process may have been faster
+            if found in (0, 1):
+                for statement in (_FROM_1_TO_2 if found else _SCHEMA).split(";\n"):
                     self._connection.execute(statement)
-            self._connection.execute("COMMIT")
-        elif found != SCHEMA_VERSION:
-            raise FormatError(f"{self._path}: database of version {found}, expected {SCHEMA_VERSION}; give another one")
+            elif found != SCHEMA_VERSION:
+                raise FormatError(
+                    f"{self._path}: database of version {found}, expected {SCHEMA_VERSION}; give another one"
+                )
+
+    @contextlib.contextmanager
+    def _transaction(self):
+        """All that the body does, or nothing."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
 
     def _schema_version(self):
         return self._connection.execute("PRAGMA user_version").fetchone()[0]
@@ -129,7 +217,7 @@ class Database:
     def __exit__(self, *error):
         self._connection.close()
 
-    def find(self, key: str, decoded: bool) -> sqlite3.Row | None:
+    def find(self, key: str, decoded: bool = False) -> sqlite3.Row | None:
         """The run with this key; where `decoded` only one that was decoded too."""
         row = self._connection.execute("SELECT * FROM runs WHERE key = ?", (key,)).fetchone()
         return None if row is None or decoded and row["decoder_seconds"] is None else row
@@ -142,7 +230,7 @@ class Database:
             (sources, clip_sha256, config.config, config.frames, canonical(settings_of(config))),
         ).fetchall()
 
-    def add(self, key: str, clip, config: EncoderConfig, sources: str, result: dict, decoder_seconds: float | None):
+    def add(self, key: str, clip, config: EncoderConfig, sources: str, done):
         """Keep a finished run.
 
         Parameters
@@ -151,9 +239,9 @@ class Database:
         clip : jobs.Clip
         config : EncoderConfig
         sources : digest of the version that made it
-        result : of experiments.runs.encode_video
-        decoder_seconds : CPU seconds, None: was not decoded
+        done : jobs.Done
         """
+        result = done.result
         row = {
             "key": key,
             "sources": sources,
@@ -169,14 +257,70 @@ class Database:
             "hash_bits": result["bits"] - coded_bits(result),
             **{f"psnr_{plane}": result[f"psnr_{plane}"] for plane in PLANES},
             "encoder_seconds": result["cpu_seconds"],
-            "decoder_seconds": decoder_seconds,
-            "machine": measuring.processor(),
-            "software": f"Python {platform.python_version()}, Numba {numba.__version__}, NumPy {np.__version__}",
+            "decoder_seconds": done.decoder_seconds,
+            "machine": done.machine,
+            "software": done.software,
             "date": _now(),
             "result": canonical(result | {"input": clip.name}),
+            "stream_sha256": result.get("stream_sha256"),
+            "job_seconds": done.job_seconds,
         }
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
         self._connection.execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
+
+    def add_experiment(self, experiment: Experiment):
+        """Keep what an experiment consists of, in place of what had its name."""
+        name = experiment.name
+        with self._transaction():
+            for table in ("experiment_runs", "experiment_arms", "experiments"):
+                column = "name" if table == "experiments" else "experiment"
+                self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
+            self._connection.execute(
+                "INSERT INTO experiments (name, definition, reference, sources, date) VALUES (?, ?, ?, ?, ?)",
+                (name, experiment.definition, experiment.reference, experiment.sources, _now()),
+            )
+            self._connection.executemany(
+                "INSERT INTO experiment_arms (experiment, place, arm, options) VALUES (?, ?, ?, ?)",
+                [(name, place, *pair) for place, pair in enumerate(experiment.arms.items())],
+            )
+            self._connection.executemany(
+                "INSERT INTO experiment_runs (experiment, arm, config, clip, clip_sha256, qp, frames, key)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [(name, *cell) for cell in experiment.cells],
+            )
+
+    def experiments(self) -> list[str]:
+        """Names of the experiments, the latest first."""
+        rows = self._connection.execute("SELECT name FROM experiments ORDER BY date DESC, rowid DESC")
+        return [row["name"] for row in rows]
+
+    def experiment(self, name: str) -> Experiment:
+        """An experiment by its name.
+
+        Raises
+        ------
+        ConfigError : there is none
+        """
+        row = self._connection.execute("SELECT * FROM experiments WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            known = ", ".join(self.experiments()) or "none"
+            raise ConfigError(f"{self._path}: no experiment {name!r}; there are: {known}")
+        arms = self._connection.execute(
+            "SELECT arm, options FROM experiment_arms WHERE experiment = ? ORDER BY place", (name,)
+        ).fetchall()
+        cells = self._connection.execute(
+            "SELECT arm, config, clip, clip_sha256, qp, frames, key FROM experiment_runs WHERE experiment = ?"
+            " ORDER BY rowid",
+            (name,),
+        ).fetchall()
+        return Experiment(
+            name,
+            row["definition"],
+            row["reference"],
+            {arm["arm"]: arm["options"] for arm in arms},
+            tuple(Cell(*cell) for cell in cells),
+            row["sources"],
+        )
 
     def add_version(self, sources: str, label: str | None = None):
         """Make the version known, and give it a label.

@@ -13,14 +13,14 @@ import traceback
 from collections.abc import Iterable
 
 import joblib
-import measuring
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-from campaign.database import Database, run_key
-from campaign.progress import CampaignProgress
 from codecsim.config import EncoderConfig
 from codecsim.errors import CodecError, ConfigError
+from codecsim.experiments.database import Database, run_key
+from codecsim.experiments.machine import processor, software
+from codecsim.experiments.progress import CampaignProgress
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame, VideoFormat
@@ -73,7 +73,15 @@ def find_clips(folder: str | None, names: Iterable[str] | None = None) -> list[C
         names = sorted(path.stem for path in pathlib.Path(folder).glob("*.y4m"))
     if not names:
         raise ConfigError(f"{folder}: no clips to code")
-    return [read_clip(measuring.find_clip(folder, name)) for name in names]
+    return [read_clip(_find_clip(folder, name)) for name in names]
+
+
+def _find_clip(folder, name):
+    """Path of clip `name` in a folder, whatever its suffix."""
+    found = sorted(pathlib.Path(folder).glob(f"{name}.*"))
+    if not found:
+        raise ConfigError(f"no clip {name}.* in {folder}")
+    return found[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +103,17 @@ class Job:
 
     def __str__(self):
         return f"{self.clip.name} {self.config.config} QP {self.config.qp} {self.arm}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a finished job leaves: all that the database keeps of it."""
+
+    result: dict  # of runs.encode_video
+    decoder_seconds: float | None  # CPU time, None: was not decoded
+    job_seconds: float  # of the whole job, by the clock on the wall
+    machine: str
+    software: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,19 +206,31 @@ def _end_with(campaign):
 def run_job(job: Job, database: str, sources: str, decode: bool) -> Outcome:
     """Encode, decode, check and keep. Errors are returned, so that other jobs go on."""
     try:
-        warm(job.config)
-        with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
-            stream = pathlib.Path(folder) / "stream.bin" if job.config.oracle is None else None
-            with open_video(job.clip.path) as video:
-                result = encode_video(video, job.config, stream)
-            seconds = decoder_seconds(stream, result) if decode and stream else None
+        done = code(job, decode)
         with Database(database) as kept:
-            kept.add(job.key(sources), job.clip, job.config, sources, result, seconds)
-        return Outcome(job, result["bits"], result["psnr_y"], result["cpu_seconds"])
+            kept.add(job.key(sources), job.clip, job.config, sources, done)
+        return Outcome(job, done.result["bits"], done.result["psnr_y"], done.result["cpu_seconds"])
     except CodecError as error:
         return Outcome(job, error=str(error))
     except Exception:  # a bug, which must not end the other jobs; it is shown in full
         return Outcome(job, error=traceback.format_exc())
+
+
+def code(job: Job, decode: bool) -> Done:
+    """Encode, decode and check.
+
+    Raises
+    ------
+    CodecError
+    """
+    started = time.monotonic()
+    warm(job.config)
+    with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
+        stream = pathlib.Path(folder) / "stream.bin" if job.config.oracle is None else None
+        with open_video(job.clip.path) as video:
+            result = encode_video(video, job.config, stream)
+        seconds = decoder_seconds(stream, result) if decode and stream else None
+    return Done(result, seconds, time.monotonic() - started, processor(), software())
 
 
 def decoder_seconds(stream, result) -> float:

@@ -1,7 +1,6 @@
 """Arms: sets of encoder settings under a name, written as options of `codecsim encode`."""
 
 import dataclasses
-import inspect
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -9,16 +8,13 @@ from collections.abc import Iterable, Mapping
 import click
 from click.core import ParameterSource
 
-from codecsim.cli.encode import command, encoder_config
 from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError
+from codecsim.experiments.encoder_options import encoder_config, parse_options
 
 NAME = re.compile(r"[\w.+-]+")
 DEFAULT_ARM = "off: --filter off"
 _SET_BY_CAMPAIGN = ("config", "qp", "frames")
-_NO_SETTINGS = tuple(
-    name for name, p in inspect.signature(command.callback).parameters.items() if p.kind is not p.VAR_KEYWORD
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +23,7 @@ class Arm:
 
     name: str
     options: str  # as given
-    settings: Mapping[str, object]  # arguments of cli.encode.encoder_config
+    settings: Mapping[str, object]  # arguments of encoder_options.encoder_config
 
     def encoder_config(self, config: str, qp: int, frames: int) -> EncoderConfig:
         """Settings of one encoding.
@@ -55,25 +51,17 @@ def read_arm(text: str) -> Arm:
             f"arm {text!r}: expected NAME: OPTIONS, such as {DEFAULT_ARM!r}; a name is letters and digits"
         )
     try:
-        words = ["-o", "stream", "input", *shlex.split(options)]
-        context = command.make_context("encode", words, help_option_names=[])
-        settings = {n: value for n, value in context.params.items() if n not in _NO_SETTINGS + _SET_BY_CAMPAIGN}
+        context = parse_options.make_context("encode", shlex.split(options))
+        settings = {n: value for n, value in context.params.items() if n not in _SET_BY_CAMPAIGN}
         arm = Arm(name, options, settings)
         arm.encoder_config("ldp", 32, 1)
     except (click.ClickException, ConfigError, ValueError) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else error
         raise ConfigError(f"arm {name!r}: {message}") from None
-    wrong = [n for n in _NO_SETTINGS + _SET_BY_CAMPAIGN if _is_given(context, n)]
+    wrong = [n for n in _SET_BY_CAMPAIGN if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
     if wrong:
         raise ConfigError(f"arm {name!r}: {', '.join(wrong)} cannot differ between arms")
     return arm
-
-
-def _is_given(context, name):
-    """Whether an arm sets a parameter, beside the input and the output that every command needs."""
-    if name in ("input_path", "output"):
-        return context.params[name] not in ("input", "stream")
-    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def read_arms(texts: Iterable[str]) -> list[Arm]:

@@ -1,0 +1,181 @@
+"""The options of `codecsim encode` that set the encoder, for the command line and for experiment files alike."""
+
+import dataclasses
+
+import click
+
+from codecsim.config import (
+    BIT_DEPTHS,
+    CONFIGS,
+    FILTERS,
+    HASHES,
+    INTRA_FILTERS,
+    LOOP_FILTERS,
+    ORACLES,
+    PRESETS,
+    QP_GROUPS,
+    RA_GOP_SIZE,
+    EncoderConfig,
+    Preset,
+)
+from codecsim.errors import ConfigError
+from codecsim.experiments.number_choice import NumberChoice
+from codecsim.learned.chroma_params import ChromaParams
+from codecsim.learned.chroma_stream import ChromaStream
+from codecsim.learned.intra_params import IntraParams
+from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.loop_stream import LoopStream
+from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
+from codecsim.learned.stream import LearnedStream
+from codecsim.structure import GOPS
+
+EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
+INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
+CHROMA_FILTER_HELP = "Prediction filter of chroma, where the one of luma is chosen."
+CHROMA_MODEL_HELP = "Initial weights of the chroma filter, or untrained; those that ship if not given."
+CHROMA_LEARNER_HELP = "Any field of codecsim.learned.chroma_params.ChromaParams; may be given several times."
+INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
+INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams; may be given several times."
+INTRA_PERIOD_HELP = (
+    f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
+    f"{GOPS['ra'].open_period} if not given; else 0."
+)
+LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
+MODEL_HELP = (
+    "Initial weights of the filter, see models/README.md, or untrained; those that ship if not given, where the "
+    "filter's settings ask for their shape."
+)
+LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
+LOOP_FILTER_HELP = "Convolutional in-loop filter over whole pictures, by blocks; with it streams are not HEVC."
+ORACLE_HELP = (
+    "For research: let the filter learn from the original picture. No decoder can follow: there is no stream, only the "
+    "result, with its bits."
+)
+
+
+def _names(kind) -> list[str]:
+    return [member.name.lower() for member in kind]
+
+
+# In the order of the help text. Each is a decorator of click.
+_OPTIONS = (
+    click.option("--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure."),
+    click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP."),
+    click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures."),
+    click.option("--intra-period", type=click.IntRange(0), metavar="N", help=INTRA_PERIOD_HELP),
+    click.option(
+        "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
+    ),
+    click.option("--effort", multiple=True, metavar="NAME=VALUE", help=EFFORT_HELP),
+    click.option("--internal-bit-depth", type=NumberChoice(BIT_DEPTHS), help=INTERNAL_BIT_DEPTH_HELP),
+    click.option(
+        "--transform-skip/--no-transform-skip", default=True, show_default=True, help="4x4 blocks without transform."
+    ),
+    click.option(
+        "--adaptive-qp", type=click.IntRange(0, 12), default=0, metavar="N", help="Vary the QP by activity, N at most."
+    ),
+    click.option(
+        "--qp-group",
+        type=NumberChoice(QP_GROUPS),
+        default=32,
+        show_default=True,
+        help="Side of areas with their own QP.",
+    ),
+    click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash."),
+    click.option(
+        "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Same stream with any number."
+    ),
+    click.option("--obmc", is_flag=True, help="Overlapped block motion compensation; the stream is not standard then."),
+    click.option(
+        "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
+    ),
+    click.option("--model", metavar="NAME|PATH|untrained", help=MODEL_HELP),
+    click.option(
+        "--chroma-filter", type=click.Choice(FILTERS), default="off", show_default=True, help=CHROMA_FILTER_HELP
+    ),
+    click.option("--chroma-model", metavar="NAME|PATH|untrained", help=CHROMA_MODEL_HELP),
+    click.option("--chroma-learner", multiple=True, metavar="NAME=VALUE", help=CHROMA_LEARNER_HELP),
+    click.option(
+        "--intra-filter", type=click.Choice(INTRA_FILTERS), default="off", show_default=True, help=INTRA_FILTER_HELP
+    ),
+    click.option(
+        "--intra-model", metavar="NAME|PATH", help="Weights of the intra filter; those that ship if not given."
+    ),
+    click.option("--intra-learner", multiple=True, metavar="NAME=VALUE", help=INTRA_LEARNER_HELP),
+    click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained."),
+    click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP),
+    click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser."),
+    click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights."),
+    click.option("--oracle", type=click.Choice(ORACLES), help=ORACLE_HELP),
+    click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP),
+    click.option(
+        "--loop-filter", type=click.Choice(LOOP_FILTERS), default="off", show_default=True, help=LOOP_FILTER_HELP
+    ),
+    click.option(
+        "--loop-model", metavar="NAME|PATH", help="Weights of the in-loop filter; those that ship if not given."
+    ),
+)
+
+
+def encoder_options(function):
+    """Decorator: gives a click command all options that set the encoder."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.command("encode", add_help_option=False)
+@encoder_options
+def parse_options(**settings):
+    """Only reads options: `parse_options.make_context` knows those that set the encoder, and no others."""
+    return settings
+
+
+def encoder_config(
+    learn=None,
+    loss_threshold=None,
+    learning_rate=None,
+    reset=None,
+    learner=(),
+    chroma_learner=(),
+    intra_learner=(),
+    effort=(),
+    **settings,
+):
+    """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
+    learner = named_settings("--learner", learner, LearnParams)
+    effort = named_settings("--effort", effort, Preset)
+    chroma_learner = named_settings("--chroma-learner", chroma_learner, ChromaParams)
+    intra_learner = named_settings("--intra-learner", intra_learner, IntraParams)
+    if loss_threshold is not None:
+        if learn != "threshold":
+            raise ConfigError("--loss-threshold needs --learn threshold")
+        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
+    if learn is not None:
+        learner["control"] = Control[learn.upper()]
+    if learning_rate is not None:
+        learner["learning_rate"] = learning_rate
+    if reset is not None:
+        learner["reset"] = Reset[reset.upper()]
+    LearnParams(**learner)  # so that wrong values are refused before the input is opened
+    config = EncoderConfig(
+        learn=learner, chroma_learn=chroma_learner, intra_learn=intra_learner, effort=effort, **settings
+    )
+    ChromaStream.from_config(config)
+    IntraStream.from_config(config)
+    LoopStream.from_config(config)
+    if config.model is not None:
+        LearnedStream.from_config(config)
+    return config
+
+
+def named_settings(option, pairs, kind) -> dict[str, str]:
+    """Pairs NAME=VALUE of an option as a dict; the names are fields of the dataclass `kind`."""
+    known = [field.name for field in dataclasses.fields(kind)]
+    settings = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or name not in known:
+            raise ConfigError(f"{option} {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
+        settings[name] = value
+    return settings

@@ -1,0 +1,22 @@
+"""The machine that figures are of."""
+
+import os
+import pathlib
+import platform
+
+import numba
+import numpy as np
+
+
+def processor():
+    """Name and count of the machine's processors."""
+    name = platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{os.cpu_count()} x {name}"
+
+
+def software():
+    """Versions of what computes."""
+    return f"Python {platform.python_version()}, Numba {numba.__version__}, NumPy {np.__version__}"

@@ -1,0 +1,86 @@
+"""The database of runs: what it refuses, what it brings up to date, and experiments in it."""
+
+import sqlite3
+
+import pytest
+
+from codecsim.errors import ConfigError, FormatError
+from codecsim.experiments.database import Cell, Database, Experiment
+
+# As the file was before it knew experiments.
+VERSION_1 = """
+CREATE TABLE versions (sources TEXT PRIMARY KEY, version TEXT NOT NULL, label TEXT UNIQUE, date TEXT NOT NULL);
+CREATE TABLE runs (
+    key TEXT PRIMARY KEY, sources TEXT NOT NULL REFERENCES versions, options TEXT NOT NULL, settings TEXT NOT NULL,
+    config TEXT NOT NULL, qp INTEGER NOT NULL, clip TEXT NOT NULL, clip_sha256 TEXT NOT NULL,
+    frames_asked INTEGER NOT NULL, frames INTEGER NOT NULL, bits INTEGER NOT NULL, hash_bits INTEGER NOT NULL,
+    psnr_y REAL NOT NULL, psnr_u REAL NOT NULL, psnr_v REAL NOT NULL, encoder_seconds REAL NOT NULL,
+    decoder_seconds REAL, machine TEXT NOT NULL, software TEXT NOT NULL, date TEXT NOT NULL, result TEXT NOT NULL
+);
+CREATE INDEX runs_by_content ON runs (clip_sha256, config, frames_asked, settings);
+INSERT INTO versions VALUES ('abc', '0.1', 'before', '2026-01-01');
+INSERT INTO runs VALUES ('k', 'abc', '{}', '{}', 'ldp', 32, 'a', '01', 2, 2, 800, 80, 30.0, 40.0, 41.0, 1.5, 0.5,
+    'm', 's', 'd', '{"bits": 800}');
+PRAGMA user_version = 1;
+"""
+CELLS = (Cell("off", "ldp", "a", "01", 32, 2, "k"), Cell("on", "ldp", "a", "01", 32, 2, "other"))
+EXPERIMENT = Experiment("e", 'clips = ["a"]', "off", {"off": "--filter off", "on": ""}, CELLS, "abc")
+
+
+def columns(path):
+    """Columns by table."""
+    connection = sqlite3.connect(path)
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    found = {table: [row[1:4] for row in connection.execute(f"PRAGMA table_info({table})")] for table in tables}
+    connection.close()
+    return found
+
+
+def test_another_file_is_no_database(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    path.write_text("something else, long enough to look at" * 10)
+    with pytest.raises(FormatError, match="is no database of runs"):
+        Database(path)
+    path.unlink()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(FormatError, match="version 99, expected"):
+        Database(path)
+
+
+def test_a_file_of_version_1_is_brought_up_to_date(tmp_path):
+    connection = sqlite3.connect(tmp_path / "old.sqlite")
+    connection.executescript(VERSION_1)
+    connection.close()
+    for _ in range(2):
+        with Database(tmp_path / "old.sqlite") as kept:
+            row = kept.find("k", decoded=True)
+            assert (row["bits"], row["stream_sha256"], row["job_seconds"]) == (800, None, None)
+            assert kept.version("before") == "abc" and kept.experiments() == []
+    with Database(tmp_path / "new.sqlite"):
+        assert columns(tmp_path / "old.sqlite") == columns(tmp_path / "new.sqlite")
+
+
+def test_experiments_are_found_as_they_were_kept(tmp_path):
+    with Database(tmp_path / "runs.sqlite") as kept:
+        kept.add_version("abc")
+        kept.add_experiment(EXPERIMENT)
+    with Database(tmp_path / "runs.sqlite") as kept:
+        assert kept.experiment("e") == EXPERIMENT
+        with pytest.raises(ConfigError, match="no experiment 'f'; there are: e"):
+            kept.experiment("f")
+
+
+def test_an_experiment_of_the_same_name_takes_the_place_of_the_old(tmp_path):
+    changed = Experiment("e", "", "on", {"on": ""}, CELLS[1:], "abc")
+    with Database(tmp_path / "runs.sqlite") as kept:
+        kept.add_experiment(EXPERIMENT)
+        kept.add_experiment(Experiment("f", "", "off", {"off": ""}, CELLS[:1], "abc"))
+        kept.add_experiment(changed)
+        assert kept.experiment("e") == changed
+        assert sorted(kept.experiments()) == ["e", "f"]
+        twice = Experiment("e", "", "off", {"off": ""}, CELLS[:1] * 2, "abc")
+        with pytest.raises(sqlite3.IntegrityError):
+            kept.add_experiment(twice)
+        assert kept.experiment("e") == changed
