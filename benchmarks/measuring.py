@@ -56,6 +56,10 @@ class Report:
         lines = ["| " + " | ".join(row) + " |" for row in [list(columns), ["---"] * len(columns), *cells]]
         self.say("", title, "", *lines)
 
+    def show(self, table):
+        """Add a table of codecsim.experiments.tables, with its warnings."""
+        self.say("", table.title, "", *table.markdown())
+
 
 def output_option(parser):
     """Option that says where the figures are kept."""

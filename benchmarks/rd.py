@@ -25,9 +25,10 @@ from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.anchors import Anchors
 from codecsim.experiments.arms import DEFAULT_ARM, read_arms
+from codecsim.experiments.curves import curve_of_anchors, find_curve
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.experiments.jobs import Job, find_clips, run_all
-from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, curve_of_anchors, find_curve, show_comparison, show_points
+from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, comparison_table, points_table
 
 DEFAULT_QPS = (22, 27, 32, 37)
 
@@ -178,11 +179,11 @@ def show(report, kept, plan, arguments, sources, other):
             for name, found in references.items():
                 title = f"**{what} against {name}**"
                 if any(curve.encoded for curve in found.values()):
-                    show_comparison(report, title, {clip: (found[clip], tests[clip]) for clip in tests})
+                    report.show(comparison_table(title, {clip: (found[clip], tests[clip]) for clip in tests}))
                 else:
                     report.say("", f"{title}: no points of {name}.")
             if arguments.points or alone:
-                show_points(report, f"**{what}, points**", tests)
+                report.show(points_table(f"**{what}, points**", tests))
 
 
 if __name__ == "__main__":

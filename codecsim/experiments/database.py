@@ -14,7 +14,7 @@ experiment_runs  what each arm consists of, clip by clip, configuration by confi
                  `runs`, where there is no such row while the run is not done (or has failed).  Arms may share runs.
 
 `Database.experiments()` and `Database.experiment(name)` give all this as `Experiment`; `Database.find(cell.key)` the
-run of a cell, `tables.curve_of_runs` the curve of rows of `runs`.
+run of a cell, `curves.curve_of_runs` the curve of rows of `runs`.
 """
 
 import contextlib

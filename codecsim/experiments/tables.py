@@ -1,10 +1,16 @@
-"""Tables of a campaign in the manner of JVET: BD-rate and times, clip by clip, with everything doubtful said below."""
+"""Tables in the manner of JVET: BD-rate and times, clip by clip, with everything doubtful said below.
 
+The same tables go into Markdown, CSV and pages.
+"""
+
+import csv
 import dataclasses
-import json
+import io
+import math
+from collections.abc import Mapping
 
-from codecsim.experiments.compare import ClipComparison, compare, mean_of
-from codecsim.experiments.runs import PLANES
+from codecsim.experiments.compare import PLANES, mean_of
+from codecsim.experiments.curves import Curve, compare_curves
 
 RATE_NOTE = (
     "BD-rate: bits for the same PSNR against the reference, in percent, negative is better; monotone cubic over all "
@@ -14,113 +20,132 @@ TIME_NOTE = (
     "EncT and DecT: CPU time of the loop over pictures against the reference's, without compilation, in percent; 100 "
     "is the same. A dash: cannot be told; anchors' times are of other machines."
 )
+CLASSES = ((176, 144), (416, 240), (832, 480), (1280, 720), (1920, 1080))  # largest pictures of each, as JVET's
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
-    """Points of one clip, one a QP, as results of `encode --json` and `decode --json`; times in CPU seconds."""
+class Column:
+    """Head of a column, and how its numbers are shown."""
 
-    qps: tuple[int, ...]
-    encoded: tuple[dict, ...]
-    decoded: tuple[dict, ...] = ()
-    machines: frozenset[str] = frozenset()  # empty: times mean nothing
-
-    @property
-    def shapes(self) -> set[tuple[int, int, int]]:
-        """Width, height and number of pictures of the points."""
-        return {(result["width"], result["height"], result["frames"]) for result in self.encoded}
+    name: str
+    style: str = "{}"
 
 
-def find_curve(kept, sources, clip, config, qps) -> Curve:
-    """Curve of the runs of a version, with the settings of an EncoderConfig, at those of the QPs that there are."""
-    rows = kept.curve(sources, clip.sha256, config)
-    return curve_of_runs([row for row in rows if row["qp"] in qps])
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """Values in the order of the columns: numbers, texts, None for what cannot be told."""
+
+    values: tuple
+    kind: str = "clip"  # clip, class, mean or interval
 
 
-def curve_of_runs(rows) -> Curve:
-    """Curve of rows of the database."""
-    encoded, decoded = [], []
-    for row in rows:
-        result = json.loads(row["result"]) | {"input": row["clip"], "seconds": row["encoder_seconds"]}
-        encoded.append(result)
-        if row["decoder_seconds"] is not None:
-            shape = {name: result[name] for name in ("width", "height", "frames", "bits")}
-            decoded.append(shape | {"decoder": {}, "seconds": row["decoder_seconds"]})
-    machines = frozenset(row["machine"] for row in rows)
-    return Curve(tuple(row["qp"] for row in rows), tuple(encoded), tuple(decoded), machines)
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table with what its reader should be warned of."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    warnings: tuple[tuple[str, str], ...] = ()  # clip and text
+
+    def cells(self) -> list[list[str]]:
+        """Texts as they should be read, row by row; a dash for None."""
+        return [[_shown(v, c.style) for v, c in zip(row.values, self.columns, strict=True)] for row in self.rows]
+
+    def markdown(self) -> list[str]:
+        """Lines of the table and its warnings."""
+        head = [[column.name for column in self.columns], ["---"] * len(self.columns)]
+        lines = ["| " + " | ".join(_one_line(cell) for cell in row) + " |" for row in head + self.cells()]
+        if self.warnings:
+            lines += ["", *(f"- **{_one_line(clip)}**: {_one_line(text)}" for clip, text in self.warnings)]
+        return lines
+
+    def csv(self) -> str:
+        """The table with all digits; an empty cell for None."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([column.name for column in self.columns])
+        writer.writerows(row.values for row in self.rows)
+        return text.getvalue()
 
 
-def curve_of_anchors(points) -> Curve:
-    """Curve of the points of an anchor."""
-    encoded = tuple(point | {"input": point["clip"], "seconds": 0.0} for point in points)
-    return Curve(tuple(point["qp"] for point in points), encoded)
+def _shown(value, style):
+    if value is None:
+        return "-"
+    return value if isinstance(value, str) else style.format(value)
 
 
-def compare_curves(clip: str, reference: Curve, test: Curve) -> ClipComparison:
-    """One row of a table; where there is nothing to compare, one without figures whose warnings say why."""
-    for name, curve in (("the reference", reference), ("this arm", test)):
-        if not curve.encoded:
-            return _without_figures(clip, f"{name} has no points")
-        if len(curve.shapes) > 1:
-            return _without_figures(clip, f"{name}: pictures differ between points: {_shapes(curve)}")
-    if reference.shapes != test.shapes:
-        return _without_figures(clip, f"the reference is {_shapes(reference)}, this arm {_shapes(test)}")
-    (row,) = compare((*reference.encoded, *reference.decoded), (*test.encoded, *test.decoded))
-    warnings = list(row.warnings)
-    for name, own, other in (("the reference", reference, test), ("this arm", test, reference)):
-        missing = sorted(set(other.qps) - set(own.qps))
-        if missing:
-            warnings.append(f"{name} has no point at QP {', '.join(map(str, missing))}")
-    encoder_time, decoder_time = row.encoder_time, row.decoder_time
-    if reference.machines and reference.machines | test.machines != reference.machines & test.machines:
-        warnings.append(f"no times: the machines differ: {'; '.join(sorted(reference.machines | test.machines))}")
-        encoder_time = decoder_time = None
-    return ClipComparison(clip, row.bd_rate, encoder_time, decoder_time, tuple(warnings))
+def _one_line(text):
+    """Text that cannot end a cell of a Markdown table."""
+    return " ".join(text.replace("|", r"\|").split())
 
 
-def _without_figures(clip, reason):
-    return ClipComparison(clip, dict.fromkeys(PLANES), None, None, (reason,))
-
-
-def _shapes(curve):
-    return ", ".join(f"{frames} pictures of {width}x{height}" for width, height, frames in sorted(curve.shapes))
-
-
-def show_comparison(report, title: str, curves: dict[str, tuple[Curve, Curve]]):
-    """Table of one arm against one reference.
+def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> Table:
+    """BD-rates, times and costs of one arm against one reference.
 
     Parameters
     ----------
-    report : measuring.Report
     title : says what is compared with what
     curves : reference and test by clip
+
+    Returns
+    -------
+    Table, below the clips the mean of each class of picture sizes, and of all
     """
-    rows = [compare_curves(clip, *pair) for clip, pair in curves.items()]
+    compared = [compare_curves(clip, *pair) for clip, pair in curves.items()]
     tests = [test for _, test in curves.values()]
     learned = any("kmac_per_pixel" in result for test in tests for result in test.encoded)
-    shown = [
-        (row.clip, *_figures(row), *_speeds(test), *(_costs(test) if learned else ()))
-        for row, test in zip(rows, tests, strict=True)
+    rows = [
+        Row((row.clip, *_figures(row), *_speeds(test), *(_costs(test) if learned else ())))
+        for row, test in zip(compared, tests, strict=True)
     ]
-    whole = [row for row in rows if None not in row.bd_rate.values()]
-    if len(rows) > 1 and whole:
-        name = "mean" if len(whole) == len(rows) else f"mean of {len(whole)} of {len(rows)} clips"
-        blank = [None] * (len(shown[0]) - 1 - len(_figures(rows[0])))
-        shown.append((name, *_figures(mean_of(whole)), *blank))
-    columns = ["clip", *(f"{plane.upper()} %" for plane in PLANES), "EncT %", "DecT %", "encodes/s", "decodes/s"]
-    report.table(title, columns + (["kMAC/px", "of training"] if learned else []), shown)
-    warnings = [f"- **{row.clip}**: {warning}" for row in rows for warning in row.warnings]
-    if warnings:
-        report.say("", *warnings)
+    columns = [Column("clip"), *(Column(f"{plane.upper()} %", "{:+.2f}") for plane in PLANES)]
+    columns += [Column("EncT %", "{:.0f}"), Column("DecT %", "{:.0f}")]
+    columns += [Column("encodes/s", "{:.2f}"), Column("decodes/s", "{:.2f}")]
+    columns += [Column("kMAC/px", "{:.2f}"), Column("of training", "{:.2f}")] if learned else []
+    pairs = list(zip(compared, tests, strict=True))
+    rows += _mean_rows(pairs, len(columns))
+    warnings = tuple((row.clip, warning) for row in compared for warning in row.warnings)
+    return Table(title, tuple(columns), tuple(rows), warnings)
+
+
+def _mean_rows(pairs, width):
+    """Means over the clips of each class and over all that have figures."""
+    whole = [(row, test) for row, test in pairs if None not in row.bd_rate.values()]
+    if len(pairs) < 2 or not whole:
+        return []
+    classes = {}
+    for row, test in whole:
+        classes.setdefault(class_of(test), []).append(row)
+    found = []
+    for name, rows in sorted(classes.items()):
+        if len(classes) > 1 and len(rows) > 1:
+            found.append((f"{len(rows)} clips {_class_name(name)}", rows, "class"))
+    name = "mean" if len(whole) == len(pairs) else f"mean of {len(whole)} of {len(pairs)} clips"
+    found.append((name, [row for row, _ in whole], "mean"))
+    return [_row(name, _figures(mean_of(rows)), width, kind) for name, rows, kind in found]
+
+
+def _row(name, figures, width, kind):
+    """A row whose last columns are empty."""
+    return Row((name, *figures, *[None] * (width - 1 - len(figures))), kind)
+
+
+def class_of(curve: Curve) -> int:
+    """Index of the class of sizes that a curve's pictures belong to, len(CLASSES) above the largest."""
+    width, height, _ = min(curve.shapes)
+    return sum(width * height > w * h for w, h in CLASSES)
+
+
+def _class_name(index):
+    if index == len(CLASSES):
+        return "above {}x{}".format(*CLASSES[-1])
+    return "up to {}x{}".format(*CLASSES[index])
 
 
 def _figures(row):
-    percents = [row.bd_rate[plane] for plane in PLANES]
-    times = [row.encoder_time, row.decoder_time]
-    return (
-        *(None if value is None else f"{value:+.2f}" for value in percents),
-        *(None if value is None else f"{100 * value:.0f}" for value in times),
-    )
+    times = [None if value is None else 100 * value for value in (row.encoder_time, row.decoder_time)]
+    return [*(row.bd_rate[plane] for plane in PLANES), *times]
 
 
 def _speeds(curve):
@@ -129,8 +154,8 @@ def _speeds(curve):
 
 
 def _speed(results):
-    seconds = sum(result["seconds"] for result in results)
-    return f"{sum(result['frames'] for result in results) / seconds:.2f}" if seconds else None
+    seconds = math.fsum(result["seconds"] for result in results)
+    return sum(result["frames"] for result in results) / seconds if seconds else None
 
 
 def _costs(curve):
@@ -138,21 +163,20 @@ def _costs(curve):
     found = [result.get("kmac_per_pixel", {"inference": 0.0, "training": 0.0}) for result in curve.encoded]
     if not found:
         return [None, None]
-    return [f"{sum(costs[name] for costs in found) / len(found):.2f}" for name in ("inference", "training")]
+    return [sum(costs[name] for costs in found) / len(found) for name in ("inference", "training")]
 
 
-def show_points(report, title: str, curves: dict[str, Curve]):
-    """Table of all points of one arm; `curves` by clip."""
+def points_table(title: str, curves: Mapping[str, Curve]) -> Table:
+    """All points of one arm; `curves` by clip."""
     rows = []
     for clip, curve in curves.items():
         seconds = {result["bits"]: result["seconds"] for result in curve.decoded}
         for qp, result in zip(curve.qps, curve.encoded, strict=True):
             hashes = sum(picture["parts"]["hashes"] for picture in result["pictures"])
+            qualities = (result[f"psnr_{plane}"] for plane in PLANES)
             times = (result["seconds"], seconds.get(result["bits"]))
-            rows.append(
-                (clip, result["frames"], qp, result["bits"] - hashes, hashes)
-                + tuple(f"{result[f'psnr_{plane}']:.3f}" for plane in PLANES)
-                + tuple(None if value is None else f"{value:.2f}" for value in times)
-            )
-    columns = ("clip", "pictures", "QP", "bits", "hash bits", *(f"PSNR {plane.upper()}" for plane in PLANES))
-    report.table(title, (*columns, "encoder s", "decoder s"), rows)
+            rows.append(Row((clip, result["frames"], qp, result["bits"] - hashes, hashes, *qualities, *times)))
+    columns = [Column(name) for name in ("clip", "pictures", "QP", "bits", "hash bits")]
+    columns += [Column(f"PSNR {plane.upper()}", "{:.3f}") for plane in PLANES]
+    columns += [Column("encoder s", "{:.2f}"), Column("decoder s", "{:.2f}")]
+    return Table(title, tuple(columns), tuple(rows))

@@ -1,0 +1,87 @@
+"""Tables: the same figures as the comparison's, means by class, and every format's own dangers."""
+
+import csv
+
+import pytest
+
+from codecsim.experiments.compare import mean_of
+from codecsim.experiments.curves import Curve, compare_curves
+from codecsim.experiments.tables import CLASSES, Column, Row, Table, class_of, comparison_table, points_table
+
+QPS = (22, 27, 32, 37)
+
+
+def curve(scale=1.0, size=(176, 144), costs=None, seconds=2.0, qps=QPS):
+    """Four points whose bits are `scale` times as many."""
+    encoded = []
+    for qp in qps:
+        bits = round(scale * 1000 * 2 ** ((37 - qp) / 5))
+        point = {"width": size[0], "height": size[1], "frames": 3, "bits": bits + 100, "seconds": seconds, "qp": qp}
+        point |= {f"psnr_{plane}": 60 - qp / 2 for plane in "yuv"}
+        point["pictures"] = [{"parts": {"residual": bits, "hashes": 100}}]
+        encoded.append(point | ({"kmac_per_pixel": costs} if costs else {}))
+    decoded = [
+        {name: point[name] for name in ("width", "height", "frames", "bits")} | {"decoder": {}, "seconds": 1.0}
+        for point in encoded
+    ]
+    return Curve(tuple(qps), tuple(encoded), tuple(decoded), frozenset({"this"}))
+
+
+def test_rows_are_those_of_the_comparison():
+    pairs = {"a": (curve(), curve(0.9, seconds=3.0)), "b": (curve(), curve(1.2))}
+    table = comparison_table("t", pairs)
+    compared = [compare_curves(clip, *pair) for clip, pair in pairs.items()]
+    for row, expected in zip(table.rows, [*compared, mean_of(compared)], strict=True):
+        assert row.values[:4] == (expected.clip, *(expected.bd_rate[plane] for plane in "yuv"))
+        assert row.values[4:6] == (100 * expected.encoder_time, 100 * expected.decoder_time)
+    assert [row.kind for row in table.rows] == ["clip", "clip", "mean"]
+    assert table.cells()[0][1:6] == ["-10.00", "-10.00", "-10.00", "150", "100"]
+    assert table.rows[0].values[6:] == (3 * 4 / 12.0, 3 * 4 / 4.0)
+
+
+def test_classes_of_several_clips_have_their_mean():
+    large = (720, 480)
+    pairs = {"a": (curve(), curve(0.9)), "b": (curve(), curve(0.7))}
+    pairs |= {name: (curve(size=large), curve(0.5, large)) for name in "cd"}
+    pairs["e"] = (curve(size=(4096, 2160)), curve(1.0, (4096, 2160)))
+    cells = comparison_table("t", pairs).cells()
+    assert [row[:2] for row in cells[5:]] == [
+        ["2 clips up to 176x144", "-20.00"],
+        ["2 clips up to 832x480", "-50.00"],
+        ["mean", "-28.00"],
+    ]
+    assert class_of(pairs["e"][0]) == len(CLASSES)
+
+
+def test_a_clip_without_figures_is_in_no_mean():
+    pairs = {"a": (curve(), curve(0.9)), "b": (curve(), curve()), "c": (Curve((), ()), curve())}
+    table = comparison_table("t", pairs)
+    assert table.cells()[2][1:6] == ["-"] * 5
+    assert table.cells()[-1][:2] == ["mean of 2 of 3 clips", "-5.00"]
+    assert ("c", "the reference has no points") in table.warnings
+
+
+def test_costs_are_shown_where_there_are_any():
+    pairs = {"a": (curve(), curve(costs={"inference": 3.0, "training": 15.5}))}
+    table = comparison_table("t", pairs)
+    assert [column.name for column in table.columns[-2:]] == ["kMAC/px", "of training"]
+    assert table.cells()[0][-2:] == ["3.00", "15.50"]
+    assert len(comparison_table("t", {"a": (curve(), curve())}).columns) == len(table.columns) - 2
+
+
+def test_markdown_keeps_one_line_a_row():
+    table = Table(
+        "t", (Column("a|b"), Column("x %", "{:+.1f}")), (Row(("c|\nd", 1.25)), Row(("e", None))), (("c", "w"),)
+    )
+    assert table.markdown() == [r"| a\|b | x % |", "| --- | --- |", r"| c\| d | +1.2 |", "| e | - |", "", "- **c**: w"]
+
+
+def test_csv_keeps_all_digits():
+    values = ('a,"b"\nc', 1 / 3)
+    table = Table("t", (Column("clip"), Column("x", "{:.1f}"), Column("y")), (Row((*values, None)),))
+    assert list(csv.reader(table.csv().splitlines(keepends=True))) == [["clip", "x", "y"], [values[0], repr(1 / 3), ""]]
+
+
+def test_points():
+    (row,) = points_table("t", {"a": curve(qps=(27,))}).rows
+    assert row.values == ("a", 3, 27, 4000, 100, 46.5, 46.5, 46.5, 2.0, pytest.approx(1.0))
