@@ -39,7 +39,9 @@ class DecodedPicture:
     report: PictureReport
 
 
-def decode(stream: BinaryIO, check: bool = True, threads: int = 1, models=()) -> Iterator[DecodedPicture]:
+def decode(
+    stream: BinaryIO, check: bool = True, threads: int = 1, models=(), observer=None
+) -> Iterator[DecodedPicture]:
     """Decode an Annex B stream, one picture at a time.
 
     Parameters
@@ -48,6 +50,7 @@ def decode(stream: BinaryIO, check: bool = True, threads: int = 1, models=()) ->
     check : bool, compare the hashes that the stream carries
     threads : int, of the prediction filter; results do not depend on it
     models : files and folders where weights may be, beside those that ship with codecsim
+    observer : inspection.observer.PictureObserver that looks on, or None; it changes nothing
 
     Yields
     ------
@@ -59,7 +62,7 @@ def decode(stream: BinaryIO, check: bool = True, threads: int = 1, models=()) ->
     MismatchError : a picture or the learner's state is not what the encoder had
     ModelError : initial weights that are not here
     """
-    decoder = _Decoder(check, threads, models)
+    decoder = _Decoder(check, threads, models, observer)
     for nal in nal_units.read_nal_units(stream):
         yield from decoder.receive(nal)
     yield from decoder.finish()
@@ -68,10 +71,11 @@ def decode(stream: BinaryIO, check: bool = True, threads: int = 1, models=()) ->
 class _Decoder:
     """State from one NAL unit to the next.  A picture waits for the messages behind its slice before it is checked."""
 
-    def __init__(self, check, threads, models):
+    def __init__(self, check, threads, models, observer):
         self._check = check
         self._threads = threads
         self._models = models
+        self._observer = observer
         self._sets = ParameterSets()
         self._dpb = DecodedPictureBuffer()
         self._codec = None
@@ -128,6 +132,7 @@ class _Decoder:
             chroma.make_filter(sps, self._threads) if chroma else None,
             loop.make_filter(sps, self._threads) if loop else None,
         )
+        self._codec.observer = self._observer
 
     def _decode_slice(self, nal):
         started = time.perf_counter()
@@ -182,7 +187,8 @@ class _Decoder:
     def _parse(self, nal, data_start):
         """Slice data into the codec's store; returns the model cost of their parts."""
         codec = self._codec
-        coder = bind(make_coder(np.frombuffer(nal.rbsp, np.uint8).copy()))
+        marks = None if self._observer is None else self._observer.begin(codec, 8 * data_start, 8 * len(nal.rbsp))
+        coder = bind(make_coder(np.frombuffer(nal.rbsp, np.uint8).copy(), marks))
         start_decoder(coder, data_start, len(nal.rbsp))
         for plane in codec.levels:
             plane[:] = 0

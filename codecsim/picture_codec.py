@@ -43,6 +43,10 @@ from codecsim.tools.motion import make_motion_context
 from codecsim.tools.obmc import make_overlap_scratch, predict_overlapped
 from codecsim.tools.sao import make_sao_params, sao_picture
 
+# Steps after which an observer is called: all inter prediction is made, but not yet chosen from; reconstructed, before
+# the learners learn and the in-loop filters run; ready to be referred to.
+FILTERED, RECONSTRUCTED, FINISHED = "filtered", "reconstructed", "finished"
+
 
 class PictureCodec:
     """Working memory for the pictures of one sequence.
@@ -85,6 +89,7 @@ class PictureCodec:
         self._everywhere = np.ones_like(self.blocks.overlap.taken)
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
+        self.observer = None  # for inspection: called with the step just done and this codec
         self.oracle = None  # for research: planes that the filter learns from, which no decoder has
         count = learned_filter.params.n_aux if learned_filter else 0
         self._auxiliary = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
@@ -187,6 +192,11 @@ class PictureCodec:
         if self.is_inter:
             predict_inter(self.rc)
 
+    def _show(self, step):
+        """Let the observer, if any, look at what a step has left; it changes nothing."""
+        if self.observer is not None:
+            self.observer(step, self)
+
     def overlap(self, where=None):
         """Overlapped prediction, from the plain one, if the picture may choose it.
 
@@ -221,6 +231,7 @@ class PictureCodec:
                 )
             self.filtered = Planes(luma, *self.pred[1:])
             self.use_chroma(self.chroma_used)
+        self._show(FILTERED)
 
     def use_chroma(self, used):
         """Say, after `filter`, whether blocks take filtered chroma with any of the luma experts."""
@@ -260,6 +271,7 @@ class PictureCodec:
                 if len(others):
                     apply_choice(self._bound_blocks, self.blocks.filtering.taken, others, pred)
         reconstruct(self.rc)
+        self._show(RECONSTRUCTED)
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)
             luma = self.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
@@ -334,6 +346,7 @@ class PictureCodec:
                     where = int(self.loop.where[c])
                     take_filtered(filtered, where, self.loop.flags[c], scales[c], pads[c], plane)
         self.picture.pad()
+        self._show(FINISHED)
 
     def expert_shares(self):
         """Share of the 32x32 blocks that take each expert of the learned filter, by its name."""

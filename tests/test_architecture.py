@@ -24,6 +24,7 @@ LAYERS = (
     ("picture_codec", "block_choices"),
     ("search",),
     ("encoder", "decoder"),
+    ("inspection",),
     ("training",),
     ("experiments",),
     ("cli",),

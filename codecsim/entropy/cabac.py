@@ -20,6 +20,8 @@ LOW, RANGE, BITS_LEFT, POS, VALUE, BITS_NEEDED, END, COST, PART, FAULT = range(1
 PART_MODES, PART_MOTION, PART_RESIDUAL, PART_LEARNED, PART_FILTER = range(5)
 NUM_PARTS = 5
 COST_BITS = 15  # costs are in units of 2**-15 bit
+# places that `mark` can note at a unit: where its CTU begins and ends, where its CU does
+MARK_CTU, MARK_CTU_END, MARK_CU, MARK_CU_END = range(4)
 
 RANGE_LPS = np.array(
     [128, 176, 208, 240, 128, 167, 197, 227, 128, 158, 187, 216, 123, 150, 178, 205, 116, 142, 169, 195, 111, 135]
@@ -76,16 +78,23 @@ class Coder(NamedTuple):
     buf: np.ndarray  # uint8, slice data without emulation prevention: written or read
     parts: np.ndarray  # (NUM_PARTS,) int64: cost by part, in 2**-15 bit, when encoding and decoding
     scratch: np.ndarray  # (64,) int32: levels of a sub-block
+    marks: np.ndarray  # (H4, W4, 4, 2) int32 [MARK_*, (bits read, range)] of a decoder, empty where nobody asks
 
 
-def make_coder(buf):
-    """A coder over the uint8 array `buf`."""
+def make_marks(h4, w4):
+    """Room for the marks of a picture of `h4` x `w4` units; (0, 0): for none."""
+    return np.zeros((h4, w4, 4, 2), np.int32)
+
+
+def make_coder(buf, marks=None):
+    """A coder over the uint8 array `buf`; a decoder notes in `marks` how far it has read."""
     return Coder(
         reg=np.zeros(10, np.int64),
         ctx=np.zeros(STATE_SIZE, np.uint8),
         buf=buf,
         parts=np.zeros(NUM_PARTS, np.int64),
         scratch=np.zeros(64, np.int32),
+        marks=make_marks(0, 0) if marks is None else marks,
     )
 
 
@@ -151,6 +160,18 @@ def _put_byte(reg, buf, lead):
         reg[POS] = pos + 1
     else:
         reg[FAULT] = 1
+
+
+@kernel(inline=True)
+def mark(cd, uy, ux, place):
+    """Note how far the decoder has read at a MARK_* of unit (uy, ux), if somebody asks.
+
+    The bits are those of the buffer that have entered VALUE; what they leave open is the range, so bits less
+    log2(range / 256) is the exact position between any two symbols.
+    """
+    if cd.marks.size:
+        cd.marks[uy, ux, place, 0] = 8 * cd.reg[POS] + cd.reg[BITS_NEEDED] + 1
+        cd.marks[uy, ux, place, 1] = cd.reg[RANGE]
 
 
 @kernel

@@ -189,6 +189,13 @@ class PredictionFilter:
         self._pending = _Pending(pred, outputs, planes, features)
         return [outputs[expert].copy() for expert in self.experts]
 
+    def output(self, expert):
+        """What an Expert made of the picture that `predict` saw last, (height, width) uint16, until `learn`.
+
+        None where it did not run.
+        """
+        return self._pending.outputs.get(expert) if self._pending else None
+
     def learn(self, recon_y, coded, qp):
         """Learn from the reconstruction of the picture that `predict` saw last.
 

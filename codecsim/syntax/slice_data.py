@@ -29,6 +29,10 @@ from codecsim.entropy import contexts as C
 from codecsim.entropy.cabac import (
     DECODE,
     FAULT,
+    MARK_CTU,
+    MARK_CTU_END,
+    MARK_CU,
+    MARK_CU_END,
     PART,
     PART_LEARNED,
     PART_MODES,
@@ -37,6 +41,7 @@ from codecsim.entropy.cabac import (
     code_bin,
     code_bypass,
     code_terminate,
+    mark,
 )
 from codecsim.jit import kernel
 from codecsim.syntax.prediction import (
@@ -117,11 +122,13 @@ def code_coding_unit(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     The QP in `blocks` is what a unit wants that can code a difference.  In every mode it becomes what the unit has: a
     consequence of the syntax, not a value of it, and what the search tries has to leave the same behind as decoding.
     """
+    mark(cd, uy, ux, MARK_CU)
     if sl.qp_delta and (uy | ux) & ((1 << (sl.group_log2 - 2)) - 1) == 0:
         begin_quantisation_group(cd, blocks, uy, ux)
     _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2)
     if sl.qp_delta:
         fill_units(blocks.qp, uy, ux, 1 << (log2 - 2), group_qp(cd))
+    mark(cd, uy, ux, MARK_CU_END)
 
 
 @kernel
@@ -295,11 +302,13 @@ def code_slice_data(mode, cd, sl, blocks, motion, levels, sao):
         code_choice_where(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE)
     for address in range(rows * columns):
         ty, tx = address // columns, address % columns
+        mark(cd, ty << 4, tx << 4, MARK_CTU)
         code_sao(mode, cd, sl, sao, ty, tx)
         code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
         _code_choices(mode, cd, sl, blocks, ty, tx)
         last = 1 if address == rows * columns - 1 else 0
         end = code_terminate(mode, cd, last)
+        mark(cd, ty << 4, tx << 4, MARK_CTU_END)
         if cd.reg[FAULT] or end != last:
             return address if mode == DECODE else 0
     return rows * columns

@@ -1,0 +1,54 @@
+"""Samples that the decoder does not keep, found again from what it keeps."""
+
+import numpy as np
+
+from codecsim.blocks import MODE_INTRA
+from codecsim.jit import kernel
+from codecsim.learned.inputs import CODED
+from codecsim.picture import PAD_Y
+from codecsim.tools.intra import predict_intra
+
+
+@kernel
+def predict_intra_unfiltered(rc, out):
+    """Luma prediction of the intra units that use the intra prediction filter, without it.
+
+    To be called when the picture is reconstructed and the in-loop filters have not run: what each block is predicted
+    from then stands where it stood.
+
+    Parameters
+    ----------
+    rc : Recon
+    out : (H, W) uint16, mutated in those units
+    """
+    blocks = rc.blocks
+    strong = rc.strong_intra != 0
+    h4, w4 = blocks.cu_log2.shape
+    for uy in range(h4):
+        for ux in range(w4):
+            log2 = np.int64(blocks.tu_log2[uy, ux])
+            if (uy | ux) & ((1 << (log2 - 2)) - 1):
+                continue
+            if blocks.pred_mode[uy, ux] == MODE_INTRA and blocks.intra_filter[uy, ux]:
+                y, x, mode = 4 * uy, 4 * ux, np.int64(blocks.intra_luma[uy, ux])
+                refs = rc.scratch.refs
+                predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, out, y, x)
+
+
+def unit_losses(filtered, recon, coded):
+    """The learner's loss by unit: (H4, W4) int64, sum of absolute errors of the filtered prediction where it teaches.
+
+    Parameters
+    ----------
+    filtered, recon : (H, W) uint16, what the net made of the prediction; the picture before in-loop filters
+    coded : (H4, W4) uint8, learned.inputs.CODED in the units that count
+    """
+    error = np.abs(filtered.astype(np.int32) - recon)
+    h4, w4 = coded.shape
+    return np.where(coded == CODED, error.reshape(h4, 4, w4, 4).sum((1, 3), dtype=np.int64), 0)
+
+
+def sum_squares(units, side):
+    """Sums over squares of `side` units: (ceil(H4 / side), ceil(W4 / side)) of (H4, W4)."""
+    rows = np.add.reduceat(units, np.arange(0, units.shape[0], side), 0)
+    return np.add.reduceat(rows, np.arange(0, units.shape[1], side), 1)
