@@ -4,9 +4,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codecsim.experiments.bdrate import bd_rate, pchip_integral
+from codecsim.experiments.bdrate import MAX_DECIBELS, bd_rate, pchip_integral
+from codecsim.metrics import MAX_PSNR
 
 ANCHOR = [(1000, 30.0), (2000, 33.0), (4000, 35.5), (8000, 37.0)]
+
+
+# The examples that the bjontegaard package ships, with what its PCHIP gives for them.
+PACKAGE_ANCHOR = [(9487.76, 40.037), (4593.60, 38.615), (2486.44, 36.845), (1358.24, 34.851)]
+PACKAGE_TEST = [(9787.80, 40.121), (4469.00, 38.651), (2451.52, 36.970), (1356.24, 34.987)]
+HIGH_ANCHOR = [(82472.76, 43.825), (26875.24, 41.404), *PACKAGE_ANCHOR[:2]]
+HIGH_TEST = [(99896.96, 44.731), (33952.04, 41.875), *PACKAGE_TEST[:2]]
+EXAMPLES = {
+    "usual": (PACKAGE_ANCHOR, PACKAGE_TEST, -4.417485350589045),
+    "high rates": (HIGH_ANCHOR, HIGH_TEST, -4.47218200276197),
+    "more points": (
+        [*HIGH_ANCHOR, (3600, 36.5), (2900, 35.1)],
+        [*HIGH_TEST, (4040, 37), (3300, 36.5)],
+        -2.9528024116427964,
+    ),
+}
 
 
 def of_the_package(anchor, test):
@@ -22,6 +39,13 @@ def curve_strategy(points):
             (10 ** (3 + log_rate), 30 + quality) for log_rate, quality in np.cumsum(np.array(found), axis=0).tolist()
         ]
     )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_equals_the_packages_own_examples(name):
+    anchor, test, stored = EXAMPLES[name]
+    assert bd_rate(anchor, test).percent == pytest.approx(stored, rel=1e-9, abs=1e-9)
+    assert bd_rate(anchor, test).percent == of_the_package(anchor, test)
 
 
 @given(curve_strategy(5), curve_strategy(4))
@@ -60,9 +84,26 @@ def test_a_straight_line_is_integrated_exactly():
         ([(rate, 30.0) for rate, _ in ANCHOR], False, "does not rise"),
         ([*ANCHOR, (0, 20.0)], False, "cannot be interpolated"),
         ([], False, "test: 0 points"),
+        ([*ANCHOR, (9000, float("nan"))], False, "cannot be interpolated"),
+        ([*ANCHOR[:3], (8000, 100.0)], True, "test: saturated, 1 of 4 points have the most that can be, 100"),
+        ([(rate, 100.0) for rate, _ in ANCHOR], False, "test: saturated, 4 of 4 points"),
+        ([*ANCHOR[:3], (8000, 36.0)], True, "test: saturated, its last segment rises 18% as steeply as the rest"),
     ],
 )
 def test_bad_curves_are_warned_of(test, computed, warning):
     result = bd_rate(ANCHOR, test)
     assert (result.percent is not None) == computed
     assert any(warning in text for text in result.warnings)
+
+
+def test_what_is_saturated_depends_on_the_metric():
+    assert MAX_DECIBELS == MAX_PSNR
+    scores = [(rate, 90.0 + 2 * index) for index, (rate, _) in enumerate(ANCHOR)]
+    assert bd_rate(scores, scores, ceiling=97.0).warnings == ()
+    assert bd_rate(scores, scores, ceiling=96.0).warnings[0] == (
+        "anchor: saturated, 1 of 4 points have the most that can be, 96"
+    )
+
+
+def test_a_curve_that_flattens_as_codecs_do_is_not_saturated():
+    assert bd_rate(ANCHOR, [*ANCHOR[:3], (8000, 36.2)]).warnings == ()
