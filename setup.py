@@ -1,8 +1,11 @@
-"""What setup.cfg cannot say: the folders `data` and `models` stand beside the package and are installed inside it."""
+"""What setup.cfg cannot say: some folders stand beside the package and are installed inside it."""
 
 from setuptools import find_namespace_packages, setup
 
+RESOURCES = ("data", "models", "learner_presets")
+
+resources = {f"codecsim.{name}": name for name in RESOURCES}
 setup(
-    packages=[*find_namespace_packages(include=["codecsim", "codecsim.*"]), "codecsim.data", "codecsim.models"],
-    package_dir={"codecsim": "codecsim", "codecsim.data": "data", "codecsim.models": "models"},
+    packages=[*find_namespace_packages(include=["codecsim", "codecsim.*"]), *resources],
+    package_dir={"codecsim": "codecsim", **resources},
 )

@@ -156,7 +156,7 @@ class EncoderConfig:
     obmc: bool = False  # overlapped block motion compensation; with it inter streams are not HEVC
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights: name, path or untrained; None: those that ship if they are of the shape
-    learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.params.LearnParams
+    learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # LearnParams' fields; values may be by QP
     oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
     chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online
     chroma_model: str | None = None  # its initial weights: name, path or untrained; None: those that ship

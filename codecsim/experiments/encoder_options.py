@@ -24,6 +24,7 @@ from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.learner_presets import LearnerPreset, check_settings, load_preset
 from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
 from codecsim.learned.stream import LearnedStream
@@ -39,6 +40,9 @@ INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams; ma
 INTRA_PERIOD_HELP = (
     f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
     f"{GOPS['ra'].open_period} if not given; else 0."
+)
+LEARN_PRESET_HELP = (
+    "Learners' settings: a preset that ships, or a file, see learner_presets/README.md; other options win."
 )
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 MODEL_HELP = (
@@ -102,6 +106,7 @@ _OPTIONS = (
         "--intra-model", metavar="NAME|PATH", help="Weights of the intra filter; those that ship if not given."
     ),
     click.option("--intra-learner", multiple=True, metavar="NAME=VALUE", help=INTRA_LEARNER_HELP),
+    click.option("--learn-preset", metavar="NAME|FILE", help=LEARN_PRESET_HELP),
     click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained."),
     click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP),
     click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser."),
@@ -132,6 +137,7 @@ def parse_options(**settings):
 
 
 def encoder_config(
+    learn_preset=None,
     learn=None,
     loss_threshold=None,
     learning_rate=None,
@@ -143,21 +149,22 @@ def encoder_config(
     **settings,
 ):
     """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
-    learner = named_settings("--learner", learner, LearnParams)
+    preset = load_preset(learn_preset) if learn_preset is not None else LearnerPreset("none")
+    learner = {**preset.luma, **named_settings("--learner", learner, LearnParams)}
     effort = named_settings("--effort", effort, Preset)
-    chroma_learner = named_settings("--chroma-learner", chroma_learner, ChromaParams)
+    chroma_learner = {**preset.chroma, **named_settings("--chroma-learner", chroma_learner, ChromaParams)}
     intra_learner = named_settings("--intra-learner", intra_learner, IntraParams)
-    if loss_threshold is not None:
-        if learn != "threshold":
-            raise ConfigError("--loss-threshold needs --learn threshold")
-        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
     if learn is not None:
         learner["control"] = Control[learn.upper()]
+    if loss_threshold is not None:
+        if learner.get("control") not in (Control.THRESHOLD, "threshold"):
+            raise ConfigError("--loss-threshold needs --learn threshold")
+        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
     if learning_rate is not None:
         learner["learning_rate"] = learning_rate
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
-    LearnParams(**learner)  # so that wrong values are refused before the input is opened
+    check_settings(learner)  # so that wrong values are refused before the input is opened
     config = EncoderConfig(
         learn=learner, chroma_learn=chroma_learner, intra_learn=intra_learner, effort=effort, **settings
     )

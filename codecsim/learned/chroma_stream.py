@@ -3,6 +3,7 @@
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.learned.chroma_filter import ChromaFilter
 from codecsim.learned.chroma_params import ChromaParams
+from codecsim.learned.learner_presets import settings_at
 from codecsim.learned.model_files import INTER_CHROMA, find_model
 from codecsim.learned.params import Control
 from codecsim.learned.stream import changes, starting_model, with_changes
@@ -45,7 +46,7 @@ class ChromaStream:
         """
         if config.chroma_filter == "off" or config.config == "ai":
             return None
-        settings = dict(config.chroma_learn)
+        settings = settings_at(config.chroma_learn, config.qp, ChromaParams)
         if config.chroma_filter == "frozen":
             settings["control"] = Control.NEVER
         try:

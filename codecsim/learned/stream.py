@@ -1,6 +1,7 @@
 """Normative. What a stream says about tools beyond the standard: parameters and weights, and switches of a picture."""
 
 from codecsim.errors import BitstreamError, ConfigError
+from codecsim.learned.learner_presets import settings_at
 from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
 from codecsim.learned.params import Control, Expert, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
@@ -25,7 +26,7 @@ KNOWN_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA | TOOL_INTRA | TOOL_LOOP  # 
 
 def learn_params(config):
     """`LearnParams` of an EncoderConfig whose filter is not off."""
-    settings = dict(config.learn)
+    settings = settings_at(config.learn, config.qp)
     if config.filter == "frozen":
         settings["control"] = Control.NEVER
         settings.setdefault("experts", Expert.ONLINE)  # those that are fitted to pictures only where they are asked for
