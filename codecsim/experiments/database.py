@@ -222,6 +222,15 @@ class Database:
         row = self._connection.execute("SELECT * FROM runs WHERE key = ?", (key,)).fetchone()
         return None if row is None or decoded and row["decoder_seconds"] is None else row
 
+    def runs(self, sources: str | None = None) -> list[sqlite3.Row]:
+        """All runs, or those of a version, in the order in which they were kept."""
+        where, values = ("", ()) if sources is None else (" WHERE sources = ?", (sources,))
+        return self._connection.execute(f"SELECT * FROM runs{where} ORDER BY rowid", values).fetchall()
+
+    def versions(self) -> list[sqlite3.Row]:
+        """All versions, in the order of their first run."""
+        return self._connection.execute("SELECT * FROM versions ORDER BY date").fetchall()
+
     def curve(self, sources: str, clip_sha256: str, config: EncoderConfig) -> list[sqlite3.Row]:
         """Runs of a version with the settings, structure and pictures of `config`, at every QP, in order of QP."""
         return self._connection.execute(

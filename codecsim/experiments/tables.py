@@ -9,6 +9,7 @@ import io
 import math
 from collections.abc import Mapping
 
+from codecsim.experiments.bootstrap import LEVEL, confidence_of_mean
 from codecsim.experiments.compare import PLANES, mean_of
 from codecsim.experiments.curves import Curve, compare_curves
 
@@ -47,6 +48,12 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     warnings: tuple[tuple[str, str], ...] = ()  # clip and text
+    intervals: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)  # of means, by column
+
+    def value(self, row: Row, name: str):
+        """Value of a row in the column of this name; None where there is no such column."""
+        names = [column.name for column in self.columns]
+        return row.values[names.index(name)] if name in names else None
 
     def cells(self) -> list[list[str]]:
         """Texts as they should be read, row by row; a dash for None."""
@@ -90,7 +97,7 @@ def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> T
 
     Returns
     -------
-    Table, below the clips the mean of each class of picture sizes, and of all
+    Table, below the clips the mean of each class of picture sizes and of all, and how sure the latter is
     """
     compared = [compare_curves(clip, *pair) for clip, pair in curves.items()]
     tests = [test for _, test in curves.values()]
@@ -104,31 +111,43 @@ def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> T
     columns += [Column("encodes/s", "{:.2f}"), Column("decodes/s", "{:.2f}")]
     columns += [Column("kMAC/px", "{:.2f}"), Column("of training", "{:.2f}")] if learned else []
     pairs = list(zip(compared, tests, strict=True))
-    rows += _mean_rows(pairs, len(columns))
+    rows += _mean_rows(pairs, learned)
+    intervals = _intervals([row for row in compared if None not in row.bd_rate.values()])
+    if intervals:
+        name = f"{LEVEL:.0%} of the mean"
+        values = [intervals.get(column.name) for column in columns[1:]]
+        rows.append(Row((name, *("{:+.2f} .. {:+.2f}".format(*v) if v else None for v in values)), "interval"))
     warnings = tuple((row.clip, warning) for row in compared for warning in row.warnings)
-    return Table(title, tuple(columns), tuple(rows), warnings)
+    return Table(title, tuple(columns), tuple(rows), warnings, intervals)
 
 
-def _mean_rows(pairs, width):
+def _intervals(compared):
+    """Confidence intervals of the mean BD-rates, by column; {} for too few clips."""
+    found = {f"{p.upper()} %": confidence_of_mean([row.bd_rate[p] for row in compared]) for p in PLANES}
+    return {name: tuple(interval) for name, interval in found.items() if interval is not None}
+
+
+def _mean_rows(pairs, learned):
     """Means over the clips of each class and over all that have figures."""
     whole = [(row, test) for row, test in pairs if None not in row.bd_rate.values()]
     if len(pairs) < 2 or not whole:
         return []
     classes = {}
     for row, test in whole:
-        classes.setdefault(class_of(test), []).append(row)
+        classes.setdefault(class_of(test), []).append((row, test))
     found = []
-    for name, rows in sorted(classes.items()):
-        if len(classes) > 1 and len(rows) > 1:
-            found.append((f"{len(rows)} clips {_class_name(name)}", rows, "class"))
+    for index, members in sorted(classes.items()):
+        if len(classes) > 1 and len(members) > 1:
+            found.append((f"{len(members)} clips {_class_name(index)}", members, "class"))
     name = "mean" if len(whole) == len(pairs) else f"mean of {len(whole)} of {len(pairs)} clips"
-    found.append((name, [row for row, _ in whole], "mean"))
-    return [_row(name, _figures(mean_of(rows)), width, kind) for name, rows, kind in found]
+    return [_mean_row(name, members, kind, learned) for name, members, kind in (*found, (name, whole, "mean"))]
 
 
-def _row(name, figures, width, kind):
-    """A row whose last columns are empty."""
-    return Row((name, *figures, *[None] * (width - 1 - len(figures))), kind)
+def _mean_row(name, pairs, kind, learned):
+    """Means over clips: (ClipComparison, curve of the test) each; speeds have none."""
+    costs = zip(*(_costs(test) for _, test in pairs), strict=True) if learned else ()
+    means = (sum(values) / len(values) for values in costs)
+    return Row((name, *_figures(mean_of([row for row, _ in pairs])), None, None, *means), kind)
 
 
 def class_of(curve: Curve) -> int:

@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+from codecsim.experiments.bootstrap import confidence_of_mean
 from codecsim.experiments.compare import mean_of
 from codecsim.experiments.curves import Curve, compare_curves
 from codecsim.experiments.tables import CLASSES, Column, Row, Table, class_of, comparison_table, points_table
@@ -45,11 +46,15 @@ def test_classes_of_several_clips_have_their_mean():
     pairs |= {name: (curve(size=large), curve(0.5, large)) for name in "cd"}
     pairs["e"] = (curve(size=(4096, 2160)), curve(1.0, (4096, 2160)))
     cells = comparison_table("t", pairs).cells()
-    assert [row[:2] for row in cells[5:]] == [
+    assert [row[:2] for row in cells[5:-1]] == [
         ["2 clips up to 176x144", "-20.00"],
         ["2 clips up to 832x480", "-50.00"],
         ["mean", "-28.00"],
     ]
+    percents = [-10.0, -30.0, -50.0, -50.0, 0.0]
+    ends = confidence_of_mean(percents)
+    assert cells[-1] == ["95% of the mean", *["{:+.2f} .. {:+.2f}".format(*ends)] * 3, *["-"] * 4]
+    assert comparison_table("t", pairs).intervals["Y %"] == pytest.approx(ends)
     assert class_of(pairs["e"][0]) == len(CLASSES)
 
 
@@ -58,6 +63,7 @@ def test_a_clip_without_figures_is_in_no_mean():
     table = comparison_table("t", pairs)
     assert table.cells()[2][1:6] == ["-"] * 5
     assert table.cells()[-1][:2] == ["mean of 2 of 3 clips", "-5.00"]
+    assert table.intervals == {}
     assert ("c", "the reference has no points") in table.warnings
 
 
@@ -67,6 +73,11 @@ def test_costs_are_shown_where_there_are_any():
     assert [column.name for column in table.columns[-2:]] == ["kMAC/px", "of training"]
     assert table.cells()[0][-2:] == ["3.00", "15.50"]
     assert len(comparison_table("t", {"a": (curve(), curve())}).columns) == len(table.columns) - 2
+    pairs["b"] = (curve(), curve(costs={"inference": 4.0, "training": 0.0}))
+    table = comparison_table("t", pairs)
+    assert table.cells()[-1][-4:] == ["-", "-", "3.50", "7.75"]
+    assert table.value(table.rows[0], "kMAC/px") == 3.0
+    assert table.value(table.rows[0], "SSIM") is None
 
 
 def test_markdown_keeps_one_line_a_row():

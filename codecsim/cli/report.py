@@ -1,0 +1,45 @@
+"""`codecsim report`: tables and figures of an experiment as one page."""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+import click
+
+
+@click.command("report")
+@click.argument("database", metavar="DATABASE")
+@click.option("-o", "--output", metavar="PAGE.html", help="The page; default: DATABASE's name with .html.")
+@click.option("--markdown", metavar="FILE", help="Write the tables as Markdown too.")
+@click.option("--csv", "csv_folder", metavar="FOLDER", help="Write all tables as CSV too, a file each.")
+@click.option("--experiment", metavar="NAME", help="Which experiment of the file; default: the one last started.")
+@click.option("--version", "version", metavar="NAME", help="All runs of a version, by label or first digits.")
+@click.option("--reference", metavar="ARM", help="Arm to compare with; default: that of the experiment.")
+@click.option("--arm", "arms", multiple=True, metavar="ARM", help="Only these arms; give it once for each.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with the tables.")
+def command(database, output, markdown, csv_folder, experiment, version, reference, arms, as_json):
+    """Make one HTML page of the runs in DATABASE: tables and figures, nothing from the network.
+
+    DATABASE is what `codecsim sweep` or the campaigns of benchmarks wrote. Runs that are missing are said and left out.
+
+    \b
+    Example: codecsim report exp.sqlite -o exp.html --markdown exp.md --csv tables
+    """
+    from codecsim.experiments.report.making import make_report
+    from codecsim.experiments.report.study import Selection
+
+    output = output or os.fspath(pathlib.Path(database).with_suffix(".html"))
+    if as_json and "-" in (output, markdown):
+        raise click.UsageError("standard output cannot be both a file and --json")
+    found = make_report(database, output, Selection(experiment, version, reference, arms), markdown, csv_folder)
+    for text in found.study.warnings:
+        click.echo(f"codecsim: warning: {text}", err=True)
+    study = found.study
+    if as_json:
+        tables = [dataclasses.asdict(table) for arms in found.tables.values() for table in arms.values()]
+        result = {"page": output, "bytes": found.page_bytes, "runs": study.runs, "asked": study.asked, "tables": tables}
+        click.echo(json.dumps(result, indent=2))
+    elif output != "-":
+        megabytes = found.page_bytes / 1e6
+        click.echo(f"{output}: {study.runs} of {study.asked} runs, {len(study.arms)} arms, {megabytes:.1f} MB")

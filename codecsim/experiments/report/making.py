@@ -1,0 +1,89 @@
+"""Making a report: from a database to a page, Markdown and CSV."""
+
+import contextlib
+import pathlib
+import re
+from typing import NamedTuple
+
+from codecsim.errors import FormatError
+from codecsim.experiments.report.overview import all_points, comparisons, overview
+from codecsim.experiments.report.page import page
+from codecsim.experiments.report.study import Selection, Study, read_study
+from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, Table
+from codecsim.formats.output import atomic_output, output_errors
+
+
+class Report(NamedTuple):
+    """What was reported."""
+
+    study: Study
+    tables: dict[str, dict[str, Table]]  # comparisons by configuration and arm
+    page_bytes: int
+
+
+def make_report(database, page_path, selection: Selection, markdown=None, csv_folder=None) -> Report:
+    """Write the page of a database, and where asked for its tables.
+
+    Parameters
+    ----------
+    database : path
+    page_path : of the page, `-` for standard output
+    selection : Selection
+    markdown : path of all tables as Markdown, optional
+    csv_folder : folder for all tables, a file each, optional
+
+    Raises
+    ------
+    CodecError : the database cannot be read, or a file cannot be written; then none is left
+    """
+    study = read_study(database, selection)
+    tables = comparisons(study)
+    text = page(study, tables).encode()
+    with contextlib.ExitStack() as stack:
+        outputs = {page_path: text}
+        if markdown is not None:
+            outputs[markdown] = markdown_of(study, tables).encode()
+        if csv_folder is not None:
+            folder = pathlib.Path(csv_folder)
+            with output_errors(str(folder)):
+                folder.mkdir(parents=True, exist_ok=True)
+            outputs |= {folder / name: found.csv().encode() for name, found in csv_tables(study, tables).items()}
+        if len(outputs) < 1 + (markdown is not None):
+            raise FormatError(f"{page_path}: cannot be both the page and the Markdown")
+        for path, data in outputs.items():
+            stack.enter_context(atomic_output(path)).write(data)
+    return Report(study, tables, len(text))
+
+
+def markdown_of(study: Study, tables) -> str:
+    """All tables but those of points, and what is to be said of them."""
+    lines = [f"# {study.title}", "", f"{study.runs} of {study.asked} runs, compared with {study.reference}."]
+    lines += [f"{RATE_NOTE} {TIME_NOTE}", "", *(f"- {text}" for text in (*study.versions, *study.machines))]
+    if study.warnings:
+        lines += ["", *(f"- **Warning**: {text}" for text in study.warnings)]
+    for config, found in tables.items():
+        if found:
+            lines += ["", f"## {config}", "", *overview(config, found).markdown()]
+        for arm, table in found.items():
+            lines += ["", f"**{arm} against {study.reference}**", "", *table.markdown()]
+    return "\n".join(lines) + "\n"
+
+
+def csv_tables(study: Study, tables) -> dict[str, Table]:
+    """All tables by the name of their file."""
+    found = {}
+    for config, by_arm in tables.items():
+        if by_arm:
+            found[f"{config}_means"] = overview(config, by_arm)
+        found |= {f"{config}_{arm}_against_{study.reference}": table for arm, table in by_arm.items()}
+    for config, by_arm in all_points(study).items():
+        found |= {f"{config}_{arm}_points": table for arm, table in by_arm.items()}
+    names = {}
+    for text, table in found.items():
+        name = plain = re.sub(r"[^\w.+=-]+", "_", text)[:120]
+        count = 1
+        while f"{name}.csv" in names:
+            count += 1
+            name = f"{plain}_{count}"
+        names[f"{name}.csv"] = table
+    return names

@@ -1,0 +1,163 @@
+"""Figures of rate, quality and cost: rate-distortion curves, BD-rates of all clips, and what a gain costs."""
+
+import math
+
+import numpy as np
+
+from codecsim.experiments.bdrate import bd_rate, pchip_integral
+from codecsim.experiments.compare import PLANES, coded_bits
+from codecsim.experiments.curves import Curve
+from codecsim.experiments.report.study import Study
+from codecsim.experiments.report.style import SHORT, TALL, colour_of, line, panels, rounded, shown
+
+GAIN = "luma BD-rate, %"
+SAVING_POINTS = 25  # of a curve of savings
+
+
+_NAMES = [plane.upper() for plane in PLANES]
+
+
+def rd_figure(study: Study, config: str, clip: str) -> dict:
+    """Rate-distortion curves of a clip, a panel a plane; the rate leaves out the hashes."""
+    traces = []
+    for k, arm in enumerate(study.arms):
+        curve = study.curves[config][clip].get(arm.name)
+        if curve is None:
+            continue
+        rates = [rounded(coded_bits(r) * r["fps"] / r["frames"] / 1000) for r in curve.encoded]
+        labels = [f"QP {qp}" for qp in curve.qps]
+        for panel, plane in enumerate(PLANES):
+            values = [result[f"psnr_{plane}"] for result in curve.encoded]
+            traces.append(line(k, arm.name, rates, values, panel, text=labels))
+    quality, ticks = ["PSNR, dB", "", ""], _log_ticks([x for trace in traces for x in trace["x"]])
+    layout = panels(_NAMES, ["kbit/s"] * 3, quality, TALL, gap=0.05, x={"type": "log"} | ticks)
+    return {"data": traces, "layout": layout}
+
+
+def _log_ticks(values):
+    """Ticks 1, 2, 5, 10, 20, ... that span values above 0."""
+    if not values:
+        return {}
+    powers = range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
+
+
+def savings_figure(study: Study, config: str, clip: str) -> dict:
+    """Bits against the reference's at the same PSNR, along the PSNR that both curves cover, a panel a plane."""
+    arms, traces = study.curves[config][clip], []
+    reference = arms.get(study.reference)
+    for k, arm in enumerate(study.arms):
+        if not k or reference is None or arm.name not in arms:
+            continue
+        for panel, plane in enumerate(PLANES):
+            quality, percents = _savings(reference, arms[arm.name], plane)
+            traces.append(line(k, arm.name, map(rounded, quality), percents, panel, mode="lines"))
+    traces = [trace for trace in traces if trace["x"]]
+    layout = panels(_NAMES, ["PSNR, dB"] * 3, ["bits at the same PSNR, difference, %", "", ""], TALL, gap=0.05)
+    return {"data": traces, "layout": layout}
+
+
+def _savings(reference: Curve, test: Curve, plane):
+    """PSNR values, and the difference in bits there in percent; empty where `bd_rate` says nothing."""
+    name = f"psnr_{plane}"
+    curves = [sorted((coded_bits(r), r[name]) for r in curve.encoded) for curve in (reference, test)]
+    if reference.shapes != test.shapes or bd_rate(*curves).percent is None:
+        return [], []
+    (rates, qualities), (test_rates, test_qualities) = (np.array(curve, np.float64).T for curve in curves)
+    low, high = max(qualities[0], test_qualities[0]), min(qualities[-1], test_qualities[-1])
+    edges = np.linspace(low, high, SAVING_POINTS + 1)
+    found = []
+    for start, end in zip(edges, edges[1:], strict=False):
+        own = pchip_integral(qualities, np.log10(rates), start, end)
+        other = pchip_integral(test_qualities, np.log10(test_rates), start, end)
+        found.append(100 * (10 ** ((other - own) / (end - start)) - 1))
+    return list((edges[:-1] + edges[1:]) / 2), found
+
+
+def gains_figure(study: Study, config: str, tables: dict) -> dict:
+    """BD-rate of each clip and their mean, a row an arm; `tables` by name of the arm."""
+    traces, names = [], []
+    for k, arm in enumerate(study.arms):
+        table = tables.get(arm.name)
+        if table is None:
+            continue
+        clips = [row for row in table.rows if row.kind == "clip" and table.value(row, "Y %") is not None]
+        if not clips:
+            continue
+        name = shown(arm.name)
+        names.append(name)
+        colour = colour_of(k)
+        values = [rounded(table.value(row, "Y %")) for row in clips]
+        texts = [shown(row.values[0]) for row in clips]
+        own = {"type": "scatter", "mode": "markers", "showlegend": False, "legendgroup": name, "meta": {"arm": k}}
+        small = {"color": colour, "size": 8, "opacity": 0.5, "symbol": "circle"}
+        rows = [name] * len(values)
+        traces.append(own | {"name": name, "x": values, "y": rows, "text": texts, "marker": small})
+        traces += [own | trace for trace in _mean_traces(table, name, colour)]
+    layout = panels([""], ["luma BD-rate, % (negative: fewer bits for the same quality)"], [""], 110 + 34 * len(names))
+    layout["yaxis"] |= {"autorange": "reversed", "type": "category", "automargin": True, "ticklabelstandoff": 8}
+    layout["xaxis"] |= {"zeroline": True, "rangemode": "tozero"}
+    layout |= {"showlegend": False}
+    return {"data": traces, "layout": layout}
+
+
+def _mean_traces(table, name, colour):
+    """The mean as a diamond, and where there is one its confidence interval."""
+    row = next((row for row in table.rows if row.kind == "mean"), None)
+    if row is None:
+        return []
+    mean = rounded(table.value(row, "Y %"))
+    trace = {
+        "name": f"{name}, mean",
+        "x": [mean],
+        "y": [name],
+        "text": [shown(row.values[0])],
+        "marker": {"color": colour, "size": 13, "symbol": "diamond", "line": {"width": 1, "color": "#FFFFFF"}},
+    }
+    ends = table.intervals.get("Y %")
+    if ends:
+        sides = {"array": [rounded(ends[1] - mean)], "arrayminus": [rounded(mean - ends[0])]}
+        trace["error_x"] = {"type": "data", "symmetric": False, "color": colour, "thickness": 1.5, "width": 5} | sides
+    return [trace]
+
+
+def costs_figure(study: Study, config: str, tables: dict) -> dict:
+    """BD-rate against times and multiply-accumulates: small points are clips, large ones means."""
+    kinds = (("EncT %", "encoding time, %"), ("DecT %", "decoding time, %"), (None, "kMAC/pixel, training included"))
+    traces = []
+    for k, arm in enumerate(study.arms):
+        table = tables.get(arm.name)
+        if table is None:
+            continue
+        for panel, (column, _) in enumerate(kinds):
+            for kind, size, opacity in (("clip", 7, 0.45), ("mean", 13, 1.0)):
+                points = [_cost_point(table, row, column) for row in table.rows if row.kind == kind]
+                points = [point for point in points if None not in point]
+                if points:
+                    x, y, names = zip(*points, strict=True)
+                    last = kind == "mean" or not any(row.kind == "mean" for row in table.rows)
+                    trace = line(k, arm.name, map(rounded, x), y, panel, mode="markers", text=list(names))
+                    trace["marker"] |= {"size": size, "opacity": opacity}
+                    trace["showlegend"] &= last
+                    traces.append(trace)
+    if traces:
+        traces = [_origin(study, panel, x) for panel, x in enumerate((100, 100, 0))] + traces
+    layout = panels([""] * 3, [title for _, title in kinds], [GAIN, "", ""], SHORT, gap=0.05)
+    return {"data": traces, "layout": layout}
+
+
+def _cost_point(table, row, column):
+    """(cost, gain, name) of a row; None what cannot be told."""
+    if column is None:
+        cost = sum(table.value(row, name) or 0 for name in ("kMAC/px", "of training"))
+    else:
+        cost = table.value(row, column)
+    return cost, table.value(row, "Y %"), shown(row.values[0])
+
+
+def _origin(study, panel, x):
+    """The reference, which gains nothing and costs what it costs."""
+    trace = line(0, study.reference, [x], [0.0], panel, mode="markers")
+    trace["marker"] |= {"size": 13}
+    return trace
