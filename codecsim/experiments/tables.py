@@ -114,7 +114,7 @@ def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> T
     rows += _mean_rows(pairs, learned)
     intervals = _intervals([row for row in compared if None not in row.bd_rate.values()])
     if intervals:
-        name = f"{LEVEL:.0%} of the mean"
+        name = f"{100 * LEVEL:.0f} % interval"
         values = [intervals.get(column.name) for column in columns[1:]]
         rows.append(Row((name, *("{:+.2f} .. {:+.2f}".format(*v) if v else None for v in values)), "interval"))
     warnings = tuple((row.clip, warning) for row in compared for warning in row.warnings)

@@ -53,7 +53,7 @@ def test_classes_of_several_clips_have_their_mean():
     ]
     percents = [-10.0, -30.0, -50.0, -50.0, 0.0]
     ends = confidence_of_mean(percents)
-    assert cells[-1] == ["95% of the mean", *["{:+.2f} .. {:+.2f}".format(*ends)] * 3, *["-"] * 4]
+    assert cells[-1] == ["95 % interval", *["{:+.2f} .. {:+.2f}".format(*ends)] * 3, *["-"] * 4]
     assert comparison_table("t", pairs).intervals["Y %"] == pytest.approx(ends)
     assert class_of(pairs["e"][0]) == len(CLASSES)
 

@@ -40,7 +40,7 @@ def overview(config: str, tables: Mapping[str, Table]) -> Table:
         values = [table.value(source, column) if source else None for column, _ in _COPIED]
         ends = table.intervals.get("Y %")
         rows.append(Row((name, count, *values, "{:+.2f} .. {:+.2f}".format(*ends) if ends else None)))
-    columns = [Column("arm"), Column("clips"), *(Column(*pair) for pair in _COPIED), Column("Y, 95 % of the mean")]
+    columns = [Column("arm"), Column("clips"), *(Column(*pair) for pair in _COPIED), Column("95 % interval of Y")]
     keep = [k for k in range(len(columns)) if k < 5 or any(row.values[k] is not None for row in rows)]
     rows = [Row(tuple(row.values[k] for k in keep)) for row in rows]
     return Table(f"{config}, means", tuple(columns[k] for k in keep), tuple(rows))
