@@ -51,11 +51,11 @@ def settings_at(settings: Mapping[str, object], qp: int, kind: type = LearnParam
     found = dict(settings)
     for name, value in settings.items():
         if isinstance(value, Mapping):
-            found[name] = _value_at(value, qp, None if name in _POWERS else types.get(name))
+            found[name] = value_at(value, qp, None if name in _POWERS else types.get(name))
     return found
 
 
-def _value_at(by_qp, qp, kind):
+def value_at(by_qp: Mapping[int, object], qp: int, kind: type | None) -> object:
     """Value at `qp` of a mapping of QPs; linear where `kind` is int or float."""
     qps = sorted(by_qp)
     if not qps:

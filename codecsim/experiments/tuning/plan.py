@@ -1,0 +1,245 @@
+"""A tuning plan: a TOML file that says what is searched, on which clips, and what is best."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from codecsim.config import CONFIGS, EncoderConfig
+from codecsim.errors import ConfigError
+from codecsim.experiments.arms import NAME, Arm, read_arm
+from codecsim.experiments.tuning.space import SPACE_KEYS, USUAL, Dimension, field_types
+from codecsim.formats.toml_file import TomlFile
+from codecsim.learned.learner_presets import LEARNERS, check_settings
+from codecsim.learned.params import THRESHOLD_QP
+
+SEARCH = "search"  # in place of a range: the usual one
+OBJECTIVES = ("bd_rate", "bd_rate and training")
+SAMPLERS = ("tpe", "nsga2", "random")
+_KEYS = {
+    "name": (str, "a text"),
+    "description": (str, "a text"),
+    "config": (str, f"one of {', '.join(CONFIGS)}"),
+    "frames": (int, "a number of pictures"),
+    "qps": (list, "a list of at least two QPs, such as [22, 27, 32, 37]"),
+    "options": (str, "options of encode, of all arms"),
+    "reference": (str, "options of encode, of the arm that all are compared with"),
+    "default": (str, "options of encode, of the arm that the preset is to beat"),
+    "objective": (str, f"one of {', '.join(OBJECTIVES)}"),
+    "training_at_most": (float, "a share of the default's training, such as 0.4"),
+    "sampler": (str, f"one of {', '.join(SAMPLERS)}"),
+    "seed": (int, "a number"),
+    "prune": (bool, "true or false"),
+    "clips": (dict, "a table [clips] with lists: validation, test, training"),
+    "luma": (dict, "a table [luma] of settings"),
+    "chroma": (dict, "a table [chroma] of settings"),
+    "start": (list, "tables [[start]] of settings"),
+}
+_CLIP_LISTS = ("validation", "test", "training")
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What `codecsim tune` is asked to do.
+
+    `fixed` holds, by learner, settings that belong to the preset but are not searched; `starts` settings of the same
+    form that are tried first.  Clips are named without suffix; `training` names what the initial weights were trained
+    on, which is kept beside the results and may not be used for anything else.
+    """
+
+    name: str
+    dimensions: tuple[Dimension, ...]
+    validation: tuple[str, ...]
+    description: str = ""
+    config: str = "ldp"
+    frames: int = 9
+    qps: tuple[int, ...] = THRESHOLD_QP
+    options: str = ""
+    reference: str = "--filter off"
+    default: str = ""  # beside `options`
+    objective: str = OBJECTIVES[0]
+    training_at_most: float | None = None  # of the default's kMAC/pixel
+    sampler: str = "tpe"
+    seed: int = 1
+    prune: bool = True  # give trials up whose first pictures are worse than the median
+    test: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
+    fixed: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
+    starts: tuple[Mapping[str, Mapping[str, object]], ...] = ()
+
+    @property
+    def multi_objective(self) -> bool:
+        """Whether training is minimised too."""
+        return self.objective == OBJECTIVES[1]
+
+    def reference_arm(self) -> Arm:
+        """The arm that all are compared with."""
+        return read_arm(f"reference: {self.reference}")
+
+    def default_arm(self) -> Arm:
+        """The arm that the preset is to beat."""
+        return read_arm(f"default: {self.options} {self.default}")
+
+    def encoder_config(self, settings: Mapping[str, Mapping[str, object]], qp: int, frames: int) -> EncoderConfig:
+        """Settings of an encoding with those of the learners, by learner; the plan's options win."""
+        base = read_arm(f"preset: {self.options}").encoder_config(self.config, qp, frames)
+        learn = {**settings.get("luma", {}), **base.learn}
+        chroma = {**settings.get("chroma", {}), **base.chroma_learn}
+        return dataclasses.replace(base, learn=learn, chroma_learn=chroma)
+
+    def settings(self, values: Mapping[str, object]) -> dict[str, dict[str, object]]:
+        """Settings by learner: the fixed ones, and those that a trial chose."""
+        found = {learner: dict(self.fixed.get(learner, {})) for learner in LEARNERS}
+        for dimension in self.dimensions:
+            found[dimension.learner][dimension.name] = dimension.setting(values)
+        return found
+
+
+def read_plan(path) -> Plan:
+    """The plan of a TOML file, as `benchmarks/tuning/README.md` describes it.
+
+    Raises
+    ------
+    ConfigError : no TOML, an unknown or missing key, or a value that it cannot have, with its line
+    """
+    file = TomlFile(path)
+    data = file.data
+    for key, value in data.items():
+        if key not in _KEYS:
+            raise file.error(f"unknown key {key!r}; expected one of {', '.join(_KEYS)}", key)
+        kind, expected = _KEYS[key]
+        number = kind is float and isinstance(value, int) and not isinstance(value, bool)
+        if not (isinstance(value, kind) or number) or (kind is int and isinstance(value, bool)):
+            raise file.error(f"{key} is {value!r}; expected {expected}", key)
+    for key, allowed in (("config", CONFIGS), ("objective", OBJECTIVES), ("sampler", SAMPLERS)):
+        if data.get(key, allowed[0]) not in allowed:
+            raise file.error(f"{key} is {data[key]!r}; expected {_KEYS[key][1]}", key)
+    name = data.get("name", pathlib.Path(path).stem)
+    if not NAME.fullmatch(name):
+        raise file.error(f"name is {name!r}; expected letters and digits", "name")
+    qps = data.get("qps", list(THRESHOLD_QP))
+    if len(set(qps)) < 2 or not all(type(qp) is int and 0 <= qp <= 51 for qp in qps):
+        raise file.error(f"qps is {qps!r}; expected {_KEYS['qps'][1]}, within 0..51", "qps")
+    if data.get("frames", 1) < 1 or data.get("training_at_most", 1) <= 0:
+        key = "frames" if data.get("frames", 1) < 1 else "training_at_most"
+        raise file.error(f"{key} is {data[key]}; expected {_KEYS[key][1]}, above 0", key)
+    plain = {k: v for k, v in data.items() if k not in ("clips", *LEARNERS, "start", "qps", "name")}
+    fixed, dimensions = _read_learners(file, tuple(qps))
+    plan = Plan(
+        name=name,
+        dimensions=dimensions,
+        qps=tuple(sorted(set(qps))),
+        fixed=fixed,
+        starts=_read_starts(file, dimensions),
+        **plain,
+        **_read_clips(file),
+    )
+    _check_arms(file, plan)
+    return plan
+
+
+def _read_clips(file):
+    """Names by list; no clip may serve two purposes."""
+    lists = file.data.get("clips", {})
+    used = {}
+    for key, names in lists.items():
+        if key not in _CLIP_LISTS:
+            raise file.error(f"unknown key {key!r}; expected one of {', '.join(_CLIP_LISTS)}", "clips", key)
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise file.error(f"{key} is {names!r}; expected a list of names of clips", "clips", key)
+        for name in names:
+            if used.setdefault(name, key) != key:
+                raise file.error(f"{name} is a clip of {used[name]} and of {key}", "clips", key)
+    if not lists.get("validation"):
+        raise file.error("expected names of clips in validation", "clips", "validation")
+    return {key: tuple(lists.get(key, ())) for key in _CLIP_LISTS}
+
+
+def _read_learners(file, qps):
+    """Fixed settings by learner, and what is searched."""
+    fixed, dimensions = {}, []
+    for learner, kind in LEARNERS.items():
+        types = field_types(learner)
+        fixed[learner] = {}
+        for name, value in file.data.get(learner, {}).items():
+            if name not in types:
+                raise file.error(f"no setting {name!r}; expected one of {', '.join(types)}", learner, name)
+            if value == SEARCH or (isinstance(value, dict) and {*SPACE_KEYS} & {*value}):
+                dimensions.append(_read_dimension(file, learner, name, value, qps))
+            else:
+                by_qp = isinstance(value, dict)
+                try:
+                    fixed[learner][name] = {int(qp): v for qp, v in value.items()} if by_qp else value
+                    check_settings({name: fixed[learner][name]}, kind)
+                except (ConfigError, ValueError) as error:
+                    raise file.error(str(error), learner, name) from None
+    if not dimensions:
+        raise file.error(f"nothing is searched; expected settings with {', '.join(SPACE_KEYS)}, or {SEARCH!r}", "luma")
+    return fixed, tuple(dimensions)
+
+
+def _read_dimension(file, learner, name, value, qps):
+    """One searched setting."""
+    given = {} if value == SEARCH else value
+    unknown = [key for key in given if key not in SPACE_KEYS]
+    if unknown:
+        raise file.error(f"{name} has {unknown[0]!r}; expected {', '.join(SPACE_KEYS)}", learner, name)
+    space = dict(given)
+    if not {"low", "high", "choices"} & {*given}:
+        if name not in USUAL:
+            raise file.error(f"{name} has no usual range; expected low and high, or choices", learner, name)
+        space = {**USUAL[name], **given}
+    kind = field_types(learner)[name]
+    by_qp = space.pop("by_qp", False)
+    qps = tuple(by_qp) if isinstance(by_qp, list) else qps if by_qp else THRESHOLD_QP if kind is tuple else ()
+    if not all(type(qp) is int and 0 <= qp <= 51 for qp in qps):
+        raise file.error(f"by_qp of {name} is {by_qp!r}; expected true or a list of QPs", learner, name)
+    choices = tuple(space.get("choices", ()))
+    if not choices and not (kind in (int, float, tuple) and space.get("low", 1) < space.get("high", 0)):
+        raise file.error(f"{name} is {value!r}; expected choices, or low below high for a number", learner, name)
+    if not choices and space.get("log") and space["low"] <= 0:
+        raise file.error(f"{name} is {value!r}; expected low above 0 where log is true", learner, name)
+    dimension = Dimension(
+        learner, name, space.get("low"), space.get("high"), bool(space.get("log", False)), choices, tuple(sorted(qps))
+    )
+    for end in choices or (dimension.low, dimension.high):
+        values = dict.fromkeys(dimension.parameters, end)
+        try:
+            check_settings({name: dimension.setting(values)}, LEARNERS[learner])
+        except ConfigError as error:
+            raise file.error(str(error), learner, name) from None
+    return dimension
+
+
+def _read_starts(file, dimensions):
+    """Settings to try first."""
+    known = {(dimension.learner, dimension.name): dimension for dimension in dimensions}
+    starts = []
+    for number, start in enumerate(file.data.get("start", ())):
+        found = {}
+        for learner, settings in start.items():
+            for name, value in settings.items() if isinstance(settings, dict) else (("", settings),):
+                if (learner, name) not in known:
+                    searched = ", ".join(f"{pair[0]}.{pair[1]}" for pair in known)
+                    raise file.error(f"{learner}.{name} is not searched; expected {searched}", "start", number, learner)
+                try:
+                    value = {int(qp): v for qp, v in value.items()} if isinstance(value, dict) else value
+                    known[learner, name].point(value)
+                except (TypeError, ValueError):
+                    raise file.error(f"{learner}.{name} is {value!r}", "start", number, learner, name) from None
+                found.setdefault(learner, {})[name] = value
+        starts.append(found)
+    return tuple(starts)
+
+
+def _check_arms(file, plan):
+    """The arms can be coded, and no option takes what is searched out of the trials' hands."""
+    for key, make in (("reference", plan.reference_arm), ("default", plan.default_arm)):
+        try:
+            make()
+        except ConfigError as error:
+            raise file.error(str(error), key if key in file.data else "options") from None
+    options = read_arm(f"options: {plan.options}").encoder_config(plan.config, plan.qps[0], 1)
+    for learner, given in (("luma", options.learn), ("chroma", options.chroma_learn)):
+        own = {*plan.fixed[learner], *(d.name for d in plan.dimensions if d.learner == learner)}
+        if own & {*given}:
+            raise file.error(f"options set {min(own & {*given})}, which is a setting of [{learner}]", "options")

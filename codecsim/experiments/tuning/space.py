@@ -1,0 +1,125 @@
+"""What may be searched: settings of the learners, each within a range or among choices, alone or by QP."""
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from codecsim.learned.learner_presets import LEARNERS, value_at
+from codecsim.learned.params import THRESHOLD_QP
+
+
+class Space(dict):
+    """Range or choices of a setting, as a plan writes them: low, high, log, choices, by_qp."""
+
+
+# Ranges where a plan gives none: about those in which a setting has been seen to matter.
+USUAL: Mapping[str, Space] = MappingProxyType(
+    {
+        "learning_rate": Space(low=3e-4, high=2e-2, log=True),
+        "epochs_q2": Space(low=1, high=32, log=True),
+        "replay": Space(low=1, high=8),
+        "hot_share_q8": Space(low=1, high=128, log=True),
+        "jitter": Space(low=0, high=16),
+        "loss": Space(choices=("huber", "l2", "l1")),
+        "huber_bound_q4": Space(low=4, high=512, log=True),
+        "method": Space(choices=("adam", "sgd")),
+        "beta1": Space(low=0.5, high=0.98),
+        "beta2": Space(low=0.9, high=0.9999),
+        "average_q8": Space(low=1, high=64, log=True),
+        "threshold_q8": Space(low=1, high=2048, log=True),
+        "tile_threshold_q8": Space(low=1, high=2048, log=True),
+        "reset": Space(choices=("idr", "auto")),
+        "reset_margin_q8": Space(low=0, high=128),
+        "reset_memory_log2": Space(low=0, high=6),
+        "tile_log2": Space(low=4, high=6),
+        "tiles_log2": Space(low=0, high=3),
+        "uncoded_q7": Space(choices=(0, 1, 2, 4, 8, 16, 32, 64, 128)),
+        "worse_q8": Space(low=0, high=256),
+    }
+)
+MIDDLE_QP = 32  # whose value is taken where one is searched for all QPs
+SPACE_KEYS = ("low", "high", "log", "choices", "by_qp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Dimension:
+    """One searched setting of one learner."""
+
+    learner: str  # a key of LEARNERS
+    name: str  # field of its parameters
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple = ()  # instead of a range
+    qps: tuple[int, ...] = ()  # a value of its own at each of these QPs; none: one for all
+
+    @property
+    def kind(self) -> type:
+        """Type of the field."""
+        return field_types(self.learner)[self.name]
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of what a trial chooses: one, or one a QP."""
+        whole = f"{self.learner}.{self.name}"
+        return tuple(f"{whole}@{qp}" for qp in self.qps) or (whole,)
+
+    def suggest(self, trial) -> None:
+        """Let an Optuna trial choose."""
+        for parameter in self.parameters:
+            if self.choices:
+                trial.suggest_categorical(parameter, self.choices)
+            elif self.kind is float:
+                trial.suggest_float(parameter, self.low, self.high, log=self.log)
+            else:
+                trial.suggest_int(parameter, int(self.low), int(self.high), log=self.log)
+
+    def setting(self, values: Mapping[str, object]) -> object:
+        """The setting, as a preset has it, from what a trial chose."""
+        chosen = [values[parameter] for parameter in self.parameters]
+        if not self.qps:
+            return chosen[0]
+        by_qp = dict(zip(self.qps, chosen, strict=True))
+        if self.kind is not tuple:
+            return by_qp
+        return [value_at(by_qp, qp, int) for qp in THRESHOLD_QP]
+
+    def point(self, value: object) -> dict[str, object]:
+        """What a trial would choose for a value that a preset might have, moved into the range.
+
+        value : one for all QPs, a mapping of QPs, or four values at THRESHOLD_QP
+        """
+        if self.kind is tuple and not isinstance(value, Mapping):
+            four = value if isinstance(value, (list, tuple)) else (value,) * len(THRESHOLD_QP)
+            value = dict(zip(THRESHOLD_QP, four, strict=True))
+        kind = int if self.kind is tuple else self.kind
+        return {
+            parameter: self._within(value_at(value, qp, kind) if isinstance(value, Mapping) else value)
+            for parameter, qp in zip(self.parameters, self.qps or (MIDDLE_QP,), strict=True)
+        }
+
+    def _within(self, value):
+        """The value, or the nearest that the search may choose."""
+        if isinstance(value, enum.Enum):
+            value = value.name.lower()
+        if self.choices:
+            return value if value in self.choices else self.choices[0]
+        return min(max(value, self.low), self.high)
+
+
+def field_types(learner: str) -> dict[str, type]:
+    """Types of the settings of a learner by name."""
+    return {field.name: field.type for field in dataclasses.fields(LEARNERS[learner])}
+
+
+def default_point(dimensions: Iterable[Dimension], settings: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
+    """Where the search begins: given settings, else the defaults of the learners.
+
+    settings : by learner, then by name
+    """
+    point = {}
+    for dimension in dimensions:
+        usual = getattr(LEARNERS[dimension.learner](), dimension.name)
+        point |= dimension.point(settings.get(dimension.learner, {}).get(dimension.name, usual))
+    return point
