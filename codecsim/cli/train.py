@@ -1,6 +1,5 @@
 """`codecsim train`: material, samples, training and export of initial weights, one subcommand for each."""
 
-import importlib
 import json
 
 import click
@@ -13,21 +12,7 @@ from codecsim.learned.model_files import save_model
 from codecsim.training.synthetic import FPS, SIZES, find_photos, write_clips
 
 
-class TrainGroup(click.Group):
-    """Has the trainings by the engine itself, whose modules are imported when they are asked for."""
-
-    BY_ENGINE = ("chroma", "luma")
-
-    def list_commands(self, ctx):
-        return sorted((*super().list_commands(ctx), *self.BY_ENGINE))
-
-    def get_command(self, ctx, cmd_name):
-        if cmd_name in self.BY_ENGINE:
-            return importlib.import_module(f"codecsim.training.{cmd_name}").command
-        return super().get_command(ctx, cmd_name)
-
-
-@click.command("train", cls=TrainGroup)
+@click.group("train")
 def command():
     """Train initial weights of the learned tools: make clips, take samples from the codec, train, export.
 
@@ -51,13 +36,72 @@ def clips_command(photos, output, count, frames, seed, quiet):
     """
     files = find_photos(photos)
 
-    def note(path):
-        if not quiet:
-            click.echo(f"codecsim: {path}", err=True)
-
-    write_clips(files, output, count, seed, frames, on_clip=note)
+    write_clips(files, output, count, seed, frames, on_clip=_note(quiet))
     widths = ", ".join(f"{w}x{h}" for w, h in SIZES)
     click.echo(f"{output}: {count} clips of {frames} pictures at {FPS} a second, of {len(files)} photos, {widths}")
+
+
+def _add_filter_commands(kind, what):
+    """The two subcommands that train a filter of inter prediction by the engine."""
+
+    @command.command(
+        f"{kind}-samples",
+        help=f"""Encode CLIPS and keep what the filter of {what} sees, and what it lacks.
+
+        What is in the folder already is not coded again.
+
+        \b
+        Example: codecsim train {kind}-samples clips/*.y4m -o samples
+        """,
+    )
+    @click.argument("clips", nargs=-1, required=True)
+    @click.option("-o", "--output", required=True, metavar="FOLDER", help="Folder of the samples.")
+    @click.option("-q", "--qp", multiple=True, type=click.IntRange(0, 51), default=(22, 27, 32, 37), show_default=True)
+    @click.option("--frames", type=click.IntRange(2), default=9, show_default=True, help="Pictures of a clip at most.")
+    @quiet_option
+    def samples_command(clips, output, qp, frames, quiet):
+        from codecsim.training.filter_samples import take_samples
+
+        click.echo(f"{output}: {take_samples(kind, clips, output, qp, frames, _note(quiet))} encodings")
+
+    @command.command(
+        kind,
+        help=f"""Train the filter of {what} on SAMPLES, a folder that {kind}-samples has written.
+
+        The integer engine does it on the processor, without torch: what is trained is what runs.
+
+        \b
+        Example: codecsim train {kind} samples -o {kind}.safetensors --validation others --work run
+        """,
+    )
+    @click.argument("samples")
+    @click.option("-o", "--output", required=True, metavar="FILE", help="The model to write.")
+    @click.option("--validation", metavar="FOLDER", help="Samples to measure the model on.")
+    @click.option("--work", metavar="FOLDER", help="Where an interrupted training goes on; TensorBoard's files too.")
+    @click.option("--steps", type=click.IntRange(1), default=450_000, show_default=True, help="Each on one tile.")
+    @click.option("--channels", type=int, default=16, show_default=True, help="Of the network's hidden layers.")
+    @click.option("--dropping/--no-dropping", default=True, show_default=True, help="Of blocks that it makes worse.")
+    @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
+    @quiet_option
+    def train_command(samples, output, validation, work, steps, channels, dropping, seed, quiet):
+        from codecsim.training.by_engine import EngineTraining, train_filter
+        from codecsim.training.filter_samples import KINDS
+
+        training = EngineTraining(steps=steps, seed=seed) if dropping else EngineTraining(steps, seed=seed, drop_at=())
+        params = KINDS[kind].params(channels=channels)
+        model, found = train_filter(kind, params, samples, training, validation, work, _note(quiet))
+        save_model(output, model)
+        click.echo(f"{output}: {model.spec}, digest {model.digest.hex()}")
+        click.echo(json.dumps(found, indent=2))
+
+
+_add_filter_commands("luma", "inter luma prediction")
+_add_filter_commands("chroma", "inter chroma prediction")
+
+
+def _note(quiet):
+    """Says a line on standard error, unless `quiet`."""
+    return (lambda line: None) if quiet else lambda line: click.echo(f"codecsim: {line}", err=True)
 
 
 @command.command("intra-samples")
@@ -98,11 +142,7 @@ def intra_command(samples, output, validation, steps, seed, jobs, quiet):
     """
     from codecsim.training.intra import IntraTraining, train_intra, usual_spec, validate
 
-    def note(line):
-        if not quiet:
-            click.echo(f"codecsim: {line}", err=True)
-
-    model = train_intra(usual_spec(), samples, IntraTraining(steps=steps, seed=seed, jobs=jobs), note)
+    model = train_intra(usual_spec(), samples, IntraTraining(steps=steps, seed=seed, jobs=jobs), _note(quiet))
     save_model(output, model)
     click.echo(f"{output}: {model.spec}, digest {model.digest.hex()}")
     for log2, (everywhere, where_better, share) in (validate(model, validation) if validation else {}).items():
@@ -129,11 +169,7 @@ def loop_samples_command(pictures, output, config, qp, frames, quiet):
     """
     from codecsim.training.loop_samples import take_samples
 
-    def note(name):
-        if not quiet:
-            click.echo(f"codecsim: {name}", err=True)
-
-    click.echo(f"{output}: {take_samples(pictures, output, config, qp, frames, note)} encodings")
+    click.echo(f"{output}: {take_samples(pictures, output, config, qp, frames, _note(quiet))} encodings")
 
 
 @command.command("loop")
@@ -159,15 +195,11 @@ def loop_command(samples, output, validation, work, quiet, channels, blocks, bac
     """
     from codecsim.training.loop import LoopTraining, train_loop
 
-    def note(line):
-        if not quiet:
-            click.echo(f"codecsim: {line}", err=True)
-
     try:
         spec = LoopSpec(channels, blocks, backbone, attention)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    model, found = train_loop(spec, samples, LoopTraining(**settings), validation, work, note)
+    model, found = train_loop(spec, samples, LoopTraining(**settings), validation, work, _note(quiet))
     save_model(output, model)
     click.echo(f"{output}: {spec}, {spec.n_weights} parameters, digest {model.digest.hex()}")
     click.echo(json.dumps(found, indent=2))

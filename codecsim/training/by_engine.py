@@ -1,183 +1,257 @@
 """Training of inter prediction filters by the integer engine itself: what is trained is what runs.
 
-Samples come from the codec: the inputs that a filter sees while clips are encoded at several QPs, and what the
-prediction lacks to the original in inter blocks.
+A block may do without the filter, so blocks that it makes worse need not be learnt from: several times in the training
+the blocks of all samples that it harms are dropped until the next time, and it becomes better at the others.
 """
 
-import itertools
+import dataclasses
+import io
+import json
 import pathlib
-import time
 
-import click
 import numpy as np
 
-from codecsim.blocks import MODE_INTER
-from codecsim.encoder import Encoder, internal_format
-from codecsim.formats.video import InputOptions, open_video
+from codecsim.errors import ConfigError
+from codecsim.formats.output import atomic_output
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
-from codecsim.learned.model_files import Model, save_model
+from codecsim.learned.model_files import Model
 from codecsim.learned.prediction_filter import UNIT_LOG2
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.learned.state import LearnerState
 from codecsim.learned.update import ADAM, MASKED, update_average
 from codecsim.learned.weights import builtin_weights
-from codecsim.picture import planes_from_frame
-from codecsim.structure import coding_structure
+from codecsim.training.filter_samples import KINDS, FilterSamples
+from codecsim.training.logs import count_by_kind, tensorboard
 
-QPS = (22, 27, 32, 37)
-_BASE_RATE, _WARM_UP = 2e-3, 500
+BLOCK = 32  # side of the blocks that are dropped: those that choose in the stream
 _AVERAGE = np.float32(1 / 1024)
+_CHECKPOINT = "checkpoint.npz"
+_EVERY = 25_000  # steps between checkpoints
+_STATE = ("master", "moment", "square", "powers", "average")
 
 
-def collect(path, config, count, learners):
-    """Samples of one encoding, whose filters must add nothing and keep their inputs.
+@dataclasses.dataclass(frozen=True)
+class EngineTraining:
+    """Settings of a training."""
 
-    Parameters
-    ----------
-    path : of a clip; the first `count` pictures of it are encoded
-    config : EncoderConfig
-    learners : called with the PictureCodec; returns the LearnerState of each filter, and the index of its component
-
-    Yields
-    ------
-    planes, error : (n_inputs, h, w) int16 with margin; (h, w) int16 prediction minus original, MASKED in intra blocks
-        and outside the picture
-    """
-    with open_video(path, InputOptions(None, None, 8)) as video:
-        video_format = internal_format(config, video.format)
-        encoder = Encoder(config, video_format)
-        for structure, frame in coding_structure(config.config, itertools.islice(video.frames, count)):
-            encoder.encode(structure, frame)
-            codec = encoder.codec
-            if not codec.is_inter:
-                continue
-            orig = planes_from_frame(frame, video_format)
-            for state, c_idx in learners(codec):
-                sample, plane = state.replay[0], codec.pred[c_idx]
-                h, w = plane.shape
-                unit = h // codec.blocks.pred_mode.shape[0]
-                inter = np.kron(codec.blocks.pred_mode >= MODE_INTER, np.ones((unit, unit), bool))
-                error = np.full_like(sample.error, MASKED)
-                difference = plane.astype(np.int16) - orig[c_idx].astype(np.int16)
-                error[:h, :w] = np.where(inter, difference, MASKED)
-                yield sample.planes, error
+    steps: int = 450_000  # each on one tile
+    learning_rate: float = 2e-3  # at its highest
+    warm_up: int = 500  # steps
+    drop_at: tuple = (0.25, 0.5, 0.75)  # shares of the steps after which harmed blocks are dropped; (): never
+    seed: int = 0
 
 
-class SampleFile:
-    """Samples in one file, mapped into memory: a sequence of what `collect` yields.
+class _Run:
+    """A training that can be stopped and gone on with."""
 
-    Parameters
-    ----------
-    path : of the file, which is written anew
-    samples : iterable of (planes, error), int16
-    """
+    def __init__(self, params, samples, training):
+        self.samples, self.training, self.step = samples, training, 0
+        self.size = 1 << params.tile_log2
+        self.rng = np.random.default_rng(training.seed)
+        self.state = LearnerState(builtin_weights(params.spec), averaging=True)
+        self.kept = [np.ones(_blocks(error), bool) for _, error in samples]
+        self._packed = PackedWeights(params.spec)
+        self._net = TileNet(params.spec, self.size, self.size, train=True)
+        self._loss = Loss(OUTPUT_BITS - UNIT_LOG2, params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4))
+        self._side = self.size + 2 * params.spec.margin
+        self._inputs = np.zeros((params.spec.n_inputs, self._net.rows, self._net.stride), np.int16)
+        self._settings = repr((params, training, samples.about))
 
-    def __init__(self, path, samples):
-        self._shapes = []
-        path, at = pathlib.Path(path), 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            for planes, error in samples:
-                self._shapes.append((at, planes.shape, error.shape))
-                for array in (planes, error):
-                    np.ascontiguousarray(array, np.int16).tofile(file)
-                at += planes.size + error.size
-        self._data = np.memmap(path, np.int16, "r") if self._shapes else None
+    def take_step(self):
+        """Learn from one tile."""
+        training = self.training
+        planes, error = self._draw()
+        done = self.step / training.steps
+        rate = training.learning_rate * min(1, (self.step + 1) / training.warm_up)
+        rate *= 0.5 + 0.5 * np.cos(np.pi * done)
+        optimiser = Optimiser(ADAM, np.array([rate + 1e-6, 0.9, 0.999, 1e-8], np.float32))
+        self._net.load(planes, 0, 0)
+        self._net.step(self.state, self._packed, error, 0, 0, self._loss, optimiser)
+        update_average(self.state.average, self.state.master, _AVERAGE)
+        self.step += 1
 
-    def __len__(self):
-        return len(self._shapes)
+    def _draw(self):
+        """Inputs and errors of a tile, mirrored or turned at random; blocks that were dropped are masked."""
+        while True:
+            k = self.rng.integers(len(self.samples))
+            planes, error = self.samples[k]
+            y0, x0 = (int(self.rng.integers(n - self.size + 1)) for n in error.shape)
+            turn = int(self.rng.integers(8))
+            rows, columns = (np.arange(at, at + self.size) // BLOCK for at in (y0, x0))
+            kept = self.kept[k][rows[:, None], columns]
+            if kept.any():
+                tile = np.where(kept, error[y0 : y0 + self.size, x0 : x0 + self.size], np.int16(MASKED))
+                side = self._side
+                self._inputs[:, :side, :side] = _turn(planes[:, y0 : y0 + side, x0 : x0 + side], turn)
+                return self._inputs, np.ascontiguousarray(_turn(tile, turn))
 
-    def __getitem__(self, index):
-        at, planes, error = self._shapes[index]
-        middle = at + int(np.prod(planes))
-        end = middle + int(np.prod(error))
-        return self._data[at:middle].reshape(planes), self._data[middle:end].reshape(error)
+    def drop(self):
+        """Drop the blocks that the filter now makes worse, and take back the others.
+
+        Returns
+        -------
+        dict : how many of how many, and how many by structure, QP and source
+        """
+        total, kinds = 0, []
+        for k, before, after in block_errors(self.samples, self._net.spec, self.state.average):
+            used, self.kept[k] = before > 0, after < before
+            if not self.kept[k].any():
+                self.kept[k] |= used  # where all are harmed nothing can be told
+            total += np.count_nonzero(used)
+            source, config, qp, _ = self.samples.about[k]
+            kinds += [(config, qp, source)] * int(np.count_nonzero(used & ~self.kept[k]))
+        if not any(kept.any() for kept in self.kept):
+            raise ConfigError("no block of the samples is coded by inter prediction")
+        return {"step": self.step, "blocks": int(total), "dropped": len(kinds), "by_kind": count_by_kind(kinds)}
+
+    def save(self, path, found):
+        """Write all that the rest of the training depends on, and what has been found."""
+        arrays = {name: getattr(self.state, name) for name in _STATE}
+        arrays["kept"] = np.concatenate([kept.ravel() for kept in self.kept])
+        rest = {"settings": self._settings, "step": self.step, "rng": self.rng.bit_generator.state, "found": found}
+        packed = io.BytesIO()
+        np.savez(packed, rest=json.dumps(rest), **arrays)
+        with atomic_output(str(path)) as file:
+            file.write(packed.getvalue())
+
+    def resume(self, path):
+        """Go on from what `save` wrote; returns what had been found.
+
+        Raises
+        ------
+        ConfigError : it is of another training
+        """
+        with np.load(path) as stored:
+            rest = json.loads(str(stored["rest"]))
+            if rest["settings"] != self._settings:
+                raise ConfigError(f"{path}: is of a training with other settings or samples; name another folder")
+            for name in _STATE:
+                setattr(self.state, name, stored[name])
+            ends = np.cumsum([kept.size for kept in self.kept])[:-1]
+            parts = np.split(stored["kept"], ends)
+            self.kept = [part.reshape(kept.shape) for part, kept in zip(parts, self.kept, strict=True)]
+        self.step, self.rng.bit_generator.state = rest["step"], rest["rng"]
+        return rest["found"]
 
 
-def train(samples, params, steps, seed=0, report=lambda text: None):
-    """(n,) float32 weights after so many steps of the engine, each on one tile: the running mean of the last ones.
+def _turn(planes, turn):
+    """Planes of (..., h, w) mirrored (bits 0, 1) and transposed (bit 2)."""
+    planes = planes[..., ::-1] if turn & 1 else planes
+    planes = planes[..., ::-1, :] if turn & 2 else planes
+    return planes.swapaxes(-1, -2) if turn & 4 else planes
+
+
+def _blocks(error):
+    """Rows and columns of the blocks of a plane of errors."""
+    return tuple(-(-n // BLOCK) for n in error.shape)
+
+
+def block_errors(samples, spec, weights):
+    """Squared error of the blocks of samples.
 
     Parameters
     ----------
     samples : sequence of (planes, error)
-    params : LearnParams or ChromaParams
+    weights : (n,) float32
+
+    Yields
+    ------
+    index, before, after : of the sample; (rows, columns) float64 of each block without and with the filter
     """
-    rng = np.random.default_rng(seed)
-    spec, size = params.spec, 1 << params.tile_log2
-    state, packed = LearnerState(builtin_weights(spec), averaging=True), PackedWeights(spec)
-    net = TileNet(spec, size, size, train=True)
-    loss = make_loss(params)
-    started = time.perf_counter()
-    for step in range(steps):
-        planes, error = samples[rng.integers(len(samples))]
-        y0, x0 = (int(rng.integers(n - size + 1)) for n in error.shape)
-        rate = _BASE_RATE * min(1, (step + 1) / _WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
-        optimiser = Optimiser(ADAM, np.array([rate, 0.9, 0.999, 1e-8], np.float32))
-        net.load(planes, y0, x0)
-        net.step(state, packed, error, y0, x0, loss, optimiser)
-        update_average(state.average, state.master, _AVERAGE)
-        if step % 10000 == 9999:
-            report(f"step {step + 1} of {steps}, {time.perf_counter() - started:.0f} s")
-    return state.average
-
-
-def make_loss(params):
-    """Loss of the online learner at 8 bits."""
-    return Loss(OUTPUT_BITS - UNIT_LOG2, params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4))
-
-
-def gain(samples, spec, weights):
-    """Squared error that weights leave, as a share of that of the prediction, over whole samples."""
     packed = PackedWeights(spec)
     packed.update(weights)
-    before = after = 0
-    for planes, error in samples:
+    nets = {}
+    for k, (planes, error) in enumerate(samples):
         h, w = error.shape
-        net = TileNet(spec, h, w)
+        net = nets.setdefault((h, w), TileNet(spec, h, w))
         net.load(planes, 0, 0)
         net.forward(packed)
         used = error != MASKED
-        e = error[used].astype(np.float64)
-        found = np.rint(net.output()[used] / 2.0 ** (OUTPUT_BITS - UNIT_LOG2))
-        before += float(np.sum(e * e))
-        after += float(np.sum((e + found) ** 2))
-    return after / max(before, 1.0)
+        e = np.where(used, error, 0).astype(np.float64)
+        found = np.where(used, np.rint(net.output() / 2.0 ** (OUTPUT_BITS - UNIT_LOG2)), 0)
+        yield k, _block_sums(e * e), _block_sums((e + found) ** 2)
 
 
-def make_command(kind, samples_of, params_of):
-    """The command line of the training of a kind of model.
+def _block_sums(values):
+    rows, columns = _blocks(values)
+    h, w = values.shape
+    whole = np.zeros((rows * BLOCK, columns * BLOCK))
+    whole[:h, :w] = values
+    return whole.reshape(rows, BLOCK, columns, BLOCK).sum((1, 3))
+
+
+def measure(samples, spec, weights):
+    """What weights leave of the squared error of the prediction.
+
+    Returns
+    -------
+    dict of 'everywhere', 'where_better' (each block of 32x32 takes the filter where that is better) and the latter by
+    structure and QP, each a share
+    """
+    sums = {}
+    for k, before, after in block_errors(samples, spec, weights):
+        _, config, qp, _ = samples.about[k]
+        best = np.minimum(before, after).sum()
+        for key in ("everywhere", "where_better", f"{config} {qp}"):
+            total = sums.setdefault(key, [0.0, 0.0])
+            total[0] += before.sum()
+            total[1] += after.sum() if key == "everywhere" else best
+    return {key: round(after / max(before, 1.0), 4) for key, (before, after) in sorted(sums.items())}
+
+
+def train_filter(kind, params, folder, training, validation=None, work=None, report=lambda line: None):
+    """Train a filter of inter prediction.
 
     Parameters
     ----------
-    kind : str, of model_files
-    samples_of : called with path of a clip, QP, number of pictures; an iterable of samples
-    params_of : called with the number of channels; LearnParams or ChromaParams
+    kind : str, a key of filter_samples.KINDS
+    params : LearnParams or ChromaParams, of the filter
+    folder : of samples
+    training : EngineTraining
+    validation : folder of samples of other clips, or None
+    work : folder of the checkpoint, with which an interrupted training goes on, and of TensorBoard's files; or None
+
+    Returns
+    -------
+    Model, whose weights are the running mean of the last ones, and a dict: for each time that blocks were dropped what
+    was dropped and the error left on the validation samples then; and at the end
+
+    Raises
+    ------
+    ConfigError : no samples, or those of another filter; a checkpoint of another training
     """
+    run = _Run(params, FilterSamples(folder, kind), training)
+    others = FilterSamples(validation, kind) if validation else None
+    found, writer, checkpoint = {"dropping": []}, None, None
+    if work is not None:
+        writer, checkpoint = tensorboard(work), pathlib.Path(work) / _CHECKPOINT
+        if checkpoint.exists():
+            found = run.resume(checkpoint)
+            report(f"goes on at step {run.step}")
+    drop_at = {int(share * training.steps) for share in training.drop_at}
+    while run.step < training.steps:
+        if run.step in drop_at and run.step not in [note["step"] for note in found["dropping"]]:
+            found["dropping"].append(_drop(run, others, params.spec, report))
+        run.take_step()
+        if run.step % _EVERY == 0 or run.step == training.steps:
+            report(f"step {run.step} of {training.steps}")
+            if others:
+                left = measure(others, params.spec, run.state.average)
+                if writer:
+                    for name in ("everywhere", "where_better"):
+                        writer.add_scalar(f"validation/{name}", left[name], run.step)
+            if checkpoint:
+                run.save(checkpoint, found)
+    weights = run.state.average
+    found["training"] = measure(run.samples, params.spec, weights)
+    if others:
+        found["validation"] = measure(others, params.spec, weights)
+    return Model(KINDS[kind].kind, params.spec, weights, params.inputs), found
 
-    @click.command(
-        help="Train on CLIPS by the integer engine, without torch. The folder OUT gets weights.safetensors, and the "
-        "samples, which may be deleted then."
-    )
-    @click.argument("clips", nargs=-1, required=True)
-    @click.option("-o", "--output", required=True, metavar="OUT")
-    @click.option("--validate", multiple=True, metavar="CLIP", help="Clips to report the gain on.")
-    @click.option("--frames", default=17, show_default=True, help="Pictures of each clip.")
-    @click.option("--steps", default=150000, show_default=True)
-    @click.option("--channels", default=16, show_default=True)
-    @click.option("--seed", default=0, show_default=True)
-    def command(clips, output, validate, frames, steps, channels, seed):
-        """Collect, train, report, write."""
-        params, sets = params_of(channels), {}
-        for name, paths in (("training", clips), ("validation", validate)):
-            every = (samples_of(path, qp, frames) for path, qp in itertools.product(paths, QPS))
-            sets[name] = SampleFile(f"{output}/{name}.samples", itertools.chain.from_iterable(every))
-            click.echo(f"{name}: {len(sets[name])} planes", err=True)
-        weights = train(sets["training"], params, steps, seed, lambda text: click.echo(text, err=True))
-        model = Model(kind, params.spec, weights, params.inputs)
-        save_model(f"{output}/weights.safetensors", model)
-        click.echo(f"digest {model.digest.hex()}")
-        for name, samples in sets.items():
-            if len(samples):
-                click.echo(f"{name}: {gain(samples, params.spec, weights):.4f} of the squared error is left")
 
-    return command
+def _drop(run, others, spec, report):
+    note = run.drop()
+    if others:
+        note["validation_before"] = measure(others, spec, run.state.average)
+    report(f"step {run.step}: dropped {note['dropped']} of {note['blocks']} blocks")
+    return note

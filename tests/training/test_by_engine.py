@@ -1,21 +1,27 @@
 """Training of prediction filters by the engine."""
 
+import json
+
 import numpy as np
 import pytest
 
+from codecsim.cli import run
+from codecsim.errors import ConfigError
 from codecsim.formats.y4m import write_y4m_frame, write_y4m_header
 from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.model_files import INTER_LUMA, load_model
 from codecsim.learned.params import LearnParams
-from codecsim.training import chroma, luma
-from codecsim.training.by_engine import SampleFile, gain, train
+from codecsim.learned.update import MASKED
+from codecsim.training import by_engine
+from codecsim.training.by_engine import BLOCK, EngineTraining, block_errors, measure, train_filter
+from codecsim.training.filter_samples import FilterSamples, take_samples
 from tests.conformance.clips import make_clip
 
 
-@pytest.fixture
-def clip(tmp_path):
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
     video_format, frames = make_clip("texture", 96, 64, 4)
-    path = tmp_path / "clip.y4m"
+    path = tmp_path_factory.mktemp("clips") / "clip.y4m"
     with path.open("wb") as file:
         write_y4m_header(file, video_format)
         for frame in frames:
@@ -23,17 +29,148 @@ def clip(tmp_path):
     return path
 
 
-@pytest.mark.parametrize(("filter_of", "params"), [(chroma, ChromaParams), (luma, LearnParams)])
-def test_training_brings_the_prediction_closer_to_the_original(tmp_path, clip, filter_of, params):
-    samples = SampleFile(tmp_path / "samples", filter_of.collect(clip, 32, 4))
-    assert len(samples) == 6
-    params = params(channels=8, tile_log2=4)
-    weights = train(samples, params, 600)
-    np.testing.assert_array_equal(weights, train(samples, params, 600))
-    assert gain(samples, params.spec, weights) < 0.97
+@pytest.fixture(scope="module")
+def luma_samples(tmp_path_factory, clip):
+    folder = tmp_path_factory.mktemp("samples")
+    assert take_samples("luma", [clip], folder, (32,), 4) == 2
+    return folder
 
 
-def test_the_command_writes_a_model_of_the_default_filter(tmp_path, clip):
-    luma.command.main([str(clip), "-o", str(tmp_path / "out"), "--frames", "2", "--steps", "2"], standalone_mode=False)
-    model = load_model(tmp_path / "out", INTER_LUMA)
-    assert (model.spec, model.inputs) == (LearnParams().spec, LearnParams().inputs)
+@pytest.fixture
+def every_step(monkeypatch):
+    """Keep a checkpoint each 100 steps."""
+    monkeypatch.setattr(by_engine, "_EVERY", 100)
+
+
+def params_of(kind):
+    return {"luma": LearnParams, "chroma": ChromaParams}[kind](channels=8, tile_log2=4)
+
+
+def test_samples_are_taken_once(luma_samples, clip):
+    said = []
+    assert take_samples("luma", [clip], luma_samples, (32,), 4, said.append) == 2
+    assert said == []
+    samples = FilterSamples(luma_samples, "luma")
+    assert len(samples) == 6  # inter pictures in ldp and ra
+    assert {config for _, config, *_ in samples.about} == {"ldp", "ra"}
+    with pytest.raises(ConfigError, match="no sample of chroma"):
+        FilterSamples(luma_samples, "chroma")
+
+
+@pytest.mark.parametrize("kind", ["luma", "chroma"])
+def test_training_brings_the_prediction_closer_to_the_original(tmp_path, clip, luma_samples, kind):
+    folder = luma_samples
+    if kind == "chroma":
+        folder = tmp_path / "samples"
+        take_samples(kind, [clip], folder, (32,), 4)
+    training = EngineTraining(steps=600, warm_up=50)
+    model, found = train_filter(kind, params_of(kind), folder, training, validation=folder)
+    again, _ = train_filter(kind, params_of(kind), folder, training)
+    np.testing.assert_array_equal(model.weights, again.weights)
+    assert found["validation"] == found["training"]
+    assert found["training"]["everywhere"] < 0.999
+    assert found["training"]["where_better"] <= found["training"]["everywhere"]
+
+
+def test_blocks_that_the_filter_harms_are_dropped_and_said(luma_samples):
+    samples = FilterSamples(luma_samples, "luma")
+    params = LearnParams(channels=8, tile_log2=4)
+    run = by_engine._Run(params, samples, EngineTraining())
+    rng = np.random.default_rng(1)
+    run.state.average[:] = rng.normal(0, 0.05, run.state.average.size)
+    note = run.drop()
+    harmed = {k: after >= before for k, before, after in block_errors(samples, params.spec, run.state.average)}
+    assert note["blocks"] == 6 * 6  # pictures, blocks of 32x32 of 96x64
+    assert 0 < note["dropped"] == sum(blocks.sum() for k, blocks in harmed.items() if not blocks.all())
+    for k, blocks in harmed.items():
+        np.testing.assert_array_equal(run.kept[k], ~blocks if not blocks.all() else True)
+    by_kind = note["by_kind"]
+    assert by_kind["source clip.y4m"] == by_kind["QP 32"] == note["dropped"]
+    assert sum(n for kind, n in by_kind.items() if kind.startswith("config")) == note["dropped"]
+
+
+def test_dropping_happens_when_it_should(luma_samples):
+    training = EngineTraining(steps=40, warm_up=5, drop_at=(0.5, 0.75))
+    _, found = train_filter("luma", params_of("luma"), luma_samples, training, validation=luma_samples)
+    assert [note["step"] for note in found["dropping"]] == [20, 30]
+    assert all("validation_before" in note for note in found["dropping"])
+
+
+def test_a_dropped_block_is_not_learnt_from(luma_samples):
+    samples = FilterSamples(luma_samples, "luma")
+    run = by_engine._Run(LearnParams(channels=8, tile_log2=5), samples, EngineTraining())
+    for kept in run.kept:
+        kept[:] = False
+    run.kept[2][1, 2] = True
+    block = {*np.unique(samples[2][1][BLOCK : 2 * BLOCK, 2 * BLOCK : 3 * BLOCK])}
+    for _ in range(20):
+        _, error = run._draw()
+        assert {*np.unique(error)} <= block | {MASKED}
+
+
+def test_tiles_are_turned_with_their_inputs(luma_samples):
+    samples = FilterSamples(luma_samples, "luma")
+    spec = LearnParams(channels=8, tile_log2=4).spec
+    run = by_engine._Run(LearnParams(channels=8, tile_log2=4), samples, EngineTraining())
+    inner = slice(spec.margin, spec.margin + 16)
+    for planes, error in (run._draw() for _ in range(20)):
+        places = []
+        for turn in range(8):
+            back = [
+                by_engine._turn(by_engine._turn(part, turn & 3), turn & 4) for part in (planes[0, inner, inner], error)
+            ]
+            places += [
+                (k, y, x)
+                for k, (whole, wanted) in enumerate(samples)
+                for y in range(wanted.shape[0] - 15)
+                for x in range(wanted.shape[1] - 15)
+                if wanted[y, x] == back[1][0, 0]
+                and np.array_equal(wanted[y : y + 16, x : x + 16], back[1])
+                and np.array_equal(
+                    whole[0, y + inner.start : y + inner.stop, x + inner.start : x + inner.stop], back[0]
+                )
+            ]
+        assert places
+
+
+def test_the_error_of_blocks_adds_up(luma_samples):
+    samples = FilterSamples(luma_samples, "luma")
+    spec = LearnParams(channels=8).spec
+    weights = np.zeros(spec.n_weights, np.float32)
+    for k, before, after in block_errors(samples, spec, weights):
+        error = samples[k][1].astype(np.float64)
+        assert before.sum() == np.sum(error[error != MASKED] ** 2)
+        np.testing.assert_array_equal(before, after)  # weights of zero add nothing
+    assert measure(samples, spec, weights)["everywhere"] == 1.0
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, luma_samples, every_step):
+    training = EngineTraining(steps=300, warm_up=50, drop_at=(0.2,))
+    whole, found = train_filter("luma", params_of("luma"), luma_samples, training)
+
+    def stop(line):
+        if line.startswith("step 200"):
+            raise KeyboardInterrupt
+
+    for report in (stop, lambda line: None):  # the checkpoint of step 200 is not yet written when it is said
+        try:
+            ended, again = train_filter("luma", params_of("luma"), luma_samples, training, None, tmp_path, report)
+        except KeyboardInterrupt:
+            assert (tmp_path / "checkpoint.npz").exists()
+    np.testing.assert_array_equal(ended.weights, whole.weights)
+    assert again == found
+    with pytest.raises(ConfigError, match="other settings"):
+        train_filter("luma", params_of("luma"), luma_samples, EngineTraining(steps=200), None, tmp_path)
+
+
+def test_the_commands_write_a_model_of_the_default_filter(tmp_path, clip, capsys):
+    samples, model = str(tmp_path / "samples"), str(tmp_path / "luma.safetensors")
+    assert run(["train", "luma-samples", str(clip), "-o", samples, "--frames", "2", "-q", "32", "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["train", "luma", samples, "-o", model, "--steps", "20", "--quiet"]) == 0
+    first, _, rest = capsys.readouterr().out.partition("\n")
+    written = load_model(model, INTER_LUMA)
+    assert written.digest.hex() in first
+    assert {"dropping", "training"} == {*json.loads(rest)}
+    assert (written.spec, written.inputs) == (LearnParams().spec, LearnParams().inputs)
+    assert run(["train", "luma", str(tmp_path), "-o", model]) == 2

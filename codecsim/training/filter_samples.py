@@ -1,0 +1,180 @@
+"""Samples for the filters of inter prediction: what they see while clips are encoded, and what the prediction lacks.
+
+A folder of samples holds, for each encoding, two int16 arrays and a JSON file
+
+    <name>.planes.npy  (n, inputs, h, w)  the filter's input planes with their margin
+    <name>.error.npy   (n, h, w)          prediction minus original; MASKED in intra blocks and outside the picture
+    <name>.json                           {"kind", "source", "config", "qp", "inputs", "samples": QP of each}
+
+The JSON file is written last: an encoding that has one is not made again.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from codecsim.blocks import MODE_INTER
+from codecsim.config import EncoderConfig
+from codecsim.encoder import Encoder, internal_format
+from codecsim.errors import ConfigError
+from codecsim.formats.video import InputOptions, open_video
+from codecsim.learned.chroma_params import ChromaParams
+from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA
+from codecsim.learned.params import LearnParams
+from codecsim.learned.stream import UNTRAINED
+from codecsim.learned.update import MASKED
+from codecsim.picture import planes_from_frame
+from codecsim.structure import coding_structure
+
+
+@dataclasses.dataclass(frozen=True)
+class FilterKind:
+    """A filter of inter prediction that the engine trains.
+
+    Its encodings have filters that add nothing and keep their inputs.
+    """
+
+    kind: str  # of model_files
+    params: type  # LearnParams or ChromaParams
+    configs: tuple  # structures that samples come from
+    settings: dict  # of EncoderConfig
+    learners: Callable  # of a PictureCodec: the LearnerState of each filter, and the index of its component
+
+
+KINDS = {
+    "luma": FilterKind(
+        INTER_LUMA,
+        LearnParams,
+        ("ldp", "ra"),
+        {"filter": "frozen", "model": UNTRAINED, "learn": {"experts": "online", "replay": 1}},
+        lambda codec: [(codec.learned_filter.state, 0)],
+    ),
+    "chroma": FilterKind(
+        INTER_CHROMA,
+        ChromaParams,
+        ("ldp",),
+        {"model": UNTRAINED, "chroma_filter": "frozen", "chroma_model": UNTRAINED},
+        lambda codec: [(net.state, k) for k, net in enumerate(codec.chroma_filter.components, 1)],
+    ),
+}
+
+
+def collect(path, filter_kind, config, count):
+    """Samples of one encoding.
+
+    Parameters
+    ----------
+    path : of a clip; the first `count` pictures of it are encoded
+    filter_kind : FilterKind
+    config : EncoderConfig
+
+    Yields
+    ------
+    planes, error, qp : (n_inputs, h, w) int16 with margin; (h, w) int16 prediction minus original, MASKED in intra
+        blocks and outside the picture; int
+    """
+    with open_video(path, InputOptions(None, None, 8)) as video:
+        video_format = internal_format(config, video.format)
+        encoder = Encoder(config, video_format)
+        for structure, frame in coding_structure(config.config, itertools.islice(video.frames, count)):
+            report = encoder.encode(structure, frame).report
+            codec = encoder.codec
+            if not codec.is_inter:
+                continue
+            orig = planes_from_frame(frame, video_format)
+            for state, c_idx in filter_kind.learners(codec):
+                sample, plane = state.replay[0], codec.pred[c_idx]
+                h, w = plane.shape
+                unit = h // codec.blocks.pred_mode.shape[0]
+                inter = np.kron(codec.blocks.pred_mode >= MODE_INTER, np.ones((unit, unit), bool))
+                error = np.full_like(sample.error, MASKED)
+                difference = plane.astype(np.int16) - orig[c_idx].astype(np.int16)
+                error[:h, :w] = np.where(inter, difference, MASKED)
+                yield sample.planes, error, report.qp
+
+
+def take_samples(kind, clips, folder, qps, count, on_encoding=lambda name: None):
+    """Encode and write what is not there yet.
+
+    Parameters
+    ----------
+    kind : str, a key of KINDS
+    clips : paths
+    folder : of the samples, made if it is not there
+    qps : of all of them
+    count : int, pictures of a clip at most
+
+    Returns
+    -------
+    int : encodings in the folder now
+
+    Raises
+    ------
+    CodecError : a clip that cannot be read
+    """
+    folder, filter_kind = pathlib.Path(folder), KINDS[kind]
+    folder.mkdir(parents=True, exist_ok=True)
+    for clip in map(pathlib.Path, clips):
+        if not clip.is_file():
+            raise ConfigError(f"{clip}: no such clip")
+        with clip.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()[:8]
+        for config, qp in itertools.product(filter_kind.configs, qps):
+            stem = folder / f"{clip.name}-{content}-{count}-{config}-{qp}"
+            if not stem.with_name(stem.name + ".json").exists():
+                on_encoding(stem.name)
+                _take(stem, clip, kind, EncoderConfig(config, qp, preset="fast", **filter_kind.settings), count)
+    return len(list(folder.glob("*.json")))
+
+
+def _take(stem, clip, kind, config, count):
+    samples = list(collect(clip, KINDS[kind], config, count))
+    about = {"kind": kind, "source": clip.name, "config": config.config, "qp": config.qp}
+    about |= {"inputs": len(samples[0][0]) if samples else 0, "samples": [qp for *_, qp in samples]}
+    if samples:
+        np.save(f"{stem}.planes.npy", np.stack([planes for planes, *_ in samples]))
+        np.save(f"{stem}.error.npy", np.stack([error for _, error, _ in samples]))
+    stem.with_name(stem.name + ".json").write_text(json.dumps(about))
+
+
+class FilterSamples:
+    """Samples in a folder of `take_samples`, mapped into memory: a sequence of (planes, error).
+
+    Parameters
+    ----------
+    folder : path
+    kind : str, a key of KINDS
+
+    Attributes
+    ----------
+    about : list of (source, config, QP of the encoding, QP of the picture)
+
+    Raises
+    ------
+    ConfigError : the folder holds none, or those of another kind
+    """
+
+    def __init__(self, folder, kind):
+        self.about, self._arrays = [], []
+        for file in sorted(pathlib.Path(folder).glob("*.json")):
+            about, stem = json.loads(file.read_text()), str(file.with_suffix(""))
+            if about.get("kind") != kind:
+                raise ConfigError(f"{file}: is no sample of {kind}")
+            if about["samples"]:
+                planes, error = (np.load(f"{stem}.{name}.npy", mmap_mode="r") for name in ("planes", "error"))
+                for k, qp in enumerate(about["samples"]):
+                    self.about.append((about["source"], about["config"], about["qp"], qp))
+                    self._arrays.append((planes[k], error[k]))
+        if not self.about:
+            raise ConfigError(f"{folder}: no samples; `codecsim train {kind}-samples` makes them")
+
+    def __len__(self):
+        return len(self._arrays)
+
+    def __getitem__(self, index):
+        return self._arrays[index]
