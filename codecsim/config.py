@@ -65,6 +65,9 @@ class Preset:
     chroma_rd: int = _count("intra chroma modes tried with full cost", 1, 5)
     intra_filter_modes: bool = _switch("choose intra modes anew for the intra filter, not only those best without it")
     transform_depth: int = _count("max_transform_hierarchy_depth of intra and inter", 0, 2)
+    learner_trials: bool = _switch(
+        "order the learner, before each picture, to train, hold or reset by full trial of the three: --learn signalled"
+    )
     filter_passes: int = _count(
         "searches of a picture with the learned filter, each knowing the last's additions", 1, 8
     )
@@ -96,6 +99,7 @@ _SLOW = Preset(
     chroma_rd=5,
     intra_filter_modes=True,
     transform_depth=2,
+    learner_trials=False,
     filter_passes=2,
     sao=True,
 )

@@ -145,7 +145,9 @@ class _Decoder:
         if self._codec is None or self._codec.sps != sps:
             raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", nal.byte)
         codec = self._codec
-        tools = read_switches(usable_tools(sps.tools, header.slice_type != SLICE_I), header.extension)
+        usable = usable_tools(sps.tools, header.slice_type != SLICE_I)
+        signalled = self._learned is not None and self._learned.is_signalled
+        tools, order = read_switches(usable, header.extension, signalled)
         if self._learned and self._dpb.is_entered and not nal_units.is_idr(nal.type):
             raise BitstreamError(
                 "decoding with learned tools can begin at an IDR picture only", "nal_unit_type", nal.byte
@@ -156,7 +158,7 @@ class _Decoder:
             return
         if nal_units.is_idr(nal.type) and self._learned:
             codec.reset_learners()
-        codec.begin(current, header, pps, tools)
+        codec.begin(current, header, pps, tools, order)
         parts = self._parse(nal, data_start)
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
@@ -178,6 +180,7 @@ class _Decoder:
         if self._learned:
             report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
             report.add_chroma(codec.chroma_used, codec.chroma_report)
+            report.learner_order = order.name.lower() if signalled and learn_report else None
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
         self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)

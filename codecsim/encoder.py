@@ -20,9 +20,9 @@ from codecsim.picture import Frame, VideoFormat, change_bit_depth, planes_from_f
 from codecsim.picture_codec import PictureCodec
 from codecsim.picture_hash import hash_picture
 from codecsim.reports import PictureReport, bits_by_part
+from codecsim.search.choices import choose_prediction, source_before_choices
 from codecsim.search.loop import choose_loop_filter
 from codecsim.search.picture import PictureSearch
-from codecsim.search.refine import choose_prediction, source_before_choices
 from codecsim.search.sao import SaoSearch
 from codecsim.structure import GOPS, coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
 from codecsim.syntax import nal as nal_units
@@ -208,8 +208,9 @@ class Encoder:
         if self._learned:
             messages.append(LearnerHash(codec.learner_digest()))
         syntax = codec.tools.syntax
-        if codec.chroma_filter and codec.filtered is not None and not codec.chroma_used:
-            header = dataclasses.replace(header, extension=picture_switches(tools, tools & ~TOOL_CHROMA))
+        leaves_chroma = codec.chroma_filter and codec.filtered is not None and not codec.chroma_used
+        used = tools & ~TOOL_CHROMA if leaves_chroma else tools
+        header = dataclasses.replace(header, extension=picture_switches(tools, used, codec.order))
         header = dataclasses.replace(header, sao_luma=bool(syntax.sao_luma), sao_chroma=bool(syntax.sao_chroma))
         data, slice_bits, hash_bits = self._assemble(structure, header, payload, messages)
         self._dpb.end(current.picture)
@@ -230,6 +231,8 @@ class Encoder:
         if self._learned:
             report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
             report.add_chroma(codec.chroma_used, codec.chroma_report)
+            if self._learned.is_signalled and learn_report:
+                report.learner_order = codec.order.name.lower()
         report.seconds = time.perf_counter() - started
         return CodedPicture(structure.index, data, recon, report)
 

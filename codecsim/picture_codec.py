@@ -28,6 +28,7 @@ from codecsim.blocks import (
 )
 from codecsim.entropy.contexts import init_contexts
 from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
+from codecsim.learned.controller import Order
 from codecsim.learned.inputs import CODED
 from codecsim.learned.intra_filter import unused_intra_net
 from codecsim.picture import PAD_C, PAD_Y, Planes
@@ -87,6 +88,7 @@ class PictureCodec:
         self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
         self._overlapped_chroma = tuple(np.zeros_like(plane) for plane in self.pred[1:]) if chroma_filter else ()
         self._everywhere = np.ones_like(self.blocks.overlap.taken)
+        self.order = Order.TRAIN  # to the learners, before they filter the picture
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
         self.observer = None  # for inspection: called with the step just done and this codec
@@ -97,7 +99,7 @@ class PictureCodec:
         self._stack = Planes(*(np.zeros((0, 0, 0), np.uint16) for _ in range(3)))
         self._places = []  # the picture whose planes stand at each place of the stack
 
-    def begin(self, current, header, pps, tools):
+    def begin(self, current, header, pps, tools, order=Order.TRAIN):
         """Bind to a picture.
 
         Parameters
@@ -106,7 +108,9 @@ class PictureCodec:
         header : SliceHeader
         pps : Pps
         tools : int, TOOL_* bits of what the picture has beyond the standard
+        order : Order to the learners
         """
+        self.order = order
         self.picture = current.picture
         self.is_inter = header.slice_type != SLICE_I
         if self.is_inter and self.intra_filter and not self.intra_filter.params.inter_pictures:
@@ -216,15 +220,25 @@ class PictureCodec:
 
     def filter(self):
         """Put overlapped prediction where it is chosen, then run the learned filter over the picture if it is on."""
-        filter_on = self.tools.syntax.experts > 0
-        inputs = self._auxiliary_predictions() if filter_on else ()
+        self.prepare_filter()
+        self.run_filter()
+
+    def prepare_filter(self):
+        """Take the learned filter's inputs if it is on, then put overlapped prediction where it is chosen."""
+        if self.tools.syntax.experts > 0:
+            self._auxiliary_predictions()
         if self.overlapped is None:
             self.overlap(self.blocks.overlap.taken)
         if self.overlapped is not None:
             for other, pred in zip(self.overlapped, self.pred, strict=True):
                 apply_choice(self._bound_blocks, self.blocks.overlap.taken, other[np.newaxis], pred)
-        if filter_on:
-            luma = np.stack(self.learned_filter.predict(self.pred.y, inputs, self.tools.qp))
+
+    def run_filter(self):
+        """After `prepare_filter`: let the learners obey the picture's order, then filter if the filter is on."""
+        if self.tools.syntax.experts > 0:
+            for learner in self.learners:
+                learner.obey(self.order)
+            luma = np.stack(self.learned_filter.predict(self.pred.y, self._auxiliary, self.tools.qp))
             if self.chroma_filter:
                 self._filtered_chroma = self.chroma_filter.predict(
                     self.pred, self._overlapped_chroma, luma[-1], self.tools.qp
@@ -244,7 +258,7 @@ class PictureCodec:
         return self._filtered_chroma if self.chroma_filter and self.filtered is not None else ()
 
     def _auxiliary_predictions(self):
-        """Further luma predictions that the learned filter takes as inputs, while the plain one stands.
+        """Make the further luma predictions that the learned filter takes as inputs, while the plain one stands.
 
         Those of chroma that the chroma filter takes are kept too.
         """
@@ -261,7 +275,6 @@ class PictureCodec:
             )
             for rank, plane in enumerate(planes):
                 predict_further(self._bound_motion, refs, further, rank, plane, self._inter_scratch)
-        return self._auxiliary
 
     def complete(self):
         """Reconstruct, learn, deblock; returns the learner's report, or None where it did not run."""
@@ -302,11 +315,15 @@ class PictureCodec:
             self._coded[:] = np.where(self.blocks.pred_mode >= MODE_INTER, CBF_Y | CBF_CB | CBF_CR, 0)
         self.chroma_report = self.chroma_filter.learn(chroma, self._coded, self.tools.qp)
 
+    @property
+    def learners(self):
+        """All that learns from picture to picture."""
+        return tuple(learner for learner in (self.learned_filter, self.chroma_filter) if learner is not None)
+
     def reset_learners(self):
         """At an IDR: what has been learnt is as the learners' parameters say."""
-        for learner in (self.learned_filter, self.chroma_filter):
-            if learner is not None:
-                learner.reset()
+        for learner in self.learners:
+            learner.reset()
 
     def learner_digest(self):
         """16 bytes that name the state of all that learns."""

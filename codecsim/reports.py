@@ -38,6 +38,7 @@ class PictureReport:
     fitted_samples: int | None = None  # that linear experts took in
     reset: bool | None = None
     accumulated_loss: int | None = None
+    learner_order: str | None = None  # train, hold or reset, obeyed before the picture; None where it takes no orders
     learner_hash: str | None = None  # 32 hex digits
 
     def add_chroma(self, used, learned):

@@ -128,6 +128,20 @@ class ChromaFilter:
             any(report.reset for report in reports),
         )
 
+    def obey(self, order):
+        """Before `predict`: as PredictionFilter.obey."""
+        for net in self.components:
+            net.obey(order)
+
+    def snapshot(self):
+        """As PredictionFilter.snapshot."""
+        return tuple(net.snapshot() for net in self.components)
+
+    def restore(self, snapshot):
+        """As PredictionFilter.restore."""
+        for net, own in zip(self.components, snapshot, strict=True):
+            net.restore(own)
+
     def reset(self):
         """At an IDR: as PredictionFilter.reset."""
         for net in self.components:

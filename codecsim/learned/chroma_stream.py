@@ -6,7 +6,7 @@ from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.learner_presets import settings_at
 from codecsim.learned.model_files import INTER_CHROMA, find_model
 from codecsim.learned.params import Control
-from codecsim.learned.stream import changes, starting_model, with_changes
+from codecsim.learned.stream import changes, learn_params, starting_model, with_changes
 from codecsim.learned.weights import builtin_weights
 from codecsim.syntax.headers import TOOL_CHROMA, ToolSettings
 
@@ -49,6 +49,8 @@ class ChromaStream:
         settings = settings_at(config.chroma_learn, config.qp, ChromaParams)
         if config.chroma_filter == "frozen":
             settings["control"] = Control.NEVER
+        elif learn_params(config).control == Control.SIGNALLED:  # the same orders are for both
+            settings.setdefault("control", Control.SIGNALLED)
         try:
             params = ChromaParams(**settings)
         except TypeError as error:

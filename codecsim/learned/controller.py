@@ -1,5 +1,6 @@
 """Normative.  When to train, on what, and when to start again.  Integers only."""
 
+from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,17 @@ from codecsim.learned.inputs import CODED
 from codecsim.learned.params import THRESHOLD_QP, Control, Reset
 
 RECENT = 8  # pictures among which the best QP is sought: a group of pictures of any structure
+
+
+class Order(IntEnum):
+    """What a learner with Control.SIGNALLED does before a picture about the lesson, the last picture that it filtered.
+
+    Train on it as with Control.ALWAYS; hold: forget the lesson; reset: forget all, return to the initial weights.
+    """
+
+    TRAIN = 0
+    HOLD = 1
+    RESET = 2
 
 
 class TrainingStep(NamedTuple):
@@ -65,7 +77,7 @@ def should_train(params, state, qp, n_samples, bit_depth):
     if params.control == Control.THRESHOLD:
         threshold = threshold_of_qp(params.threshold_q8, qp)
         return state.waiting_loss * 256 > (threshold * n_samples) << (bit_depth - 8)
-    return params.control == Control.ALWAYS
+    return params.control != Control.NEVER
 
 
 def hot_tiles(params, coded):

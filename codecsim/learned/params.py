@@ -14,11 +14,15 @@ from codecsim.learned.update import ADAM, SGD
 
 
 class Control(IntEnum):
-    """When to train: after each picture; when the accumulated loss passes the QP's threshold; not at all."""
+    """When to train: after each picture; when the accumulated loss passes the QP's threshold; not at all; as ordered.
+
+    Orders travel in slice headers, see controller.Order.
+    """
 
     ALWAYS = 0
     THRESHOLD = 1
     NEVER = 2
+    SIGNALLED = 3
 
 
 class Reset(IntEnum):
@@ -87,7 +91,7 @@ FIELDS = (
     Field("beta2:float", 32, 0, 0x7F7FFFFF),
     Field("epsilon:float", 32, 0, 0x7F7FFFFF),
     Field("average_q8", 8, 0, 255),
-    Field("control", 2, 0, 2),
+    Field("control", 2, 0, 3),
     Field("threshold_q8[0]", 24, 0, 2**24 - 1),
     Field("threshold_q8[1]", 24, 0, 2**24 - 1),
     Field("threshold_q8[2]", 24, 0, 2**24 - 1),

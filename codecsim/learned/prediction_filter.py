@@ -8,6 +8,7 @@ import numpy as np
 
 from codecsim.errors import ConfigError
 from codecsim.learned.controller import (
+    Order,
     epochs_of_picture,
     hot_tiles,
     lossy_tiles,
@@ -46,6 +47,18 @@ class LearnReport(NamedTuple):
     accumulated_loss: int  # absolute error in samples, since the last training
     reset: bool
     fitted_samples: int = 0  # that the linear filters took in
+
+
+_NOTHING_LEARNT = LearnReport(0, 0, False)
+
+
+class Lesson(NamedTuple):
+    """A filtered picture from which a learner with Control.SIGNALLED learns if it is ordered to."""
+
+    pending: "_Pending"
+    recon: np.ndarray  # (h, w) uint16
+    coded: np.ndarray  # (h // 4, w // 4) uint8
+    qp: int
 
 
 class _Pending(NamedTuple):
@@ -151,6 +164,7 @@ class PredictionFilter:
         self._blur_rows = np.zeros((height, width), np.int32)
         self._sums = np.zeros(2, np.int64)
         self._pending, self._compiled = None, False
+        self._lesson, self._obeyed = None, _NOTHING_LEARNT
 
     def predict(self, pred_y, aux, qp):
         """Filter a picture's prediction, and keep the inputs for `learn`.
@@ -197,7 +211,7 @@ class PredictionFilter:
         return self._pending.outputs.get(expert) if self._pending else None
 
     def learn(self, recon_y, coded, qp):
-        """Learn from the reconstruction of the picture that `predict` saw last.
+        """Learn from the reconstruction of the picture that `predict` saw last; if it is signalled, when ordered to.
 
         Parameters
         ----------
@@ -207,7 +221,7 @@ class PredictionFilter:
 
         Returns
         -------
-        LearnReport
+        LearnReport; with Control.SIGNALLED of the order before this picture
 
         Raises
         ------
@@ -216,11 +230,45 @@ class PredictionFilter:
         """
         if self._pending is None:
             raise ConfigError("learned tools: learn() needs the inputs of a predict() before it")
-        pending, state, params = self._pending, self.state, self.params
-        self._pending = None
+        coded, recon = np.ascontiguousarray(coded, np.uint8), np.ascontiguousarray(recon_y, np.uint16)
+        lesson, self._pending = Lesson(self._pending, recon, coded, qp), None
+        if self.params.control != Control.SIGNALLED:
+            return self._learn(lesson)
+        self._lesson = lesson._replace(recon=recon.copy(), coded=coded.copy())
+        report, self._obeyed = self._obeyed, _NOTHING_LEARNT
+        return report
+
+    @property
+    def has_lesson(self):
+        """Whether a picture waits for an order."""
+        return self._lesson is not None
+
+    def obey(self, order):
+        """Before `predict`: do what the stream orders; without Control.SIGNALLED nothing.
+
+        Once TRAIN or HOLD has been obeyed the lesson is gone, and repeating it does nothing.
+
+        Parameters
+        ----------
+        order : Order
+
+        Raises
+        ------
+        ModelError : as `learn`
+        """
+        if self.params.control != Control.SIGNALLED:
+            return
+        lesson, self._lesson = self._lesson, None
+        if order == Order.RESET:
+            self._start_again()
+            self._obeyed = LearnReport(0, 0, True)
+        elif order == Order.TRAIN and lesson is not None:
+            self._obeyed = self._learn(lesson)
+
+    def _learn(self, lesson):
+        """Learn from a Lesson; returns LearnReport."""
+        (pending, recon, coded, qp), state, params = lesson, self.state, self.params
         error = np.full(self._grid, MASKED, np.int16)
-        coded = np.ascontiguousarray(coded, np.uint8)
-        recon = np.ascontiguousarray(recon_y, np.uint16)
         is_coded = (coded == CODED).astype(np.uint8)
         fitted = 16 * int(np.count_nonzero(is_coded)) if self._linear else 0
         for expert, linear in self._linear.items():
@@ -268,19 +316,36 @@ class PredictionFilter:
 
     def reset(self):
         """At an IDR: return to the initial weights; with Reset.NEVER only forget the pictures before it."""
-        self._pending = None
+        self._pending, self._lesson, self._obeyed = None, None, _NOTHING_LEARNT
         if self.params.reset == Reset.NEVER:
             self.state.replay = ()
         else:
-            self.state.reset()
-            for linear in self._linear.values():
-                linear.reset()
+            self._start_again()
+
+    def _start_again(self):
+        self.state.reset()
+        for linear in self._linear.values():
+            linear.reset()
+
+    def snapshot(self):
+        """All that has been learnt, and the lesson that waits, for `restore`."""
+        linear = {expert: one.snapshot() for expert, one in self._linear.items()}
+        return self.state.copy(), linear, self._lesson, self._obeyed
+
+    def restore(self, snapshot):
+        """Be as at a `snapshot`, which may be used again."""
+        state, linear, self._lesson, self._obeyed = snapshot
+        self.state = state.copy()
+        for expert, one in self._linear.items():
+            one.restore(linear[expert])
 
     def digest(self):
-        """16 bytes that name the learner's state."""
-        if not self._linear:
-            return self.state.digest()
+        """16 bytes that name the learner's state; whether a lesson waits counts, like replay pictures it itself not."""
         parts = (self.state.digest(), *(linear.digest() for linear in self._linear.values()))
+        if self.params.control == Control.SIGNALLED:
+            parts = (*parts, bytes([self.has_lesson]))
+        if len(parts) == 1:
+            return parts[0]
         return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
     def _inputs(self, pred, aux, qp):

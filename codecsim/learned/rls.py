@@ -252,6 +252,14 @@ class LinearFilter:
         self.equations = np.zeros(self.rows * self.rows, np.int64)
         self.coefficients = np.zeros(self.n_features, np.int32)
 
+    def snapshot(self):
+        """Copies of what the filter has learnt, for `restore`."""
+        return self.equations.copy(), self.coefficients.copy()
+
+    def restore(self, snapshot):
+        """Be as at a `snapshot`, which may be used again."""
+        self.equations, self.coefficients = (array.copy() for array in snapshot)
+
     def predict(self, planes, base):
         """The filtered prediction, (h, w) uint16.
 

@@ -1,6 +1,7 @@
 """Normative. What a stream says about tools beyond the standard: parameters and weights, and switches of a picture."""
 
 from codecsim.errors import BitstreamError, ConfigError
+from codecsim.learned.controller import Order
 from codecsim.learned.learner_presets import settings_at
 from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
 from codecsim.learned.params import Control, Expert, LearnParams
@@ -30,6 +31,8 @@ def learn_params(config):
     if config.filter == "frozen":
         settings["control"] = Control.NEVER
         settings.setdefault("experts", Expert.ONLINE)  # those that are fitted to pictures only where they are asked for
+    elif config.search_effort.learner_trials:
+        settings.setdefault("control", Control.SIGNALLED)
     try:
         return LearnParams(**settings)
     except TypeError as error:
@@ -161,6 +164,11 @@ class LearnedStream:
         """`ToolSettings` of the prediction filter for the sequence parameter set."""
         return ToolSettings(changes(self.params), self.initial.digest())
 
+    @property
+    def is_signalled(self):
+        """Whether slice headers carry orders to the learners."""
+        return self.params.control == Control.SIGNALLED
+
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
         return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self.initial, threads)
@@ -225,29 +233,47 @@ def usable_tools(announced, is_inter):
     return announced if is_inter else announced & ~INTER_TOOLS
 
 
-def picture_switches(announced, tools):
-    """Slice header extension of a picture: nothing where all tools are on, as is the rule, else those that are.
+def picture_switches(announced, tools, order=Order.TRAIN):
+    """Slice header extension of a picture: nothing where all tools are on and train, as is the rule.
+
+    Else a byte with the tools that are on; then one with an order that is not to train.
 
     Parameters
     ----------
     announced : int, TOOL_* bits that the picture can use
     tools : int, those of them that the picture has on
+    order : Order to the learners, TRAIN in a picture without TOOL_FILTER and where learners take no orders
     """
+    if order != Order.TRAIN:
+        return bytes([tools, order])
     return b"" if tools == announced else bytes([tools])
 
 
-def read_switches(announced, extension):
-    """TOOL_* bits of what is on in a picture with this slice header extension.
+def read_switches(announced, extension, signalled=False):
+    """What is on in a picture with this slice header extension, and what it orders.
 
+    Parameters
+    ----------
     announced : int, TOOL_* bits that the picture can use; where there are none, the extension says nothing
+    extension : bytes
+    signalled : bool, whether the learners of the stream take orders
+
+    Returns
+    -------
+    (TOOL_* bits, Order)
 
     Raises
     ------
     BitstreamError : not what `picture_switches` returns
     """
     if not extension or not announced:
-        return announced
-    tools = extension[0]
-    if len(extension) > 1 or tools == announced or tools & ~announced:
+        return announced, Order.TRAIN
+    tools, *orders = extension
+    can_order = signalled and tools & TOOL_FILTER and len(orders) == 1
+    if tools & ~announced or (not can_order if orders else tools == announced):
         raise BitstreamError(f"the tools' switches are none of {announced:#x}", "slice_segment_header_extension")
-    return tools
+    if not orders:
+        return tools, Order.TRAIN
+    if orders[0] not in (Order.HOLD, Order.RESET):
+        raise BitstreamError(f"no such order to the learner: {orders[0]}", "slice_segment_header_extension")
+    return tools, Order(orders[0])

@@ -1,4 +1,4 @@
-"""Choose overlap and experts of the learned filter per 32x32, and decide residual and skip again for what was chosen.
+"""Choose among predictions per 32x32, and decide residual and skip again for what was chosen: the kernels.
 
 Partition, modes and motion stay as the search left them.  Intra blocks are coded again with their modes, since what
 they predict from may have changed.
@@ -8,14 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.binding import bind
-from codecsim.block_choices import apply_choice
 from codecsim.blocks import (
-    CHOICE_EVERYWHERE,
-    CHOICE_NOWHERE,
     CHOICE_PER_BLOCK,
     CTU_UNITS,
-    MAX_ALTERNATIVES,
     MODE_INTER,
     MODE_INTRA,
     Choice,
@@ -23,7 +18,7 @@ from codecsim.blocks import (
     z_to_xy,
 )
 from codecsim.entropy.cabac import COST, COUNT
-from codecsim.entropy.contexts import FILTER_CHOICE, OBMC_CHOICE, init_contexts
+from codecsim.entropy.contexts import init_contexts
 from codecsim.jit import kernel
 from codecsim.picture import Planes
 from codecsim.recon import copy_block, predict_intra_luma
@@ -118,7 +113,6 @@ class Alternatives(NamedTuple):
 
 
 _TAKEN_BITS = 3  # of each 32x32 in what a region of four takes
-_TRIALS = 2
 
 
 @kernel
@@ -306,101 +300,6 @@ def refine_picture(st, alt, slice_qp, where, taken):
                 cost, plain = _refine_region(st, alt, where, taken, uy + dy, ux + dx, 8)
                 total, all_plain = total + cost, all_plain + plain
     return total, all_plain
-
-
-def choose_prediction(codec, state, orig):
-    """Predict what `codec` holds, choose overlap and learned filter per 32x32, and update its decisions.
-
-    Parameters
-    ----------
-    codec : PictureCodec, searched
-    state : bound Search, as PictureSearch.run left it
-    orig : Planes, unpadded source at coded size
-
-    Returns
-    -------
-    Planes : the plain prediction, from motion compensation alone
-    """
-    state = bind(state.value._replace(orig=orig))
-    blocks = state.value.rc.blocks
-    codec.predict()
-    codec.overlap()
-    plain = _copy(codec.pred)
-    if codec.overlapped is not None:
-        others = Planes(*(plane[np.newaxis] for plane in codec.overlapped))
-        _choose(codec, state, others, blocks.overlap, OBMC_CHOICE)
-    codec.filter()
-    if codec.filtered is not None:
-        choose_chroma(codec, state, orig)
-        _choose(codec, state, codec.filtered, blocks.filtering, FILTER_CHOICE)
-    return plain
-
-
-def choose_chroma(codec, state, orig):
-    """Let the picture use filtered chroma unless that is farther from the source than the prediction is.
-
-    codec, state, orig : as for `choose_prediction`, after `codec.filter`
-    """
-    filtered = codec.chroma_alternative()
-    if not filtered:
-        return
-    inter = np.kron(codec.blocks.pred_mode >= MODE_INTER, np.ones((2, 2), bool))
-    gain = 0.0
-    for k, weight in ((1, WEIGHT_CB), (2, WEIGHT_CR)):
-        source = orig[k].astype(np.int64)
-        before, after = ((source - plane)[inter] for plane in (codec.pred[k], filtered[k - 1]))
-        gain += state.value.lam[weight] * float(np.sum(before * before) - np.sum(after * after))
-    codec.use_chroma(gain >= 0)
-
-
-def _copy(planes):
-    """Planes of their own memory."""
-    return Planes(*(plane.copy() for plane in planes))
-
-
-def _choose(codec, state, others, choice, context):
-    """Choose where in the picture which prediction is taken, and update the codec's decisions, not its prediction.
-
-    others, choice, context : of Alternatives, beside the prediction that stands
-    """
-    plain, qp = _copy(codec.pred), codec.tools.qp
-    bound = bind(Alternatives(plain, others, choice, context, np.zeros(MAX_ALTERNATIVES + 1), _TRIALS))
-    nearest = nearest_alternative(state, bound)
-    everywhere, _ = refine_picture(state, bound, qp, CHOICE_EVERYWHERE, nearest)
-    chosen, nowhere = refine_picture(state, bound, qp, CHOICE_PER_BLOCK, 0)
-    costs = {CHOICE_PER_BLOCK: chosen, CHOICE_EVERYWHERE: everywhere, CHOICE_NOWHERE: nowhere}
-    where = min(costs, key=costs.get)
-    if where != CHOICE_PER_BLOCK:
-        refine_picture(state, bound, qp, where, nearest if where == CHOICE_EVERYWHERE else 0)
-    choice.where[0] = where
-    copy_decisions(state.value.rc, codec)
-    for pred, kept in zip(codec.pred, plain, strict=True):
-        np.copyto(pred, kept)
-
-
-def source_before_choices(codec, orig, plain):
-    """The source less what overlap and filter add where they are chosen: what a further search has to predict.
-
-    The search knows neither.  Given this source, it looks for the prediction that they make right.
-
-    Parameters
-    ----------
-    codec : PictureCodec, after `choose_prediction`
-    orig : Planes, unpadded source at coded size
-    plain : Planes, what that returned
-
-    Returns
-    -------
-    Planes
-    """
-    final = _copy(codec.pred)
-    if codec.filtered is not None:
-        for others, pred in zip(codec.filtered, final, strict=True):
-            if len(others):
-                apply_choice(bind(codec.blocks), codec.blocks.filtering.taken, others, pred)
-    top = (1 << codec.sps.bit_depth) - 1
-    aims = (np.clip(o - (f.astype(np.int32) - p), 0, top) for o, f, p in zip(orig, final, plain, strict=True))
-    return Planes(*(aim.astype(np.uint16) for aim in aims))
 
 
 def copy_decisions(rc, codec):

@@ -29,7 +29,7 @@ def small_streams():
             (22, "cut", (72, 40), 6, {**ldp, "filter": "off"}),
             (34, "edges", (130, 66), 6, {**ldp, "filter": "off", "hash": "crc"}),
             (40, "noise", (16, 72), 3, {"config": "ai", "filter": "off", "preset": "slow", "hash": "checksum"}),
-            (30, "texture", (72, 72), 5, {**ldp, "learn": learn, "intra_period": 3}),
+            (30, "texture", (72, 72), 5, {**ldp, "learn": {**learn, "control": "signalled"}, "intra_period": 3}),
             (33, "zoom", (72, 40), 4, {"config": "ldb", "filter": "off", "obmc": True, **ten_bits}),
         )
     ]

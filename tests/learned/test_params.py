@@ -60,7 +60,7 @@ def test_every_field_is_packed():
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"beta1": 1.0}, "beta1 and beta2 below 1"),
         ({"epsilon": 0.0}, "epsilon above 0"),
-        ({"control": 3}, "control is 3; expected always or threshold or never"),
+        ({"control": 4}, "control is 4; expected always or threshold or never or signalled"),
         ({"loss": "l3"}, "loss is 'l3'; expected huber or l2"),
         ({"channels": "many"}, "channels is 'many'; expected int"),
         ({"hidden_layers": 2.5}, "hidden_layers is 2.5; expected int"),

@@ -12,6 +12,7 @@ import pytest
 
 from codecsim.errors import ConfigError, ModelError
 from codecsim.learned import complexity, self_check
+from codecsim.learned.controller import Order
 from codecsim.learned.params import Control, LearnParams, LossKind, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.spec import NetSpec
@@ -212,6 +213,29 @@ def test_reset_at_idr():
         assert learner.digest() != fresh
         learner.reset()
         assert (learner.digest() == fresh) == same
+
+
+@pytest.mark.parametrize("experts", ["online", "online,rls,mix"])
+def test_a_snapshot_brings_all_back(experts):
+    params = dataclasses.replace(SMALL, control=Control.SIGNALLED, experts=experts)
+    learner = PredictionFilter(params, 64, 64)
+    for k in range(2):
+        pred, recon = picture(k, 64, 64)
+        learner.obey(Order.TRAIN)
+        learner.predict(pred, (), 30)
+        learner.learn(recon, everywhere(64, 64), 30)
+        recon[:] = 0  # the lesson is a copy
+    kept, found = learner.snapshot(), {}
+    for order in (*Order, *Order):
+        learner.restore(kept)
+        assert learner.has_lesson
+        learner.obey(order)
+        learner.obey(order)
+        assert not learner.has_lesson
+        digest = learner.digest(), learner.predict(pred, (), 30)[-1].tobytes()
+        assert found.setdefault(order, digest) == digest
+    assert len({*found.values()}) == 3
+    assert found[Order.RESET][0] == PredictionFilter(params, 64, 64).digest()
 
 
 def test_automatic_reset_when_the_scene_turns_against_the_net():

@@ -1,0 +1,110 @@
+"""With a signalled learner, decoder and encoder hold the same pictures and learners, whatever the orders."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from codecsim.config import EncoderConfig
+from codecsim.learned.chroma_stream import ChromaStream
+from codecsim.learned.controller import Order
+from codecsim.learned.params import Control
+from codecsim.search import choices, orders
+from tests.conformance.clips import make_clip
+from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder
+
+LEARN = {"channels": 8, "tile_log2": 4, "control": "signalled", "experts": "online,rls,mix"}
+CONFIG = EncoderConfig("ldp", 30, preset="fast", learn=LEARN)
+TRAIN, HOLD, RESET = "train", "hold", "reset"
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """Function that makes the encoder give these orders, again and again."""
+
+    def give(*names):
+        wanted = itertools.cycle(Order[name.upper()] for name in names)
+
+        def choose(codec, cost_of, lam):
+            codec.order = next(wanted)
+
+        monkeypatch.setattr(choices, "choose_order", choose)
+
+    return give
+
+
+def orders_of(run):
+    return [report.learner_order for report in run.reports]
+
+
+@pytest.mark.parametrize("config", ["ldp", "ldb", "ra"])
+@pytest.mark.parametrize("reset", ["idr", "auto", "never"])
+def test_any_orders(order, config, reset):
+    """Over IDR pictures, in ra also over intra pictures between, with chroma, in two passes of the search."""
+    order(TRAIN, HOLD, RESET, TRAIN, TRAIN)
+    learn, chroma = {**LEARN, "reset": reset}, {"channels": 8, "tile_log2": 4, "reset": reset}
+    options = {"intra_period": 8 if config == "ra" else 7, "obmc": True, "effort": {"filter_passes": 2}}
+    options |= {"chroma_filter": "online", "chroma_learn": chroma, "learn": learn}
+    run = run_encoder(dataclasses.replace(CONFIG, config=config, **options), make_clip("zoom", 74, 42, 14))
+    check_own_decoder(run)
+    assert {*orders_of(run)} == {None, TRAIN, HOLD, RESET}
+    assert all((name is None) == (report.type == "I") for name, report in zip(orders_of(run), run.reports, strict=True))
+
+
+def test_each_order_does_what_it_says(order):
+    order(TRAIN, HOLD, RESET, HOLD, TRAIN)
+    run = run_encoder(CONFIG, make_clip("texture", 72, 40, 8))
+    check_own_decoder(run)
+    assert orders_of(run) == [None, TRAIN, TRAIN, HOLD, RESET, HOLD, TRAIN, TRAIN]
+    hashes = [report.learner_hash for report in run.reports]
+    assert hashes[2] == hashes[3]  # held: as it was
+    assert hashes[4] == hashes[5] == hashes[1]  # as at the beginning, and a picture waits
+    assert len({*hashes[:3]}) == 3
+    for report in run.reports[2:]:
+        assert report.reset == (report.learner_order == RESET)
+        assert report.learner_order == TRAIN or report.trained_steps == 0
+    assert run.reports[2].trained_steps > 0
+
+
+def test_always_to_train_is_to_learn_always(order):
+    order(TRAIN)
+    clip = make_clip("texture", 72, 40, 6)
+    always = run_encoder(dataclasses.replace(CONFIG, learn={**LEARN, "control": "always"}), clip)
+    signalled = run_encoder(CONFIG, clip)
+    assert_same_pictures(signalled.recon, always.recon)
+    assert [r.bits for r in signalled.reports[1:]] == [r.bits for r in always.reports[1:]]
+    assert signalled.reports[2].trained_steps == always.reports[1].trained_steps > 0
+
+
+def test_the_trial_takes_the_cheapest(monkeypatch):
+    """Costs that are made up decide; ties go to training, and the bits of an order count."""
+    tried = []
+    costs = iter((9, 9, 9, 100, 1, 1e9, 1e9, 1e9, 0))
+    monkeypatch.setattr(choices, "_filtering_cost", lambda codec, *_: tried.append(codec.order) or next(costs))
+    monkeypatch.setattr(orders, "HEADER_BITS", 0)
+    run = run_encoder(CONFIG, make_clip("texture", 72, 40, 5))
+    check_own_decoder(run)
+    assert tried == 3 * [*Order]
+    assert orders_of(run) == [None, TRAIN, TRAIN, HOLD, RESET]
+
+
+def test_by_trial():
+    """A learner that is far too fast is reset at times; the effort asks for trials too, for chroma as for luma."""
+    clip = make_clip("film", 136, 72, 8)
+    learn = {"experts": "online", "tile_log2": 4, "learning_rate": 0.5}
+    config = dataclasses.replace(CONFIG, learn=learn, chroma_filter="online", effort={"learner_trials": True})
+    run = run_encoder(config, clip)
+    check_own_decoder(run)
+    assert {HOLD, RESET} & {*orders_of(run)}
+    assert ChromaStream.from_config(config).params.control == Control.SIGNALLED
+    always = dataclasses.replace(config, effort={})
+    assert {*orders_of(run_encoder(always, clip))} == {None}
+    assert ChromaStream.from_config(always).params.control == Control.ALWAYS
+
+
+def test_frozen_takes_no_orders():
+    run = run_encoder(
+        dataclasses.replace(CONFIG, filter="frozen", effort={"learner_trials": True}), make_clip("flat", 72, 40, 3)
+    )
+    check_own_decoder(run)
+    assert {*orders_of(run)} == {None}
