@@ -107,7 +107,7 @@ _OPTIONS = (
     ),
     click.option("--intra-learner", multiple=True, metavar="NAME=VALUE", help=INTRA_LEARNER_HELP),
     click.option("--learn-preset", metavar="NAME|FILE", help=LEARN_PRESET_HELP),
-    click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained; signalled: by trial."),
+    click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained; signalled: by trial"),
     click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP),
     click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser."),
     click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights."),
