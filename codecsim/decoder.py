@@ -40,7 +40,7 @@ class DecodedPicture:
 
 
 def decode(
-    stream: BinaryIO, check: bool = True, threads: int = 1, models=(), observer=None
+    stream: BinaryIO, check: bool = True, threads: int = 1, models=(), observer=None, trace=None
 ) -> Iterator[DecodedPicture]:
     """Decode an Annex B stream, one picture at a time.
 
@@ -51,6 +51,7 @@ def decode(
     threads : int, of the prediction filter; results do not depend on it
     models : files and folders where weights may be, beside those that ship with codecsim
     observer : inspection.observer.PictureObserver that looks on, or None; it changes nothing
+    trace : tracing.tracer.Tracer that takes every syntax element, optional
 
     Yields
     ------
@@ -62,16 +63,21 @@ def decode(
     MismatchError : a picture or the learner's state is not what the encoder had
     ModelError : initial weights that are not here
     """
-    decoder = _Decoder(check, threads, models, observer)
-    for nal in nal_units.read_nal_units(stream):
-        yield from decoder.receive(nal)
-    yield from decoder.finish()
+    decoder = _Decoder(check, threads, models, observer, trace)
+    try:
+        for nal in nal_units.read_nal_units(stream):
+            yield from decoder.receive(nal)
+        yield from decoder.finish()
+    finally:
+        if trace is not None:
+            trace.finish()
 
 
 class _Decoder:
     """State from one NAL unit to the next.  A picture waits for the messages behind its slice before it is checked."""
 
-    def __init__(self, check, threads, models, observer):
+    def __init__(self, check, threads, models, observer, trace):
+        self._trace = trace
         self._check = check
         self._threads = threads
         self._models = models
@@ -91,6 +97,8 @@ class _Decoder:
     def receive(self, nal):
         """Take one NAL unit; yields the pictures that it completes."""
         self._last_byte = nal.byte
+        if self._trace is not None:
+            self._trace.begin_unit(nal.type, nal.layer_id, nal.temporal_id, nal.byte)
         if nal.layer_id > 0:
             return
         if nal_units.is_slice(nal.type):
@@ -102,7 +110,7 @@ class _Decoder:
             return
         if nal.type in (nal_units.VPS, nal_units.SPS, nal_units.PPS):
             yield from self._complete()
-            self._sets.receive(nal)
+            self._sets.receive(nal, self._trace)
         elif nal.type == nal_units.EOS:
             yield from self._complete()
             self._dpb.end_of_sequence()
@@ -136,7 +144,7 @@ class _Decoder:
 
     def _decode_slice(self, nal):
         started = time.perf_counter()
-        header, data_start = read_slice_header(nal, self._sets)
+        header, data_start = read_slice_header(nal, self._sets, self._trace)
         pps = self._sets.pps[header.pps_id]
         sps = self._sets.sps[pps.sps_id]
         refuse_missing_tools(pps)
@@ -191,17 +199,18 @@ class _Decoder:
         """Slice data into the codec's store; returns the model cost of their parts."""
         codec = self._codec
         marks = None if self._observer is None else self._observer.begin(codec, 8 * data_start, 8 * len(nal.rbsp))
-        coder = bind(make_coder(np.frombuffer(nal.rbsp, np.uint8).copy(), marks))
+        coder = bind(make_coder(np.frombuffer(nal.rbsp, np.uint8).copy(), marks, self._trace is not None))
+        if self._trace is not None:
+            self._trace.begin_slice_data(codec.picture.poc)
         start_decoder(coder, data_start, len(nal.rbsp))
         for plane in codec.levels:
             plane[:] = 0
         codec.blocks.pred_mode[:] = 0
         codec.picture.motion.ref_idx[:] = -1
-        done = codec.code_slice_data(DECODE, coder)
-        total = ((codec.sps.height + 63) // 64) * ((codec.sps.width + 63) // 64)
-        if done != total or coder.value.reg[FAULT]:
+        done = codec.code_slice_data(DECODE, coder, self._trace)
+        if done != codec.num_ctus or coder.value.reg[FAULT]:
             raise BitstreamError(
-                f"the slice data break at CTU {done} of {total}",
+                f"the slice data break at CTU {done} of {codec.num_ctus}",
                 "slice_segment_data",
                 nal.byte + 2 + int(coder.value.reg[POS]),
                 codec.picture.poc,
@@ -216,7 +225,7 @@ class _Decoder:
         report.parts["hashes"] += bits
         if not self._check:
             return
-        for message in read_sei(nal):
+        for message in read_sei(nal, self._trace):
             self._expected_hashes.add(type(message))
             self._missing_hashes.discard(type(message))
             if isinstance(message, PictureHash):

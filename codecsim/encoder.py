@@ -64,7 +64,9 @@ class CodedPicture:
     report: PictureReport
 
 
-def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Frame]) -> Iterator[CodedPicture]:
+def encode(
+    config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Frame], trace=None
+) -> Iterator[CodedPicture]:
     """Encode a sequence, one picture at a time.
 
     Parameters
@@ -72,6 +74,7 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
     config : EncoderConfig
     video_format : VideoFormat of the input
     frames : pictures of that format in output order; they are coded at the bit depth of `internal_format`
+    trace : tracing.tracer.Tracer that takes every syntax element that is written, optional
 
     Yields
     ------
@@ -82,9 +85,11 @@ def encode(config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Fr
     CodecError : an impossible setting, or weights that are missing
     """
     coded_format = internal_format(config, video_format)
-    encoder = Encoder(config, coded_format)
+    encoder = Encoder(config, coded_format, trace)
     for structure, frame in coding_structure(config.config, frames, intra_period=config.intra_period):
         yield encoder.encode(structure, change_bit_depth(frame, video_format.bit_depth, coded_format.bit_depth))
+    if trace is not None:
+        trace.finish()
 
 
 def internal_format(config, video_format):
@@ -133,7 +138,8 @@ class Encoder:
     codec : PictureCodec, which after `encode` still holds the picture
     """
 
-    def __init__(self, config, video_format):
+    def __init__(self, config, video_format, trace=None):
+        self._trace = trace
         self._config = config
         self._format = video_format
         learned = None
@@ -176,7 +182,8 @@ class Encoder:
         self._extra_passes = config.search_effort.filter_passes - 1
         self._sao_search = SaoSearch(self.codec)
         # more than any slice can need: a coded picture is far smaller than twice its samples
-        self._coder = bind(make_coder(np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)))
+        buffer = np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)
+        self._coder = bind(make_coder(buffer, traced=trace is not None))
 
     def encode(self, structure, frame):
         """Code one picture."""
@@ -255,7 +262,7 @@ class Encoder:
         """Slice data of the picture in the codec's store."""
         codec, coder = self.codec, self._coder
         start_encoder(coder)
-        codec.code_slice_data(ENCODE, coder)
+        codec.code_slice_data(ENCODE, coder, self._trace)
         size = finish_encoder(coder)
         if coder.value.reg[FAULT]:
             raise CodecError(f"picture {codec.picture.poc}: the slice data do not fit their buffer")
@@ -265,11 +272,19 @@ class Encoder:
         """Bytes of the access unit, bits of its slice data, bits of its hashes."""
         parameter_sets = b""
         if nal_units.is_irap(structure.nal_type):
-            parameter_sets = write_parameter_sets(make_vps(self._sps), self._sps, self._pps)
-        writer = BitWriter()
+            parameter_sets = write_parameter_sets(make_vps(self._sps), self._sps, self._pps, self._trace)
+        self._begin_unit(structure.nal_type)
+        writer = BitWriter(self._trace)
         code_slice_header(writer, structure.nal_type, self._sets, header)
+        if self._trace is not None:
+            self._trace.begin_slice_data(structure.poc, writer.bit_position)
         rbsp = writer.to_bytes() + payload
         long_start = not parameter_sets
         coded = nal_units.write_nal_unit(structure.nal_type, rbsp, _TEMPORAL_ID, long_start)
-        sei = nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages), _TEMPORAL_ID)
+        self._begin_unit(nal_units.SUFFIX_SEI)
+        sei = nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages, self._trace), _TEMPORAL_ID)
         return parameter_sets + coded + sei, 8 * len(payload), 8 * len(sei)
+
+    def _begin_unit(self, nal_type):
+        if self._trace is not None:
+            self._trace.begin_unit(nal_type, temporal_id=_TEMPORAL_ID)

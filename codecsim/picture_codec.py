@@ -20,6 +20,7 @@ from codecsim.blocks import (
     CHOICE_EVERYWHERE,
     CHOICE_NOWHERE,
     CHOICE_PER_BLOCK,
+    CTU_SIZE,
     MODE_INTER,
     Blocks,
     choose_nowhere,
@@ -151,20 +152,29 @@ class PictureCodec:
             )
         )
 
-    def code_slice_data(self, mode, coder):
-        """Write or read the slice data between the picture's store and a bound Coder; returns the CTUs done."""
+    @property
+    def num_ctus(self):
+        """CTUs of a picture."""
+        return -(-self.sps.height // CTU_SIZE) * -(-self.sps.width // CTU_SIZE)
+
+    def code_slice_data(self, mode, coder, trace=None):
+        """Write or read the slice data between the picture's store and a bound coder; returns the CTUs done.
+
+        trace : Tracer that takes what the coder has recorded, CTU by CTU
+        """
         init_contexts(coder.value.ctx, self.tools.cabac_init_type, self.tools.qp)
         if self.loop_on:
             code_loop_choice(mode, coder, self.loop, self.sps.height, self.sps.width)
-        return code_slice_data(
-            mode,
-            coder,
-            self._bound_syntax,
-            self._bound_blocks,
-            self._bound_motion,
-            self._bound_levels,
-            self._bound_sao,
-        )
+        store = self._bound_syntax, self._bound_blocks, self._bound_motion, self._bound_levels, self._bound_sao
+        if trace is None:
+            return code_slice_data(mode, coder, *store, 0, self.num_ctus)
+        trace.take(coder.value.record, None)
+        for address in range(self.num_ctus):
+            done = code_slice_data(mode, coder, *store, address, address + 1)
+            trace.take(coder.value.record, address)
+            if done <= address:
+                return done
+        return self.num_ctus
 
     def _load_references(self, lists):
         """The reference pictures' planes in one array a component; what stands there already is not copied again."""

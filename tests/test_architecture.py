@@ -18,6 +18,7 @@ LAYERS = (
     ("metrics", "formats", "entropy"),
     ("tools", "reports"),
     ("syntax",),
+    ("tracing",),
     ("picture_hash", "dpb", "structure"),
     ("learned",),
     ("recon", "slice_tools"),

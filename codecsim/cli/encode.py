@@ -16,6 +16,8 @@ from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
 
+TRACE_HELP = "Also write every syntax element: see 'codecsim trace'. Compressed if the name ends in .gz or .xz."
+
 
 class Size(click.ParamType):
     """WIDTHxHEIGHT."""
@@ -64,10 +66,11 @@ def raw_options(function):
 @click.option("-o", "--output", help="The stream to write; - for standard output. Needed, except with --oracle.")
 @encoder_options
 @click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
+@click.option("--trace", metavar="FILE", help=TRACE_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
 @raw_options
-def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **settings):
+def command(input_path, output, recon, trace, as_json, quiet, size, fps, bit_depth, **settings):
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
     With --filter off and without --obmc the stream is standard HEVC, which any player decodes; in --config ai these
@@ -76,18 +79,18 @@ def command(input_path, output, recon, as_json, quiet, size, fps, bit_depth, **s
     \b
     Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json
     """
-    if STANDARD_STREAM in (output, recon) and (as_json or output == recon):
-        raise click.UsageError("only one of -o, --recon and --json can go to standard output")
+    if [output, recon, trace].count(STANDARD_STREAM) + as_json > 1:
+        raise click.UsageError("only one of -o, --recon, --trace and --json can go to standard output")
     config = encoder_config(**settings)
     if output is None and config.oracle is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
     with open_video(input_path, InputOptions(size, fps, bit_depth)) as video:
         counts = [count for count in (video.frame_count, config.frames) if count]
         with PictureProgress("encode", min(counts, default=None), quiet) as progress:
-            result = encode_video(video, config, output, recon, lambda report: progress.advance(_note(report)))
+            result = encode_video(video, config, output, recon, lambda report: progress.advance(_note(report)), trace)
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))
-    elif STANDARD_STREAM not in (output, recon):
+    elif STANDARD_STREAM not in (output, recon, trace):
         click.echo(_sentence(output, result))
 
 

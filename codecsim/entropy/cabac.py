@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.entropy.contexts import STATE_SIZE
+from codecsim.entropy.trace import BYPASS, TERMINATE, begin_bins, end_bins, make_record, recording
 from codecsim.jit import kernel
 
 ENCODE, DECODE, COUNT = 0, 1, 2
@@ -86,9 +87,21 @@ def make_marks(h4, w4):
     return np.zeros((h4, w4, 4, 2), np.int32)
 
 
-def make_coder(buf, marks=None):
-    """A coder over the uint8 array `buf`; a decoder notes in `marks` how far it has read."""
-    return Coder(
+class TracedCoder(NamedTuple):
+    """A Coder that also records what it codes: see codecsim.entropy.trace."""
+
+    reg: np.ndarray
+    ctx: np.ndarray
+    buf: np.ndarray
+    parts: np.ndarray
+    scratch: np.ndarray
+    marks: np.ndarray
+    record: np.ndarray
+
+
+def make_coder(buf, marks=None, traced=False):
+    """A coder over the uint8 array `buf`; a decoder notes in `marks` how far it has read; if `traced`, it records."""
+    coder = Coder(
         reg=np.zeros(10, np.int64),
         ctx=np.zeros(STATE_SIZE, np.uint8),
         buf=buf,
@@ -96,6 +109,7 @@ def make_coder(buf, marks=None):
         scratch=np.zeros(64, np.int32),
         marks=make_marks(0, 0) if marks is None else marks,
     )
+    return TracedCoder(*coder, make_record()) if traced else coder
 
 
 @kernel
@@ -174,6 +188,17 @@ def mark(cd, uy, ux, place):
         cd.marks[uy, ux, place, 1] = cd.reg[RANGE]
 
 
+@recording
+def _begin_bins(cd, mode, what, state):
+    """Tell a record the state of the coder before some bins; what the decoder has as offset the encoder has as low."""
+    reg = cd.reg
+    if mode == DECODE:
+        register, position = reg[VALUE] >> 7, 8 * reg[POS] + reg[BITS_NEEDED] - 8
+    else:
+        register, position = reg[LOW] & 1023, 8 * reg[POS] + 23 - reg[BITS_LEFT]
+    begin_bins(cd.record, what, state, reg[RANGE], register, position)
+
+
 @kernel
 def code_bin(mode, cd, index, value):
     """One context-coded bin (9.3.4.3.2)."""
@@ -183,6 +208,7 @@ def code_bin(mode, cd, index, value):
         reg[COST] += BIN_COST[value, context]
         cd.ctx[index] = NEXT_CONTEXT[value, context]
         return value
+    _begin_bins(cd, mode, index, context)
     lps = RANGE_LPS[context >> 1, (reg[RANGE] >> 6) & 3]
     mps_range = reg[RANGE] - lps
     if mode == DECODE:
@@ -214,7 +240,7 @@ def code_bin(mode, cd, index, value):
             _flush_byte(cd)
     cd.parts[reg[PART]] += BIN_COST[value, context]
     cd.ctx[index] = NEXT_CONTEXT[value, context]
-    return value
+    return end_bins(cd, 1, value)
 
 
 @kernel
@@ -224,6 +250,7 @@ def code_bypass(mode, cd, count, value):
     if mode == COUNT:
         reg[COST] += count << COST_BITS
         return value
+    _begin_bins(cd, mode, BYPASS, 0)
     cd.parts[reg[PART]] += count << COST_BITS
     if mode == DECODE:
         value = 0
@@ -238,7 +265,7 @@ def code_bypass(mode, cd, count, value):
             if reg[VALUE] >= scaled:
                 reg[VALUE] -= scaled
                 value |= 1
-        return value
+        return end_bins(cd, count, value)
     for i in range(count - 1, -1, -1):
         reg[LOW] <<= 1
         if (value >> i) & 1:
@@ -246,7 +273,7 @@ def code_bypass(mode, cd, count, value):
         reg[BITS_LEFT] -= 1
         if reg[BITS_LEFT] < 12:
             _flush_byte(cd)
-    return value
+    return end_bins(cd, count, value)
 
 
 @kernel
@@ -255,11 +282,12 @@ def code_terminate(mode, cd, value):
     reg = cd.reg
     if mode == COUNT:
         return value
+    _begin_bins(cd, mode, TERMINATE, 0)
     reg[RANGE] -= 2
     if mode == DECODE:
         scaled = reg[RANGE] << 7
         if reg[VALUE] >= scaled:
-            return 1
+            return end_bins(cd, 1, 1)
         if scaled < (256 << 7):
             reg[RANGE] <<= 1
             reg[VALUE] <<= 1
@@ -267,7 +295,7 @@ def code_terminate(mode, cd, value):
             if reg[BITS_NEEDED] == 0:
                 reg[BITS_NEEDED] = -8
                 reg[VALUE] |= _next_byte(cd)
-        return 0
+        return end_bins(cd, 1, 0)
     if value:
         reg[LOW] = (reg[LOW] + reg[RANGE]) << 7
         reg[RANGE] = 2 << 7
@@ -278,7 +306,7 @@ def code_terminate(mode, cd, value):
         reg[BITS_LEFT] -= 1
     if reg[BITS_LEFT] < 12:
         _flush_byte(cd)
-    return value
+    return end_bins(cd, 1, value)
 
 
 @kernel

@@ -80,6 +80,11 @@ def _lay_out():
 
 _START, INIT_VALUES = _lay_out()
 NUM_CONTEXTS = INIT_VALUES.shape[1]
+NAMES = [
+    f"{name}+{k - first}"
+    for (name, first), end in zip(_START.items(), [*list(_START.values())[1:], NUM_CONTEXTS], strict=True)
+    for k in range(first, end)
+]  # of the contexts: that of their run, and the place in it
 # Behind the contexts stand two bytes about the quantisation group (see syntax.quantisation_group).  Like contexts they
 # follow from what has been coded, so whoever keeps and recalls contexts has to keep and recall them too.
 GROUP_QP, GROUP_CODED = NUM_CONTEXTS, NUM_CONTEXTS + 1

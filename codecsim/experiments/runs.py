@@ -25,12 +25,15 @@ from codecsim.learned.prediction_filter import choose_experts, linear_sides
 from codecsim.learned.rls import make_taps
 from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
+from codecsim.tracing.files import trace_writer
+from codecsim.tracing.records import ENCODER
+from codecsim.tracing.tracer import Tracer
 
 PLANES = ("y", "u", "v")
 
 
 def encode_video(
-    video: VideoInput, config: EncoderConfig, output, recon=None, on_picture: Callable = lambda report: None
+    video: VideoInput, config: EncoderConfig, output, recon=None, on_picture: Callable = lambda report: None, trace=None
 ) -> dict:
     """Encode an open video into a file.
 
@@ -41,6 +44,7 @@ def encode_video(
     output : path of the stream, `-` for standard output; None with an oracle, of which there is no stream
     recon : path of a video of the reconstruction, optional
     on_picture : called with the report of each picture
+    trace : path of a trace of every syntax element that is written, optional
 
     Returns
     -------
@@ -56,7 +60,9 @@ def encode_video(
     output = os.devnull if output is None else output
     if recon is not None and _same_file(recon, output):
         raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
-    _spare_input(video.name, output, recon)
+    if trace is not None and any(_same_file(trace, other) for other in (output, recon) if other is not None):
+        raise ConfigError(f"{trace}: the trace needs a name of its own")
+    _spare_input(video.name, output, recon, trace)
     frames = itertools.islice(video.frames, config.frames)
     coded_format = internal_format(config, video.format)
     reports = []
@@ -67,7 +73,10 @@ def encode_video(
         if recon is not None:
             write_recon = OutputOrder(stack.enter_context(create_video(recon, coded_format)))
         digest = hashlib.sha256()
-        for coded in encode(config, video.format, frames):
+        tracer = None
+        if trace is not None:
+            tracer = Tracer(stack.enter_context(trace_writer(trace, ENCODER)))
+        for coded in encode(config, video.format, frames, tracer):
             stream.write(coded.data)
             digest.update(coded.data)
             if write_recon:

@@ -15,8 +15,9 @@ class _Coder:
 
     reading = False
 
-    def __init__(self, trace=None):
-        self.trace = trace  # None, or a list that receives (name, value, bits) of every element
+    def __init__(self, trace=None, origin=0):
+        self.trace = trace  # None, or something like a list to append (name, value, bits, position) of every element to
+        self._origin = origin  # position of the first bit
 
     def u(self, bits, value, name, low=0, high=None):
         """Unsigned integer of `bits` bits, checked to be in low..high."""
@@ -43,7 +44,10 @@ class _Coder:
 
     def octets(self, count, value, name):
         """`count` bytes."""
-        return bytes(self.u(8, value[i] if not self.reading else 0, name) for i in range(count))
+        start = self.bit_position
+        found = bytes(self._bits(8, value[i] if not self.reading else 0, name) for i in range(count))
+        self._note(name, found, start)
+        return found
 
     def only_u(self, bits, value, name, feature):
         """An element whose other values mean `feature`, which is refused."""
@@ -61,11 +65,14 @@ class _Coder:
         self._fail(message, name)
 
     def _element(self, name, value, low, high, start):
+        self._note(name, value, start)
         if value < low or (high is not None and value > high):
             self._fail(f"{name} is {value}, expected {low}..{'' if high is None else high}", name)
-        if self.trace is not None:
-            self.trace.append((name, value, self.bit_position - start))
         return value
+
+    def _note(self, name, value, start):
+        if self.trace is not None and self.bit_position > start:
+            self.trace.append((name, value, self.bit_position - start, self._origin + start))
 
 
 class BitWriter(_Coder):
@@ -73,8 +80,8 @@ class BitWriter(_Coder):
 
     Parameters
     ----------
-    trace : list, optional
-        Receives (name, value, bits) of every element.
+    trace : list, or tracing.Tracer, optional
+        Receives (name, value, bits, position) of every element; in bits.
     """
 
     reading = False
@@ -99,10 +106,12 @@ class BitWriter(_Coder):
     def _fail(self, message, name):
         raise ValueError(message)
 
-    def trailing_bits(self):
+    def trailing_bits(self, name="rbsp_trailing_bits"):
         """A one and zeros up to the next byte: rbsp_trailing_bits and byte_alignment are the same."""
+        start = self.bit_position
         self._bits(1, 1, "stop bit")
         self._bits(-self.bit_position % 8, 0, "alignment")
+        self._note(name, 1 << self.bit_position - start - 1, start)
 
     def to_bytes(self):
         """What was written; the position must be at a byte boundary."""
@@ -120,14 +129,14 @@ class BitReader(_Coder):
         Raw byte sequence payload, without emulation prevention.
     byte : int
         Position of `data` in the stream, for messages.
-    trace : list, optional
-        Receives (name, value, bits) of every element.
+    trace : list, or tracing.Tracer, optional
+        Receives (name, value, bits, position) of every element; in bits, the data beginning at `byte`.
     """
 
     reading = True
 
     def __init__(self, data, byte=0, trace=None):
-        super().__init__(trace)
+        super().__init__(trace, 8 * byte)
         self._data = data
         self._byte = byte
         self.bit_position = 0
@@ -152,10 +161,12 @@ class BitReader(_Coder):
     def _fail(self, message, name):
         raise BitstreamError(message, element=name, byte=self._byte + (self.bit_position >> 3))
 
-    def trailing_bits(self):
+    def trailing_bits(self, name="rbsp_trailing_bits"):
         """Read the one and the zeros up to the next byte, and insist on them."""
+        start = self.bit_position
         if self._bits(1, 0, "stop bit") != 1 or self._bits(-self.bit_position % 8, 0, "alignment") != 0:
             self._fail("a one followed by zeros up to the byte boundary was expected", "trailing bits")
+        self._note(name, 1 << self.bit_position - start - 1, start)
 
     @property
     def byte_position(self):

@@ -129,28 +129,32 @@ def refuse_missing_tools(pps):
         raise BitstreamError("parallel merge estimation is not supported", "log2_parallel_merge_level_minus2")
 
 
-def _rbsp(code, value):
-    coder = BitWriter()
+def _rbsp(code, value, trace):
+    coder = BitWriter(trace)
     if code(coder, value) != value:
         raise ValueError(f"{value} says something that the syntax cannot carry")
     return coder.to_bytes()
 
 
-def write_parameter_sets(vps, sps, pps):
+def write_parameter_sets(vps, sps, pps, trace=None):
     """Bytes of the three NAL units that precede a picture where decoding can begin.
+
+    trace : tracing.Tracer, optional
 
     Raises
     ------
     ValueError : a value is out of range
     """
-    return b"".join(
-        nal_units.write_nal_unit(nal_type, _rbsp(code, value), long_start=True)
-        for nal_type, code, value in (
-            (nal_units.VPS, code_vps, vps),
-            (nal_units.SPS, code_sps, sps),
-            (nal_units.PPS, code_pps, pps),
-        )
-    )
+    data = b""
+    for nal_type, code, value in (
+        (nal_units.VPS, code_vps, vps),
+        (nal_units.SPS, code_sps, sps),
+        (nal_units.PPS, code_pps, pps),
+    ):
+        if trace is not None:
+            trace.begin_unit(nal_type)
+        data += nal_units.write_nal_unit(nal_type, _rbsp(code, value, trace), long_start=True)
+    return data
 
 
 def make_vps(sps):

@@ -213,7 +213,7 @@ def _code_sub_layer_ordering(coder, values, max_sub_layers):
 
 
 def code_vps(coder, vps=Vps()):
-    """Write `vps`, or read one: see codecsim.syntax.bits. What follows the layers is not needed and not read."""
+    """Write `vps`, or read one: see codecsim.syntax.bits. Layer sets, timing and extensions are not read."""
     vps_id = coder.u(4, vps.vps_id, "vps_video_parameter_set_id")
     coder.u(2, 3, "vps_base_layer_flags")
     coder.u(6, 0, "vps_max_layers_minus1")
@@ -222,11 +222,9 @@ def code_vps(coder, vps=Vps()):
     coder.u(16, 0xFFFF, "vps_reserved_0xffff_16bits")
     profile_idc, level_idc = _code_profile_tier_level(coder, vps.profile_idc, vps.level_idc, max_sub_layers)
     ordering = _code_sub_layer_ordering(coder, vps, max_sub_layers)
-    if not coder.reading:
-        coder.u(6, 0, "vps_max_layer_id")
-        coder.ue(0, "vps_num_layer_sets_minus1")
-        coder.flag(False, "vps_timing_info_present_flag")
-        coder.flag(False, "vps_extension_flag")
+    coder.u(6, 0, "vps_max_layer_id")
+    more = coder.ue(0, "vps_num_layer_sets_minus1")
+    if not (more or coder.flag(False, "vps_timing_info_present_flag") or coder.flag(False, "vps_extension_flag")):
         coder.trailing_bits()
     return Vps(vps_id, max_sub_layers, profile_idc, level_idc, **ordering)
 

@@ -171,5 +171,5 @@ def code_slice_header(coder, nal_type, parameter_sets, header=SliceHeader()):
     if pps.slice_header_extension_present:
         length = coder.ue(len(header.extension), "slice_segment_header_extension_length", 0, 256)
         out["extension"] = coder.octets(length, header.extension, "slice_segment_header_extension_data_byte")
-    coder.trailing_bits()
+    coder.trailing_bits("byte_alignment")
     return SliceHeader(**out)

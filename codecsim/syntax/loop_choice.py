@@ -6,7 +6,9 @@ import numpy as np
 
 from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
 from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, PART, PART_LEARNED, code_bin, code_bypass
+from codecsim.entropy.trace import named
 from codecsim.jit import kernel
 
 SIZES_LOG2 = (5, 6, 7)  # of the blocks that have flags: 32, 64 or 128 luma samples a side
@@ -47,6 +49,7 @@ def code_loop_choice(mode, cd, choice, height, width):
             where = CHOICE_EVERYWHERE
         else:
             where = CHOICE_NOWHERE
+        named(cd, E.LOOP_FILTER_WHERE, where)
         if mode == DECODE:
             choice.where[c] = where
     if not blockwise:
@@ -56,6 +59,7 @@ def code_loop_choice(mode, cd, choice, height, width):
         size = 1 + code_bypass(mode, cd, 1, 1 if size > 1 else 0)
     else:
         size = 0
+    named(cd, E.LOOP_FILTER_SIZE, size)
     if mode == DECODE:
         choice.size[0] = size
     log2 = SIZES_LOG2[0] + size
@@ -71,6 +75,6 @@ def _code_flags(mode, cd, flags, c, rows, columns):
     for y in range(rows):
         for x in range(columns):
             inc = (1 if x > 0 and flags[y, x - 1] else 0) + (1 if y > 0 and flags[y - 1, x] else 0)
-            flag = code_bin(mode, cd, context + inc, np.int64(flags[y, x]))
+            flag = named(cd, E.LOOP_FILTER_FLAG, code_bin(mode, cd, context + inc, np.int64(flags[y, x])))
             if mode == DECODE:
                 flags[y, x] = flag

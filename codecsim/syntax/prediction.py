@@ -16,7 +16,9 @@ from codecsim.blocks import (
     fill_units,
 )
 from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
+from codecsim.entropy.trace import located, named
 from codecsim.jit import kernel
 
 
@@ -83,7 +85,7 @@ def code_merge_idx(mode, cd, sl, index):
         if more == 0:
             break
         k += 1
-    return k
+    return named(cd, E.MERGE_IDX, k)
 
 
 @kernel
@@ -116,19 +118,23 @@ def _code_mvd_rest(mode, cd, magnitude, greater1, negative):
         rest = code_bypass(mode, cd, k, rest)
         if mode == DECODE:
             magnitude = rest + (1 << k)
+        named(cd, E.ABS_MVD_MINUS2, magnitude - 2)
     else:
         magnitude = 1
-    negative = code_bypass(mode, cd, 1, negative)
+    negative = named(cd, E.MVD_SIGN_FLAG, code_bypass(mode, cd, 1, negative))
     return -magnitude if negative else magnitude
 
 
 @kernel
 def code_mvd(mode, cd, x, y):
     """mvd_coding(): returns (x, y) in quarter samples."""
-    zero_x = code_bin(mode, cd, C.MVD_GREATER0, 1 if x != 0 else 0) == 0
-    zero_y = code_bin(mode, cd, C.MVD_GREATER0, 1 if y != 0 else 0) == 0
-    more_x = 0 if zero_x else code_bin(mode, cd, C.MVD_GREATER1, 1 if abs(x) > 1 else 0)
-    more_y = 0 if zero_y else code_bin(mode, cd, C.MVD_GREATER1, 1 if abs(y) > 1 else 0)
+    zero_x = named(cd, E.ABS_MVD_GREATER0_FLAG, code_bin(mode, cd, C.MVD_GREATER0, 1 if x != 0 else 0)) == 0
+    zero_y = named(cd, E.ABS_MVD_GREATER0_FLAG, code_bin(mode, cd, C.MVD_GREATER0, 1 if y != 0 else 0)) == 0
+    more_x = more_y = 0
+    if not zero_x:
+        more_x = named(cd, E.ABS_MVD_GREATER1_FLAG, code_bin(mode, cd, C.MVD_GREATER1, 1 if abs(x) > 1 else 0))
+    if not zero_y:
+        more_y = named(cd, E.ABS_MVD_GREATER1_FLAG, code_bin(mode, cd, C.MVD_GREATER1, 1 if abs(y) > 1 else 0))
     out_x = 0 if zero_x else _code_mvd_rest(mode, cd, abs(x), more_x, 1 if x < 0 else 0)
     out_y = 0 if zero_y else _code_mvd_rest(mode, cd, abs(y), more_y, 1 if y < 0 else 0)
     return out_x, out_y
@@ -149,7 +155,7 @@ def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
     if sl.slice_type == 0:
         if motion.ref_idx[uy, ux, 1] >= 0:
             idc = 2 if motion.ref_idx[uy, ux, 0] >= 0 else 1
-        idc = code_inter_pred_idc(mode, cd, depth, w, h, idc)
+        idc = named(cd, E.INTER_PRED_IDC, code_inter_pred_idc(mode, cd, depth, w, h, idc))
     for lx in range(2):
         used = idc == 2 or idc == lx
         index = -1
@@ -157,6 +163,7 @@ def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
             index = code_ref_idx(
                 mode, cd, sl.num_ref_l1 if lx else sl.num_ref_l0, np.int64(motion.ref_idx[uy, ux, lx])
             )
+            named(cd, E.REF_IDX_L0 + lx, index)
             if lx == 1 and sl.mvd_l1_zero and idc == 2:
                 blocks.mvd[uy, ux, 1, 0] = 0
                 blocks.mvd[uy, ux, 1, 1] = 0
@@ -166,6 +173,7 @@ def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
                     blocks.mvd[uy, ux, lx, 0] = x
                     blocks.mvd[uy, ux, lx, 1] = y
             flag = code_bin(mode, cd, C.MVP_FLAG, np.int64(blocks.mvp_idx[uy, ux, lx]))
+            named(cd, E.MVP_L0_FLAG + lx, flag)
             if mode == DECODE:
                 blocks.mvp_idx[uy, ux, lx] = flag
         if mode == DECODE:
@@ -177,8 +185,9 @@ def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
 @kernel
 def code_prediction_unit(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
     """prediction_unit() of w x h luma samples at unit (uy, ux), in a CU at quadtree depth `depth`."""
+    located(cd, ux << 2, uy << 2, w, h, -1)
     merge = np.int64(blocks.merge[uy, ux])
-    if code_bin(mode, cd, C.MERGE_FLAG, 1 if merge else 0):
+    if named(cd, E.MERGE_FLAG, code_bin(mode, cd, C.MERGE_FLAG, 1 if merge else 0)):
         merge = code_merge_idx(mode, cd, sl, merge - 1) + 1
     else:
         merge = 0
@@ -203,7 +212,7 @@ def code_intra_modes(mode, cd, blocks, uy, ux, log2, part):
             a, b, c = intra_candidates(blocks, y, x)
             luma = blocks.intra_luma[y, x]
             found = 1 if luma == a else 2 if luma == b else 3 if luma == c else 0
-        flag = code_bin(mode, cd, C.PREV_INTRA, 1 if found else 0)
+        flag = named(cd, E.PREV_INTRA_LUMA_PRED_FLAG, code_bin(mode, cd, C.PREV_INTRA, 1 if found else 0))
         mpm |= (found if mode != DECODE else flag) << (4 * k)
     for k in range(parts):
         y, x = uy + step * (k >> 1), ux + step * (k & 1)
@@ -213,13 +222,14 @@ def code_intra_modes(mode, cd, blocks, uy, ux, log2, part):
         if found:
             first = code_bypass(mode, cd, 1, 1 if found > 1 else 0)
             second = code_bypass(mode, cd, 1, 1 if found > 2 else 0) if first else 0
+            named(cd, E.MPM_IDX, first + second)
             luma = a if first == 0 else b if second == 0 else c
         else:
             a, b = min(a, b), max(a, b)
             b, c = min(b, c), max(b, c)
             a, b = min(a, b), max(a, b)
             rest = luma - (1 if luma > a else 0) - (1 if luma > b else 0) - (1 if luma > c else 0)
-            luma = code_bypass(mode, cd, 5, rest)
+            luma = named(cd, E.REM_INTRA_LUMA_PRED_MODE, code_bypass(mode, cd, 5, rest))
             luma += 1 if luma >= a else 0
             luma += 1 if luma >= b else 0
             luma += 1 if luma >= c else 0
@@ -230,5 +240,6 @@ def code_intra_modes(mode, cd, blocks, uy, ux, log2, part):
         chroma = code_bypass(mode, cd, 2, chroma)
     else:
         chroma = CHROMA_DM
+    named(cd, E.INTRA_CHROMA_PRED_MODE, chroma)
     if mode == DECODE:
         fill_units(blocks.intra_chroma, uy, ux, units, chroma)

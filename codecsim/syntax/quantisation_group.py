@@ -10,8 +10,10 @@ Source: H.265 7.3.8.4, 7.3.8.14, 8.6.1, 9.3.3.10.
 
 import numpy as np
 
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import FAULT, code_bin, code_bypass
 from codecsim.entropy.contexts import GROUP_CODED, GROUP_QP, QP_BIAS, QP_DELTA
+from codecsim.entropy.trace import named
 from codecsim.jit import kernel
 
 _LONGEST_PREFIX = 5
@@ -71,10 +73,10 @@ def code_qp_delta(mode, cd, bit_depth, qp):
         delta += count
     elif delta >= half:
         delta -= count
-    magnitude = _code_magnitude(mode, cd, abs(delta))
+    magnitude = named(cd, E.CU_QP_DELTA_ABS, _code_magnitude(mode, cd, abs(delta)))
     if magnitude == 0:
         return
-    negative = code_bypass(mode, cd, 1, 1 if delta < 0 else 0)
+    negative = named(cd, E.CU_QP_DELTA_SIGN_FLAG, code_bypass(mode, cd, 1, 1 if delta < 0 else 0))
     if magnitude > half - 1 + negative:
         cd.reg[FAULT] = 1
         return

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF, TRANSFORM_SKIP
+from codecsim.entropy.trace import named
 from codecsim.jit import kernel
 from codecsim.tables import SCAN_X, SCAN_Y
 from codecsim.tools.indexing import natural
@@ -86,13 +88,13 @@ def code_last_position(mode, cd, log2, c_idx, scan_idx, x, y):
     """Position (x, y) of the last significant level, in scan order."""
     if scan_idx == 2:
         x, y = y, x
-    gx = _code_last_prefix(mode, cd, LAST_X, log2, c_idx, _LAST_GROUP[x])
-    gy = _code_last_prefix(mode, cd, LAST_Y, log2, c_idx, _LAST_GROUP[y])
+    gx = named(cd, E.LAST_SIG_COEFF_X_PREFIX, _code_last_prefix(mode, cd, LAST_X, log2, c_idx, _LAST_GROUP[x]))
+    gy = named(cd, E.LAST_SIG_COEFF_Y_PREFIX, _code_last_prefix(mode, cd, LAST_Y, log2, c_idx, _LAST_GROUP[y]))
     lx, ly = _LAST_START[gx], _LAST_START[gy]
     if gx > 3:
-        lx += code_bypass(mode, cd, (gx >> 1) - 1, x - lx)
+        lx += named(cd, E.LAST_SIG_COEFF_X_SUFFIX, code_bypass(mode, cd, (gx >> 1) - 1, x - lx))
     if gy > 3:
-        ly += code_bypass(mode, cd, (gy >> 1) - 1, y - ly)
+        ly += named(cd, E.LAST_SIG_COEFF_Y_SUFFIX, code_bypass(mode, cd, (gy >> 1) - 1, y - ly))
     if scan_idx == 2:
         return ly, lx
     return lx, ly
@@ -141,6 +143,7 @@ def _code_levels(mode, cd, count, hidden, c_idx, context_set):
     flags = min(count, 8)
     for k in range(flags):
         above = code_bin(mode, cd, g1_base + state, 1 if abs(level[k]) > 1 else 0)
+        named(cd, E.COEFF_ABS_LEVEL_GREATER1_FLAG, above)
         if mode == DECODE:
             level[k] = 1 + above
         if above:
@@ -152,6 +155,7 @@ def _code_levels(mode, cd, count, hidden, c_idx, context_set):
     if first_above >= 0:
         k = first_above
         above = code_bin(mode, cd, GREATER2 + (4 if c_idx else 0) + context_set, 1 if abs(level[k]) > 2 else 0)
+        named(cd, E.COEFF_ABS_LEVEL_GREATER2_FLAG, above)
         if mode == DECODE:
             level[k] = 2 + above
     signs = 0
@@ -159,14 +163,15 @@ def _code_levels(mode, cd, count, hidden, c_idx, context_set):
     if mode != DECODE:
         for k in range(num_signs):
             signs = signs << 1 | (1 if level[k] < 0 else 0)
-    signs = code_bypass(mode, cd, num_signs, signs)
+    signs = named(cd, E.COEFF_SIGN_FLAG, code_bypass(mode, cd, num_signs, signs))
     rice = 0
     total = 0
     for k in range(count):
         base = 1 if k >= 8 else 3 if k == first_above else 2
         magnitude = abs(np.int64(level[k])) if mode != DECODE or k < 8 else 1
         if magnitude >= base:
-            magnitude = base + code_remaining(mode, cd, rice, magnitude - base)
+            rest = named(cd, E.COEFF_ABS_LEVEL_REMAINING, code_remaining(mode, cd, rice, magnitude - base))
+            magnitude = base + rest
             if magnitude > (3 << rice):
                 rice = min(rice + 1, 4)
         if mode == DECODE:
@@ -199,7 +204,7 @@ def code_transform_skip(mode, cd, sl, log2, c_idx, skip):
     """transform_skip_flag, the first element of residual_coding(), where a block of 1 << log2 can have it."""
     if log2 > 2 or not sl.transform_skip:
         return 0
-    return code_bin(mode, cd, TRANSFORM_SKIP + (1 if c_idx else 0), skip)
+    return named(cd, E.TRANSFORM_SKIP_FLAG, code_bin(mode, cd, TRANSFORM_SKIP + (1 if c_idx else 0), skip))
 
 
 @kernel(unit=True)
@@ -245,7 +250,7 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
             if mode != DECODE:
                 sub_coded = _any_level(levels, by, bx)
             index = CODED_SUB_BLOCK + (2 if c_idx else 0) + (right | lower)
-            sub_coded = code_bin(mode, cd, index, sub_coded)
+            sub_coded = named(cd, E.CODED_SUB_BLOCK_FLAG, code_bin(mode, cd, index, sub_coded))
             inferred_dc = True
         if sub_coded == 0:
             continue
@@ -262,7 +267,7 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
                 significant = 1
             else:
                 index = sig_context(c_idx, first, pattern, scan_idx, 16 * i + n)
-                significant = code_bin(mode, cd, index, 1 if value != 0 else 0)
+                significant = named(cd, E.SIG_COEFF_FLAG, code_bin(mode, cd, index, 1 if value != 0 else 0))
             if significant:
                 if count == 0:
                     top_pos = n

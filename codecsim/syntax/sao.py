@@ -7,7 +7,9 @@ which is never dearer than sending them again.  For that, parameters without mea
 import numpy as np
 
 from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, PART, PART_FILTER, code_bin, code_bypass
+from codecsim.entropy.trace import named
 from codecsim.jit import kernel
 from codecsim.tools.sao import SAO_BAND, SAO_EDGE, SAO_OFF
 
@@ -70,7 +72,7 @@ def _code_offset_abs(mode, cd, limit, value):
     k = 0
     while k < limit and code_bypass(mode, cd, 1, 1 if k < value else 0):
         k += 1
-    return k
+    return named(cd, E.SAO_OFFSET_ABS, k)
 
 
 @kernel(unit=True)
@@ -83,6 +85,7 @@ def code_sao_component(mode, cd, sl, sao, c_idx, cy, cx):
         kind = SAO_EDGE if code_bypass(mode, cd, 1, 1 if kind == SAO_EDGE else 0) else SAO_BAND
     else:
         kind = SAO_OFF
+    named(cd, E.SAO_TYPE_IDX_LUMA if c_idx == 0 else E.SAO_TYPE_IDX_CHROMA, kind)
     if mode == DECODE:
         clear_sao(sao, c_idx, cy, cx)
         sao.type_idx[c_idx, cy, cx] = kind
@@ -96,16 +99,18 @@ def code_sao_component(mode, cd, sl, sao, c_idx, cy, cx):
         for k in range(4):
             offset = np.int64(sao.offsets[c_idx, cy, cx, k])
             if offset != 0:
-                negative = code_bypass(mode, cd, 1, 1 if offset < 0 else 0)
+                negative = named(cd, E.SAO_OFFSET_SIGN, code_bypass(mode, cd, 1, 1 if offset < 0 else 0))
                 if mode == DECODE and negative:
                     sao.offsets[c_idx, cy, cx, k] = -offset
         position = code_bypass(mode, cd, 5, np.int64(sao.band_position[c_idx, cy, cx]))
+        named(cd, E.SAO_BAND_POSITION, position)
         if mode == DECODE:
             sao.band_position[c_idx, cy, cx] = position
         return
     edge_class = np.int64(sao.edge_class[1, cy, cx])
     if c_idx != 2:
         edge_class = code_bypass(mode, cd, 2, np.int64(sao.edge_class[c_idx, cy, cx]))
+        named(cd, E.SAO_EO_CLASS_LUMA if c_idx == 0 else E.SAO_EO_CLASS_CHROMA, edge_class)
     if mode == DECODE:
         sao.edge_class[c_idx, cy, cx] = edge_class
 
@@ -124,9 +129,9 @@ def code_sao(mode, cd, sl, sao, cy, cx):
     if not (sl.sao_luma or sl.sao_chroma):
         return
     cd.reg[PART] = PART_FILTER
-    if cx > 0 and _code_merge(mode, cd, sao, cy, cx, cy, cx - 1):
+    if cx > 0 and named(cd, E.SAO_MERGE_LEFT_FLAG, _code_merge(mode, cd, sao, cy, cx, cy, cx - 1)):
         return
-    if cy > 0 and _code_merge(mode, cd, sao, cy, cx, cy - 1, cx):
+    if cy > 0 and named(cd, E.SAO_MERGE_UP_FLAG, _code_merge(mode, cd, sao, cy, cx, cy - 1, cx)):
         return
     if sl.sao_luma:
         code_sao_component(mode, cd, sl, sao, 0, cy, cx)

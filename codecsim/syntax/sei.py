@@ -38,7 +38,7 @@ def code_picture_hash(coder, message):
     for name, (number, size) in HASH_TYPES.items():
         if number == hash_type:
             values = message.values if message else (None, None, None)
-            return PictureHash(name, tuple(coder.octets(size, value, "picture_hash") for value in values))
+            return PictureHash(name, tuple(coder.octets(size, value, f"picture_{name}") for value in values))
     return None
 
 
@@ -65,23 +65,27 @@ def _code_number(coder, value, name):
             return total
 
 
-def write_sei(messages):
-    """Raw bytes of an SEI NAL unit (a suffix one) with these PictureHash and LearnerHash messages."""
-    coder = BitWriter()
+def write_sei(messages, trace=None):
+    """Raw bytes of an SEI NAL unit (a suffix one) with these PictureHash and LearnerHash messages.
+
+    trace : tracing.Tracer, optional
+    """
+    coder = BitWriter(trace)
     for message in messages:
         number, code = _CODERS[type(message)]
         payload = BitWriter()
         code(payload, message)
-        data = payload.to_bytes()
         _code_number(coder, number, "payload_type")
-        _code_number(coder, len(data), "payload_size")
-        coder.octets(len(data), data, "payload")
+        _code_number(coder, len(payload.to_bytes()), "payload_size")
+        code(coder, message)
     coder.trailing_bits()
     return coder.to_bytes()
 
 
-def read_sei(nal):
+def read_sei(nal, trace=None):
     """The PictureHash and LearnerHash messages in a NalUnit of type PREFIX_SEI or SUFFIX_SEI.
+
+    trace : tracing.Tracer, optional
 
     Raises
     ------
@@ -93,16 +97,19 @@ def read_sei(nal):
         raise BitstreamError("the messages do not end in trailing bits: cut or damaged", "rbsp_trailing_bits", nal.byte)
     start = 0
     while start < end:
-        coder = BitReader(nal.rbsp[start:end], nal.byte + 2 + start)
+        coder = BitReader(nal.rbsp[start:end], nal.byte + 2 + start, trace)
         number = _code_number(coder, 0, "payload_type")
         size = _code_number(coder, 0, "payload_size")
         start += coder.byte_position
         if start + size > end:
             coder.fail(f"a message of {size} bytes where {end - start} are left", "payload_size")
-        payload = BitReader(nal.rbsp[start : start + size], nal.byte + 2 + start)
+        payload = BitReader(nal.rbsp[start : start + size], nal.byte + 2 + start, trace)
         known = [code for kind, code in _CODERS.values() if kind == number]
         message = known[0](payload, None) if known and size >= 16 * (number == USER_DATA_UNREGISTERED) else None
         if message is not None:
             messages.append(message)
+        else:
+            payload.octets(size - payload.byte_position, None, "payload")
         start += size
+    BitReader(nal.rbsp[end : end + 1], nal.byte + 2 + end, trace).trailing_bits()
     return messages

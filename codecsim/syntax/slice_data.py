@@ -16,6 +16,7 @@ from codecsim.blocks import (
     CHOICE_EVERYWHERE,
     CHOICE_LOG2,
     CHOICE_PER_BLOCK,
+    CTU_LOG2,
     CTU_SIZE,
     MAX_TU_LOG2,
     MIN_CU_LOG2,
@@ -26,6 +27,7 @@ from codecsim.blocks import (
     fill_units,
 )
 from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import (
     DECODE,
     FAULT,
@@ -43,6 +45,7 @@ from codecsim.entropy.cabac import (
     code_terminate,
     mark,
 )
+from codecsim.entropy.trace import located, named
 from codecsim.jit import kernel
 from codecsim.syntax.prediction import (
     code_intra_modes,
@@ -87,7 +90,7 @@ def code_split_flag(mode, cd, blocks, uy, ux, log2, split):
         inc += 1
     if uy > 0 and blocks.cu_log2[uy - 1, ux] < log2:
         inc += 1
-    return code_bin(mode, cd, C.SPLIT_CU + inc, split)
+    return named(cd, E.SPLIT_CU_FLAG, code_bin(mode, cd, C.SPLIT_CU + inc, split))
 
 
 @kernel
@@ -98,7 +101,7 @@ def code_skip_flag(mode, cd, blocks, uy, ux, skip):
         inc += 1
     if uy > 0 and blocks.pred_mode[uy - 1, ux] == MODE_SKIP:
         inc += 1
-    return code_bin(mode, cd, C.CU_SKIP + inc, skip)
+    return named(cd, E.CU_SKIP_FLAG, code_bin(mode, cd, C.CU_SKIP + inc, skip))
 
 
 @kernel
@@ -111,6 +114,7 @@ def code_intra_filter(mode, cd, blocks, uy, ux):
         inc += 1
     cd.reg[PART] = PART_LEARNED
     flag = code_bin(mode, cd, C.INTRA_FILTER + inc, np.int64(blocks.intra_filter[uy, ux]))
+    named(cd, E.INTRA_FILTER_FLAG, flag)
     cd.reg[PART] = PART_RESIDUAL
     return flag
 
@@ -156,8 +160,8 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
         return
     intra = 1
     if sl.slice_type != 2:
-        intra = code_bin(mode, cd, C.PRED_MODE, 1 if pred == MODE_INTRA else 0)
-    part = code_part_mode(mode, cd, sl, log2, intra, part)
+        intra = named(cd, E.PRED_MODE_FLAG, code_bin(mode, cd, C.PRED_MODE, 1 if pred == MODE_INTRA else 0))
+    part = named(cd, E.PART_MODE, code_part_mode(mode, cd, sl, log2, intra, part))
     if mode == DECODE:
         fill_units(blocks.pred_mode, uy, ux, units, MODE_INTRA if intra else MODE_INTER)
         fill_units(blocks.part_mode, uy, ux, units, part)
@@ -177,11 +181,12 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
             x, y, w, h = part_geometry(part, units << 2, k)
             code_prediction_unit(mode, cd, sl, blocks, motion, uy + (y >> 2), ux + (x >> 2), 6 - log2, w, h)
         cd.reg[PART] = PART_RESIDUAL
+        located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)
         if part != PART_2Nx2N or blocks.merge[uy, ux] == 0:
             want = 0
             if mode != DECODE:
                 want = any_cbf(blocks, uy, ux, units, CBF_Y | CBF_CB | CBF_CR)
-            coded = code_bin(mode, cd, C.ROOT_CBF, want)
+            coded = named(cd, E.RQT_ROOT_CBF, code_bin(mode, cd, C.ROOT_CBF, want))
     if coded:
         code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, 0, CBF_CB | CBF_CR, 0)
     elif mode == DECODE:
@@ -194,6 +199,7 @@ def code_quadtree(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     """coding_quadtree() at unit (uy, ux)."""
     h4, w4 = blocks.cu_log2.shape
     units = 1 << (log2 - 2)
+    located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)
     split = 1
     if uy + units <= h4 and ux + units <= w4:
         split = 0
@@ -242,6 +248,7 @@ def code_choice_taken(mode, cd, choice, count, context, fy, fx):
         taken += 1
     if mode == DECODE:
         choice.taken[fy, fx] = taken
+    return taken
 
 
 @kernel
@@ -249,8 +256,10 @@ def code_choice_where(mode, cd, choice, count, context):
     """Not in H.265: where in the picture a choice holds; unless block by block, the alternative of all blocks too.
 
     choice, count, context : as for code_choice_taken
+    Returns the alternative of all blocks, 0 for none, -1 where each says its own.
     """
     cd.reg[PART] = PART_LEARNED
+    taken = -1
     where = np.int64(choice.where[0])
     if code_bin(mode, cd, context, 1 if where == CHOICE_PER_BLOCK else 0):
         where = CHOICE_PER_BLOCK
@@ -269,6 +278,7 @@ def code_choice_where(mode, cd, choice, count, context):
                     choice.taken[fy, fx] = taken
     if mode == DECODE:
         choice.where[0] = where
+    return taken
 
 
 @kernel
@@ -285,30 +295,36 @@ def _code_choices(mode, cd, sl, blocks, ty, tx):
         fy, fx = ty * in_ctu + k // in_ctu, tx * in_ctu + k % in_ctu
         if fy >= rows or fx >= columns or not has_inter(blocks, fy, fx):
             continue
+        located(cd, fx << CHOICE_LOG2, fy << CHOICE_LOG2, 1 << CHOICE_LOG2, 1 << CHOICE_LOG2, -1)
         if overlap:
-            code_choice_taken(mode, cd, blocks.overlap, sl.obmc_on, C.OBMC_CHOICE, fy, fx)
+            taken = code_choice_taken(mode, cd, blocks.overlap, sl.obmc_on, C.OBMC_CHOICE, fy, fx)
+            named(cd, E.OBMC_CHOICE, taken)
         if filtering:
-            code_choice_taken(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE, fy, fx)
+            taken = code_choice_taken(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE, fy, fx)
+            named(cd, E.PREDICTION_FILTER_CHOICE, taken)
 
 
 @kernel
-def code_slice_data(mode, cd, sl, blocks, motion, levels, sao):
-    """All CTUs of a picture in one slice; returns the number of CTUs done (fewer than there are: a fault)."""
+def code_slice_data(mode, cd, sl, blocks, motion, levels, sao, first, end):
+    """CTUs `first` to below `end` of a picture in one slice; returns the number of CTUs done (below `end`: a fault)."""
     h4, w4 = blocks.cu_log2.shape
     rows, columns = (h4 + 15) >> 4, (w4 + 15) >> 4
-    if sl.obmc_on:
-        code_choice_where(mode, cd, blocks.overlap, sl.obmc_on, C.OBMC_CHOICE)
-    if sl.experts:
-        code_choice_where(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE)
-    for address in range(rows * columns):
+    if first == 0 and sl.obmc_on:
+        named(cd, E.OBMC_WHERE, code_choice_where(mode, cd, blocks.overlap, sl.obmc_on, C.OBMC_CHOICE))
+    if first == 0 and sl.experts:
+        where = code_choice_where(mode, cd, blocks.filtering, sl.experts, C.FILTER_CHOICE)
+        named(cd, E.PREDICTION_FILTER_WHERE, where)
+    for address in range(first, end):
         ty, tx = address // columns, address % columns
         mark(cd, ty << 4, tx << 4, MARK_CTU)
+        located(cd, tx << CTU_LOG2, ty << CTU_LOG2, CTU_SIZE, CTU_SIZE, -1)
         code_sao(mode, cd, sl, sao, ty, tx)
         code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
         _code_choices(mode, cd, sl, blocks, ty, tx)
+        located(cd, tx << CTU_LOG2, ty << CTU_LOG2, CTU_SIZE, CTU_SIZE, -1)
         last = 1 if address == rows * columns - 1 else 0
-        end = code_terminate(mode, cd, last)
+        is_end = named(cd, E.END_OF_SLICE_SEGMENT_FLAG, code_terminate(mode, cd, last))
         mark(cd, ty << 4, tx << 4, MARK_CTU_END)
-        if cd.reg[FAULT] or end != last:
+        if cd.reg[FAULT] or is_end != last:
             return address if mode == DECODE else 0
-    return rows * columns
+    return end

@@ -19,7 +19,9 @@ from codecsim.blocks import (
     fill_units,
 )
 from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, PART, PART_MODES, PART_RESIDUAL, code_bin
+from codecsim.entropy.trace import located, named
 from codecsim.jit import kernel
 from codecsim.syntax.quantisation_group import code_qp_delta
 from codecsim.syntax.residual import code_residual, code_transform_skip
@@ -40,6 +42,8 @@ def any_cbf(blocks, uy, ux, units, bit):
 def _code_component(mode, cd, sl, blocks, plane, uy, ux, log2, c_idx, scan):
     """residual_coding() of a component, 1 << log2 of its samples a side, whose luma begins at unit (uy, ux)."""
     shift = 2 if c_idx == 0 else 1
+    size = 1 << (log2 if c_idx == 0 else log2 + 1)
+    located(cd, ux << 2, uy << 2, size, size, c_idx)
     bit = 1 << (c_idx + TSKIP_SHIFT)
     skip = code_transform_skip(mode, cd, sl, log2, c_idx, 1 if blocks.cbf[uy, ux] & bit else 0)
     if mode == DECODE and skip:
@@ -73,9 +77,9 @@ def code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, co
 def code_chroma_cbf(mode, cd, depth, parent, cbf):
     """cbf_cb and cbf_cr at transform depth `depth`, each only under a set parent; returns their bits."""
     out = 0
-    if parent & CBF_CB and code_bin(mode, cd, C.CBF_CHROMA + depth, 1 if cbf & CBF_CB else 0):
+    if parent & CBF_CB and named(cd, E.CBF_CB, code_bin(mode, cd, C.CBF_CHROMA + depth, 1 if cbf & CBF_CB else 0)):
         out |= CBF_CB
-    if parent & CBF_CR and code_bin(mode, cd, C.CBF_CHROMA + depth, 1 if cbf & CBF_CR else 0):
+    if parent & CBF_CR and named(cd, E.CBF_CR, code_bin(mode, cd, C.CBF_CHROMA + depth, 1 if cbf & CBF_CR else 0)):
         out |= CBF_CR
     return out
 
@@ -91,8 +95,10 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
     limit = sl.max_depth_intra + (1 if part == PART_NxN else 0) if intra else sl.max_depth_inter
     split = 1 if force else 0
     cd.reg[PART] = PART_MODES
+    located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)
     if not force and log2 > 2 and depth < limit:
         split = code_bin(mode, cd, C.SPLIT_TRANSFORM + 5 - log2, 1 if blocks.tu_log2[uy, ux] < log2 else 0)
+        named(cd, E.SPLIT_TRANSFORM_FLAG, split)
     cd.reg[PART] = PART_RESIDUAL
     chroma = parent
     if log2 > 2:
@@ -109,6 +115,7 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
     luma = 1
     if intra or depth > 0 or chroma:
         luma = code_bin(mode, cd, C.CBF_LUMA + (1 if depth == 0 else 0), np.int64(blocks.cbf[uy, ux]) & CBF_Y)
+        named(cd, E.CBF_LUMA, luma)
     cbf = chroma | luma
     if mode == DECODE:
         fill_units(blocks.tu_log2, uy, ux, units, log2)

@@ -52,7 +52,7 @@ def test_messages_beyond_their_unit_are_refused():
     data = write_sei([PictureHash("md5", (bytes(16),) * 3)])
     with pytest.raises(BitstreamError, match="payload_size"):
         read_sei(unit(data[:20] + b"\x80"))
-    with pytest.raises(BitstreamError, match="picture_hash"):
+    with pytest.raises(BitstreamError, match="picture_md5"):
         read_sei(unit(bytes([132, 10, 0]) + bytes(9) + b"\x80"))
 
 

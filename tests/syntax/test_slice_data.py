@@ -249,14 +249,15 @@ def test_slice_data_round_trip(syntax, size, where):
     coder = cabac.make_coder(np.zeros(1 << 20, np.uint8))
     cabac.start_encoder(coder)
     init_contexts(coder.ctx, 2 - syntax.slice_type, SLICE_QP)
-    ctus = code_slice_data(cabac.ENCODE, coder, syntax, written.blocks, written.motion, written.levels, written.sao)
-    assert ctus == -(-size[0] // 64) * -(-size[1] // 64)
+    ctus = -(-size[0] // 64) * -(-size[1] // 64)
+    store = written.blocks, written.motion, written.levels, written.sao
+    assert code_slice_data(cabac.ENCODE, coder, syntax, *store, 0, ctus) == ctus
     count = cabac.finish_encoder(coder)
 
     counter = cabac.make_coder(np.zeros(1, np.uint8))
     init_contexts(counter.ctx, 2 - syntax.slice_type, SLICE_QP)
     counted = written.blocks._replace(qp=wanted_qp.copy())
-    code_slice_data(cabac.COUNT, counter, syntax, counted, written.motion, written.levels, written.sao)
+    code_slice_data(cabac.COUNT, counter, syntax, counted, *store[1:], 0, ctus)
     assert np.array_equal(counted.qp, written.blocks.qp)
     assert counter.reg[cabac.COST] == coder.parts.sum()
 
@@ -265,7 +266,7 @@ def test_slice_data_round_trip(syntax, size, where):
     reader = cabac.make_coder(coder.buf)
     cabac.start_decoder(reader, 0, count)
     init_contexts(reader.ctx, 2 - syntax.slice_type, SLICE_QP)
-    assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao) == ctus
+    assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao, 0, ctus) == ctus
     assert not reader.reg[cabac.FAULT]
     for name, found, wanted in zip(B.Blocks._fields, blocks, written.blocks, strict=True):
         for part, its_wanted in zip(*((a if isinstance(a, B.Choice) else (a,)) for a in (found, wanted)), strict=True):
@@ -292,5 +293,5 @@ def test_damaged_slice_data_end_in_a_fault_or_a_picture():
         motion = Motion(np.zeros((18, 34, 2, 2), np.int16), np.full((18, 34, 2), -1, np.int8))
         blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
         syntax = SYNTAX._replace(transform_skip=trial & 1, qp_delta=trial >> 1 & 1, group_log2=3)
-        done = code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao)
+        done = code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao, 0, 6)
         assert 0 <= done <= 6

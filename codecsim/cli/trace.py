@@ -1,0 +1,60 @@
+"""`codecsim trace`: every syntax element of a stream, and where two traces part."""
+
+import json
+
+import click
+
+from codecsim.cli.decode import MODEL_HELP
+from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.experiments.traces import compare_traces, write_trace
+from codecsim.formats.output import STANDARD_STREAM
+from codecsim.tracing.differences import as_object, explain
+from codecsim.tracing.files import Selection
+
+
+@click.command("trace")
+@click.argument("paths", metavar="IN [IN]", nargs=-1, required=True)
+@click.option("--diff", is_flag=True, help="Show the first difference between two traces; status 1 if there is one.")
+@click.option("--context", type=click.IntRange(0), default=5, show_default=True, help="Elements around the difference.")
+@click.option("-o", "--output", default=STANDARD_STREAM, help="The trace to write; .gz or .xz: compressed.")
+@click.option("--picture", type=click.IntRange(0), metavar="N", help="Only picture N in coding order, from 0.")
+@click.option("--poc", type=int, metavar="N", help="Only pictures with picture order count N.")
+@click.option("--ctu", type=click.IntRange(0), metavar="N", help="Only coding tree unit N in raster scan, from 0.")
+@click.option("--element", metavar="NAME", help="Only elements of this name; * and ? stand for others: 'cbf_*'.")
+@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
+@click.option("--json", "as_json", is_flag=True, help="JSON lines instead of columns.")
+@quiet_option
+def command(paths, diff, context, output, picture, poc, ctu, element, models, as_json, quiet):
+    """Print every syntax element of the stream IN as its decoder reads it, headers and messages included.
+
+    IN can also be a trace, such as `codecsim encode --trace FILE` writes it, to choose from or to compare:
+    `codecsim trace --diff clip.trace.gz clip.bin` compares what an encoder meant with what a decoder understands.
+
+    A line has the picture in coding order and its POC, the NAL unit, the CTU, the block, the element, its value, what
+    it takes in bits, and the state of the arithmetic decoder before it: position in the unit, range, offset, and each
+    bin with its context and that context's state. What a damaged stream holds up to its fault is printed.
+
+    \b
+    Example: codecsim trace clip.bin --picture 1 --element 'part_*'
+    """
+    if len(paths) != 1 + diff:
+        raise click.UsageError(f"{len(paths)} inputs, expected {'two with' if diff else 'one without'} --diff")
+    selection = Selection(picture, poc, ctu, element)
+    if diff:
+        _compare(paths, context, selection, models, as_json)
+        return
+    with PictureProgress("trace", None, quiet) as progress:
+        write_trace(paths[0], output, as_json, selection, models, lambda report: progress.advance())
+
+
+def _compare(paths, context, selection, models, as_json):
+    """Print the first difference, or that there is none, and leave with the status that says so."""
+    difference, equal = compare_traces(*paths, context, selection, models)
+    if as_json:
+        found = None if difference is None else as_object(difference)
+        click.echo(json.dumps({"equal_elements": equal, "difference": found}, indent=2))
+    elif difference is None:
+        click.echo(f"equal: {equal} elements")
+    else:
+        click.echo("\n".join(explain(difference)))
+    click.get_current_context().exit(0 if difference is None else 1)

@@ -1,0 +1,91 @@
+"""Traces of streams, and of whatever else has one, without holding more than a few pictures."""
+
+import collections
+import contextlib
+from collections.abc import Callable, Iterator
+
+from codecsim.decoder import decode
+from codecsim.errors import BitstreamError, CodecError
+from codecsim.formats.output import STANDARD_STREAM
+from codecsim.formats.video import open_stream
+from codecsim.tracing.differences import first_difference
+from codecsim.tracing.files import EVERYTHING, is_stream, trace_reader, trace_writer
+from codecsim.tracing.records import DECODER, Record
+from codecsim.tracing.tracer import Tracer
+
+
+def trace_stream(stream, models=(), on_picture: Callable = lambda report: None) -> Iterator[Record]:
+    """Decode a stream and yield its syntax elements.
+
+    Parameters
+    ----------
+    stream : binary file
+    models : files and folders where weights may be, beside those that ship with codecsim
+    on_picture : called with the report of each picture
+
+    Raises
+    ------
+    CodecError : a damaged stream or a mismatch, after the records up to there
+    """
+    waiting = collections.deque()
+    pictures = decode(stream, models=models, trace=Tracer(waiting.append))
+    error = None
+    while True:
+        try:
+            decoded = next(pictures, None)
+        except CodecError as found:
+            decoded, error = None, found
+        while waiting:
+            yield from waiting.popleft()
+        if error:
+            raise error
+        if decoded is None:
+            return
+        on_picture(decoded.report)
+
+
+@contextlib.contextmanager
+def open_trace(path, models=(), on_picture: Callable = lambda report: None):
+    """(side, iterator of Record) of a stream, `-` for standard input, or of a trace; as a context manager.
+
+    Raises
+    ------
+    FormatError : neither
+    """
+    if path == STANDARD_STREAM or is_stream(path):
+        with open_stream(path) as (stream, _):
+            yield DECODER, trace_stream(stream, models, on_picture)
+    else:
+        with trace_reader(path) as found:
+            yield found
+
+
+def write_trace(path, output, as_json=False, selection=EVERYTHING, models=(), on_picture=lambda report: None):
+    """Write the trace of a stream, or what is wanted of a trace that exists.
+
+    Parameters
+    ----------
+    path : of a stream or a trace
+    output : path of the trace to write, `-` for standard output
+    as_json : bool, JSON lines instead of text
+    selection : Selection
+    models, on_picture : as for `trace_stream`
+
+    Raises
+    ------
+    CodecError : bad input or output; what a stream holds before it breaks is kept
+    """
+    failure = None
+    with open_trace(path, models, on_picture) as (side, found), trace_writer(output, side, as_json) as write:
+        try:
+            write(selection(found))
+        except BitstreamError as error:
+            failure = error
+    if failure:
+        raise failure
+
+
+def compare_traces(first, second, context=5, selection=EVERYTHING, models=()):
+    """(Difference or None, number of equal elements) of two streams or traces, given by their paths."""
+    with open_trace(first, models) as (one, records), open_trace(second, models) as (other, other_records):
+        return first_difference(selection(records), selection(other_records), one == other, context)

@@ -1,0 +1,140 @@
+"""The first difference between two traces."""
+
+import collections
+import dataclasses
+import itertools
+
+from codecsim.errors import CodecError
+from codecsim.tracing.records import Record, text_line
+
+_DERIVED = {"bits"}  # from the bins, rounded in files
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Where two traces part."""
+
+    index: int  # of the element, from 0
+    before: list[Record]  # the last ones that are equal
+    records: tuple[Record | None, Record | None]  # the first ones that differ; None: the trace has ended
+    after: tuple[list[Record], list[Record]]  # what follows them
+    errors: tuple[str | None, str | None]  # why a trace has ended, if its stream is at fault
+    fields: list[str]  # names of those that differ; none where a trace has ended
+
+
+class _Side:
+    """A trace that may end in an error."""
+
+    def __init__(self, records):
+        self._records = iter(records)
+        self.error = None
+
+    def next(self):
+        """The next record, None at the end."""
+        try:
+            return next(self._records, None)
+        except CodecError as error:
+            self.error = str(error)
+            self._records = iter(())
+            return None
+
+    def take(self, count):
+        """The next records, at most so many."""
+        return list(itertools.takewhile(lambda record: record is not None, (self.next() for _ in range(count))))
+
+
+def first_difference(first, second, same_side, context=5):
+    """Compare two traces, holding a few records of each.
+
+    Parameters
+    ----------
+    first, second : iterables of Record
+    same_side : bool, both are from encoders or both from decoders: ivlLow or ivlOffset have to be equal too
+    context : int, records before and after the difference
+
+    Returns
+    -------
+    (Difference or None, number of records that are equal)
+    """
+    ignored = _DERIVED | (set() if same_side else {"register"})
+    compared = [k for k, name in enumerate(Record._fields) if name not in ignored]
+    sides = _Side(first), _Side(second)
+    before = collections.deque(maxlen=context)
+    for index in itertools.count():
+        pair = tuple(side.next() for side in sides)
+        errors = tuple(side.error for side in sides)
+        if pair == (None, None) and errors[0] == errors[1]:
+            return None, index
+        fields = []
+        if None not in pair:
+            fields = [Record._fields[k] for k in compared if pair[0][k] != pair[1][k]]
+            if not fields:
+                before.append(pair[0])
+                continue
+        after = tuple(side.take(context) for side in sides)
+        errors = tuple(side.error for side in sides)
+        return Difference(index, list(before), pair, after, errors, fields), index
+
+
+def as_object(difference):
+    """A Difference as JSON can hold it."""
+
+    def objects(records):
+        return [None if record is None else record._asdict() for record in records]
+
+    return {
+        "index": difference.index,
+        "fields": difference.fields,
+        "records": objects(difference.records),
+        "before": objects(difference.before),
+        "after": [objects(records) for records in difference.after],
+        "errors": list(difference.errors),
+    }
+
+
+def explain(difference, names=("A", "B")):
+    """Lines of text that show a difference.
+
+    names : of the two traces
+    """
+    first, second = difference.records
+    where = first or second
+    if where is not None:
+        poc = "unknown" if where.poc is None else where.poc
+        place = f"picture {where.picture} (POC {poc}), {where.unit}"
+        place += "" if where.ctu is None else f", CTU {where.ctu}"
+        place += "" if where.x is None else f", block {where.size} at ({where.x}, {where.y})"
+        yield f"first difference: element {difference.index}, {place}"
+    else:
+        yield f"first difference: element {difference.index}, after the last one"
+    width = max(map(len, names))
+    for record in difference.before:
+        yield f"  {'':{width}}  {text_line(record)}"
+    for name, record, error in zip(names, difference.records, difference.errors, strict=True):
+        yield f"> {name:{width}}  {_ended(error) if record is None else text_line(record)}"
+    for field in difference.fields:
+        yield f"  {field}: {getattr(first, field)} | {getattr(second, field)}"
+    if difference.fields:
+        yield f"  {_meaning(difference)}"
+    for name, records, error in zip(names, difference.after, difference.errors, strict=True):
+        for record in records:
+            yield f"  {name:{width}}  {text_line(record)}"
+        if error and (records or None not in difference.records):
+            yield f"  {name:{width}}  {_ended(error)}"
+
+
+def _ended(error):
+    return f"(stopped: {error})" if error else "(ended)"
+
+
+def _meaning(difference):
+    """One sentence on what kind of difference it is."""
+    fields = set(difference.fields)
+    first, second = difference.records
+    if first.element != second.element or fields & {"x", "y", "size", "component", "ctu", "unit", "picture"}:
+        return "the syntax goes another way: what decides whether an element is coded differs"
+    if "value" in fields:
+        return "the same element has another value"
+    if "range" in fields or "position" in fields or "register" in fields:
+        return "the value is the same; the arithmetic coders have come into different states before it"
+    return "the value is the same; it is coded in other contexts, or these have other states"

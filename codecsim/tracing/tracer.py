@@ -1,0 +1,159 @@
+"""From what coders record to traced elements, in the order of the stream."""
+
+import numpy as np
+
+from codecsim.entropy import contexts, elements
+from codecsim.entropy import trace as rows_of
+from codecsim.entropy.cabac import RANGE_LPS
+from codecsim.errors import CodecError
+from codecsim.syntax import nal
+from codecsim.tracing.records import HEX, Record
+
+NAL_HEADER_BITS = 16
+INCOMPLETE = "(incomplete)"  # bins that no element owns: the data end inside it
+_COMPONENTS = (None, "Y", "Cb", "Cr")
+_UNIT_NAMES = {number: name for name, number in vars(nal).items() if name.isupper() and isinstance(number, int)}
+
+
+class Tracer:
+    """Takes what an encoder or a decoder codes.
+
+    Header elements are appended as `syntax.bits` gives them, slice data are taken from a `TracedCoder`.  An encoder
+    writes a slice's data before its header: they are held until `begin_slice_data`.
+
+    Parameters
+    ----------
+    emit : function of an iterable of Record, called in the order of the stream; the iterable need not be used at once
+    """
+
+    def __init__(self, emit):
+        self._emit = emit
+        self._pictures = 0  # whose slice data have begun
+        self._picture, self._poc, self._unit = 0, None, None
+        self._first_bit = 0  # of the unit, as header elements count
+        self._start_bit = None  # of the slice data, as their rows count; None while they have to wait
+        self._headers = []
+        self._held = []
+
+    def begin_unit(self, nal_type, layer_id=0, temporal_id=0, byte=-2):
+        """A NAL unit follows, whose header stands at byte `byte` of the stream."""
+        self.finish()
+        self._unit = _UNIT_NAMES.get(nal_type, f"NAL_{nal_type}")
+        self._first_bit = 8 * byte
+        of_next = nal_type not in (nal.SUFFIX_SEI, nal.EOS, nal.EOB) or self._pictures == 0
+        self._picture, self._poc = (self._pictures, None) if of_next else (self._pictures - 1, self._poc_of_last)
+        fields = ("forbidden_zero_bit", 0, 1), ("nal_unit_type", nal_type, 6)
+        fields += ("nuh_layer_id", layer_id, 6), ("nuh_temporal_id_plus1", temporal_id + 1, 3)
+        for name, value, bits in fields:
+            self._headers.append((name, value, bits, self._first_bit + sum(bits for _, _, bits, _ in self._headers)))
+
+    def append(self, element):
+        """Take a header's element: (name, value, bits, position)."""
+        self._headers.append(element)
+
+    def begin_slice_data(self, poc, start_bit=0):
+        """The slice header is complete and its data follow, or have been taken before.
+
+        poc : int
+        start_bit : int, added to the positions in what is taken to have those in the unit without its header
+        """
+        self._poc = self._poc_of_last = poc
+        self._pictures += 1
+        self._flush_headers()
+        self._start_bit = start_bit
+        held, self._held = self._held, []
+        for ctu, rows in held:
+            self._emit(self._from_rows(ctu, rows, start_bit))
+
+    def take(self, record, ctu):
+        """Take, and clear, the record of a TracedCoder.
+
+        ctu : int, address of the CTU whose elements these are; None: they stand before the first one
+        """
+        last = int(record[0, rows_of.WHAT])
+        if last >= len(record):
+            raise CodecError(f"trace: a CTU of more than {len(record)} bins and elements")
+        rows = record[1 : last + 1].copy()
+        record[: last + 1] = 0
+        if self._start_bit is None:
+            self._held.append((ctu, rows))
+        else:
+            self._emit(self._from_rows(ctu, rows, self._start_bit))
+
+    def finish(self):
+        """The unit, or the stream, has ended."""
+        self._flush_headers()
+        self._start_bit = None
+
+    def _flush_headers(self):
+        if self._headers:
+            unit = self._picture, self._poc, self._unit
+            self._emit(_header_records(*unit, self._headers, self._first_bit))
+        self._headers = []
+
+    def _from_rows(self, ctu, rows, start_bit):
+        """Records of an (N, 8) array of rows."""
+        return _slice_records(self._picture, self._poc, self._unit, ctu, rows, start_bit + NAL_HEADER_BITS)
+
+
+def _header_records(picture, poc, unit, entries, first_bit):
+    """Records of a header's (name, value, bits, position), the unit beginning at position `first_bit`."""
+    nowhere = (None,) * 5  # ctu to component
+    for name, value, bits, position in entries:
+        value = HEX + value.hex() if isinstance(value, bytes) else int(value)
+        yield Record(picture, poc, unit, *nowhere, name, value, float(bits), position - first_bit, None, None, None)
+
+
+def _slice_records(picture, poc, unit, ctu, rows, first_bit):
+    """Records of slice data: bins up to the element that owns them."""
+    bits = _bits(rows)
+    owned, first = 0.0, None  # of the bins since the last element: what they take, and the row of the first one
+    tokens = []
+    for row, taken in zip(rows.tolist(), bits.tolist(), strict=True):
+        what, value, count, state, *_ = row
+        if what < rows_of.FIRST_ELEMENT:
+            first = first or row
+            owned += taken
+            _add_bins(tokens, what, value, count, state)
+            continue
+        place = _place(row[rows_of.PLACE])
+        name = elements.NAMES[what - rows_of.FIRST_ELEMENT]
+        state = first[rows_of.POSITION] + first_bit, first[rows_of.RANGE], first[rows_of.REGISTER]
+        yield Record(picture, poc, unit, ctu, *place, name, value, owned, *state, " ".join(tokens))
+        owned, first, tokens = 0.0, None, []
+    if first:
+        state = first[rows_of.POSITION] + first_bit, first[rows_of.RANGE], first[rows_of.REGISTER]
+        yield Record(picture, poc, unit, ctu, *_place(0), INCOMPLETE, 0, owned, *state, " ".join(tokens))
+
+
+def _place(packed):
+    """(x, y, size, component) as `entropy.trace.located` packs them."""
+    if packed == 0:
+        return None, None, None, None
+    size = f"{packed >> 32 & 255}x{packed >> 40 & 255}"
+    return packed & 0xFFFF, packed >> 16 & 0xFFFF, size, _COMPONENTS[packed >> 48]
+
+
+def _add_bins(tokens, what, value, count, state):
+    """Add a row of bins to those of an element; bins without context are one token where they follow each other."""
+    if what == rows_of.BYPASS:
+        bins = f"{value & (1 << count) - 1:0{count}b}"
+        if tokens and tokens[-1].endswith("@bypass"):
+            bins = tokens.pop().removesuffix("@bypass") + bins
+        tokens.append(f"{bins}@bypass")
+    elif what == rows_of.TERMINATE:
+        tokens.append(f"{value}@end")
+    else:
+        tokens.append(f"{value}@{contexts.NAMES[what]}:{state >> 1}.{state & 1}")
+
+
+def _bits(rows):
+    """(N,) float64 what each row of bins takes: by how much it narrows the interval of the arithmetic coder."""
+    what, value, count, state, width = (rows[:, k] for k in range(5))
+    bins = what < rows_of.FIRST_ELEMENT
+    with_context = bins & (what >= 0)
+    width = np.where(bins, width, 2).astype(np.float64)
+    least = np.where(with_context, RANGE_LPS[state >> 1 & 63, (rows[:, rows_of.RANGE] >> 6) & 3], 2)
+    is_least = np.where(with_context, value != state & 1, value == 1)
+    bits = np.log2(width / np.where(is_least, least, np.maximum(width - least, 1)))
+    return np.where(what == rows_of.BYPASS, count, np.where(bins, bits, 0))

@@ -1,0 +1,27 @@
+"""Traces for the tests."""
+
+import io
+
+from codecsim.decoder import decode
+from codecsim.encoder import encode
+from codecsim.tracing.tracer import Tracer
+
+
+def encoder_trace(config, clip):
+    """(stream, list of Record) of an EncoderConfig over what `clips.make_clip` returns."""
+    records = []
+    pictures = encode(config, *clip, Tracer(lambda found: records.extend(found)))
+    return b"".join(picture.data for picture in pictures), records
+
+
+def decoder_trace(data):
+    """List of Record of a stream."""
+    records = []
+    for _ in decode(io.BytesIO(data), trace=Tracer(lambda found: records.extend(found))):
+        pass
+    return records
+
+
+def without_register(records):
+    """What encoder and decoder have in common."""
+    return [record._replace(register=None) for record in records]
