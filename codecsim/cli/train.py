@@ -1,5 +1,6 @@
 """`codecsim train`: material, samples, training and export of initial weights, one subcommand for each."""
 
+import dataclasses
 import json
 
 import click
@@ -8,7 +9,7 @@ from codecsim.cli.progress import quiet_option
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
-from codecsim.learned.model_files import save_model
+from codecsim.learned.model_files import LOOP, load_model, save_model
 from codecsim.training.synthetic import FPS, SIZES, find_photos, write_clips
 
 
@@ -158,18 +159,23 @@ def intra_command(samples, output, validation, steps, seed, jobs, quiet):
 @click.option("--config", multiple=True, type=click.Choice(CONFIGS), default=("ai", "ldp", "ra"), show_default=True)
 @click.option("-q", "--qp", multiple=True, type=click.IntRange(0, 51), default=(22, 27, 32, 37), show_default=True)
 @click.option("--frames", type=click.IntRange(1), default=9, show_default=True, help="Pictures of a clip at most.")
+@click.option(
+    "--scale", multiple=True, type=click.FloatRange(0.1, 1), default=(1, 0.7, 0.5), show_default=True, help="Of photos."
+)
+@click.option("--qps-each", type=click.IntRange(1), help="Code each photo or clip at so many of the QPs, in turn.")
 @quiet_option
-def loop_samples_command(pictures, output, config, qp, frames, quiet):
+def loop_samples_command(pictures, output, config, qp, frames, scale, qps_each, quiet):
     """Code PICTURES (photos, folders of photos, clips) and keep what the in-loop filter sees, and the originals.
 
     What is in the folder already is not coded again.
 
     \b
-    Example: codecsim train loop-samples photos/ clips/*.y4m -o samples
+    Example: codecsim train loop-samples photos/ clips/*.y4m -o samples -q 22 -q 30 -q 38 --scale 1 --scale 0.5
     """
     from codecsim.training.loop_samples import take_samples
 
-    click.echo(f"{output}: {take_samples(pictures, output, config, qp, frames, _note(quiet))} encodings")
+    encodings = take_samples(pictures, output, config, qp, frames, scale, qps_each, _note(quiet))
+    click.echo(f"{output}: {encodings} encodings")
 
 
 @command.command("loop")
@@ -184,10 +190,38 @@ def loop_samples_command(pictures, output, config, qp, frames, quiet):
 @click.option(
     "--attention", type=click.Choice(ATTENTIONS), default="all", show_default=True, help="Where the QP enters."
 )
+@click.option("--squeeze", type=int, default=16, show_default=True, help="Width inside the attention, 1 to 64.")
+@click.option(
+    "--chroma-weights",
+    nargs=2,
+    type=click.FloatRange(0),
+    default=(0.08, 0.3),
+    show_default=True,
+    help="Of a chroma plane in the loss, against 1 of luma: at the start and at the end.",
+)
+@click.option("--intra-share", type=click.FloatRange(0, 1), default=0.6, show_default=True, help="Of the patches.")
+@click.option(
+    "--emphasis",
+    multiple=True,
+    nargs=2,
+    type=(str, float),
+    metavar="PATTERN FACTOR",
+    help="Draw from the sources that match so much more often.",
+)
+@click.option("--start", metavar="MODEL", help="Weights to go on from; they say the network's shape.")
+@click.option("--learning-rate", type=click.FloatRange(0), default=2e-3, show_default=True, help="Of Adam.")
+@click.option("--muon-rate", type=click.FloatRange(0), default=0.02, show_default=True, help="Of Muon.")
+@click.option(
+    "--precision",
+    type=click.Choice(["bfloat16", "float32"]),
+    default="bfloat16",
+    show_default=True,
+    help="Of the convolutions before the network is rounded.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @quiet_option
-def loop_command(samples, output, validation, work, quiet, channels, blocks, backbone, attention, **settings):
+def loop_command(samples, output, validation, work, quiet, start, **settings):
     """Train the in-loop filter on SAMPLES, a folder that loop-samples has written.
 
     \b
@@ -196,10 +230,14 @@ def loop_command(samples, output, validation, work, quiet, channels, blocks, bac
     from codecsim.training.loop import LoopTraining, train_loop
 
     try:
-        spec = LoopSpec(channels, blocks, backbone, attention)
+        spec = LoopSpec(**{field.name: settings.pop(field.name) for field in dataclasses.fields(LoopSpec)})
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    model, found = train_loop(spec, samples, LoopTraining(**settings), validation, work, _note(quiet))
+    weights = None
+    if start is not None:
+        first = load_model(start, LOOP)
+        spec, weights = first.spec, first.weights
+    model, found = train_loop(spec, samples, LoopTraining(**settings), validation, work, weights, _note(quiet))
     save_model(output, model)
     click.echo(f"{output}: {spec}, {spec.n_weights} parameters, digest {model.digest.hex()}")
     click.echo(json.dumps(found, indent=2))

@@ -1,13 +1,13 @@
 """Training of the in-loop filter's weights with torch.
 
 The loss is the squared error that is left, as a share of what the decoded picture has: each picture counts alike,
-whatever its QP.  What is kept is a running mean of the weights.  In the last part of the training the network is
-rounded as the integers are, with the gradient passed through, and pictures that the filter makes worse are dropped.
+whatever its QP.  What is kept is a running mean of the weights.  Late in the training, pictures that the filter makes
+worse are dropped; in its last part the network is rounded as the integers are, with the gradient passed through.
 Most of the first layer's filters start without response to flat areas, and larger, since corrections hang on detail.
+Chroma's weight grows from first to last: its errors are the easier to learn, and would take what luma needs.
 """
 
 import dataclasses
-import json
 import math
 import pathlib
 
@@ -18,13 +18,16 @@ from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.loop_spec import LoopSpec
 from codecsim.learned.model_files import LOOP, Model
 from codecsim.learned.update import MASTER_LIMIT
-from codecsim.training.loop_model import INPUT_SCALE, OUTPUT_SCALE, LoopModel, check_bits, feature_vector
+from codecsim.training.loop_data import LoopSamples
+from codecsim.training.loop_model import INPUT_SCALE, OUTPUT_SCALE, LoopModel, check_bits
+from codecsim.training.loop_optimiser import Optimisers
 
 INPUTS = ("y00", "y01", "y10", "y11", "cb", "cr")
 _MEMORY = 0.999  # of the running mean of the weights, once there are enough steps
 _DETAIL_GAIN, _FLAT_GAIN = 4.0, 0.3  # of the first layer at the start
 _CHECKPOINT = "checkpoint.pt"
 _EVERY = 500  # steps between checkpoints
+_LEAST_ERROR = 0.3  # added to a picture's mean squared error, which its loss is divided by
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,62 +35,40 @@ class LoopTraining:
     """Settings of a training."""
 
     steps: int = 11_000
-    learning_rate: float = 2e-3  # at its highest
-    warm_up: int = 300  # steps
+    learning_rate: float = 2e-3  # of Adam, at its highest
+    muon_rate: float = 0.02  # of Muon, at its highest
+    warm_up: int = 200  # steps
     batch: int = 8
     patch: int = 64  # side in samples of the six planes: 128 of luma
-    chroma_weight: float = 0.08  # of a chroma plane's loss, against 1 of each luma plane
-    rounded_from: float = 0.8  # share of the steps from which on the network is rounded, and harmed pictures dropped
+    chroma_weights: tuple[float, float] = (0.08, 0.3)  # of a chroma plane's loss, against 1 of luma: first and last
+    intra_share: float = 0.6  # of the patches that come from intra pictures
+    size_power: float = 0.75  # of a picture's number of samples, for how often it is drawn
+    emphasis: tuple = ()  # (pattern of sources, factor), for how often theirs are drawn
+    drop_from: float = 0.7  # share of the steps after which harmed pictures are dropped
+    rounded_from: float = 0.95  # share of the steps from which on the network is rounded
+    precision: str = "bfloat16"  # of the convolutions until then, or float32: twice the time
     seed: int = 0
     device: str = "cpu"
-
-
-class LoopSamples:
-    """Pictures in a folder that loop_samples has written.
-
-    Attributes
-    ----------
-    pictures : list of (source, config, QP of the encoding, slice type, slice QP)
-    """
-
-    def __init__(self, folder):
-        self.pictures, self._planes = [], []
-        for file in sorted(pathlib.Path(folder).glob("*.json")):
-            about, stem = json.loads(file.read_text()), str(file.with_suffix(""))
-            decoded, original = (np.load(f"{stem}.{name}.npy", mmap_mode="r") for name in ("decoded", "original"))
-            for k, (slice_type, qp) in enumerate(about["pictures"]):
-                self.pictures.append((about["source"], about["config"], about["qp"], slice_type, qp))
-                self._planes.append((decoded[k], original[k]))
-        if not self.pictures:
-            raise ConfigError(f"{folder}: no samples of the in-loop filter; codecsim train loop-samples makes them")
-
-    def load(self, k):
-        """(6, h, w) uint8 decoded and original planes of picture k, and the features of its slice."""
-        *_, slice_type, qp = self.pictures[k]
-        return *self._planes[k], feature_vector(qp, slice_type)
-
-    def errors(self, k):
-        """(6,) mean squared error of the planes of picture k, the same for the four of luma."""
-        decoded, original = self._planes[k]
-        error = ((decoded.astype(np.float32) - original) ** 2).mean((1, 2))
-        return np.concatenate([np.full(4, error[:4].mean()), error[4:]]).astype(np.float32)
 
 
 class _Run:
     """A training that can be stopped and gone on with."""
 
-    def __init__(self, spec, samples, training):
+    def __init__(self, spec, samples, training, start=None):
         torch.manual_seed(training.seed)
         self.samples, self.training, self.step = samples, training, 0
         self.model = LoopModel(spec)
-        start_from_detail(self.model)
-        self.model.to(training.device)
+        if start is None:
+            start_from_detail(self.model)
+        else:
+            self.model.load_canonical(start)
+        self.model.to(training.device, memory_format=torch.channels_last)
         self.mean = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.optimiser = torch.optim.Adam(self.model.parameters(), training.learning_rate, betas=(0.9, 0.99))
+        self.optimiser = Optimisers(self.model, training.learning_rate, training.muon_rate)
         self.rng = np.random.default_rng(training.seed)
         self.kept = np.arange(len(samples.pictures))
         self.errors = np.stack([samples.errors(k) for k in self.kept])
-        self.plane_weights = torch.tensor([1.0] * 4 + [training.chroma_weight] * 2, device=training.device)
+        self.shares = samples.shares(training.intra_share, training.size_power, training.emphasis)
 
     def state(self):
         """All that the rest of the training depends on."""
@@ -116,49 +97,54 @@ class _Run:
         self.rng.bit_generator.state = state["rng"]
         self.kept = np.array(state["kept"])
 
-    def averaged(self):
-        """The model with the running mean of its weights, rounded."""
-        model = LoopModel(self.model.spec).to(self.training.device)
+    def averaged(self, exact=True):
+        """The model with the running mean of its weights, rounded or not."""
+        model = LoopModel(self.model.spec).to(self.training.device, memory_format=torch.channels_last)
         model.load_state_dict(self.mean)
-        model.exact = True
+        model.exact = exact
         return model
 
     def batch(self):
         """Decoded and original patches, features, errors of their pictures."""
-        drawn, side = [], self.training.patch
-        for k in self.rng.choice(self.kept, self.training.batch):
-            decoded, original, features = self.samples.load(k)
-            h, w = decoded.shape[1:]
-            y, x = self.rng.integers(max(h - side, 0) + 1), self.rng.integers(max(w - side, 0) + 1)
-            flips = self.rng.integers(8)
-            patches = [_turn(_cut(planes, y, x, side), flips) for planes in (decoded, original)]
-            drawn.append((*map(torch.from_numpy, patches), features, torch.from_numpy(self.errors[k])))
+        drawn, shares = [], self.shares[self.kept]
+        for k in self.rng.choice(self.kept, self.training.batch, p=shares / shares.sum()):
+            patches = self.samples.patch(k, self.rng, self.training.patch)
+            drawn.append((*patches, self.samples.load(k)[2], torch.from_numpy(self.errors[k])))
         return (torch.stack(part).to(self.training.device) for part in zip(*drawn, strict=True))
 
+    def plane_weights(self):
+        """(6,) tensor, their shares in the loss at this step."""
+        first, last = self.training.chroma_weights
+        chroma = first + (last - first) * self.step / self.training.steps
+        weights = torch.tensor([1.0] * 4 + [chroma] * 2, device=self.training.device)
+        return weights / weights.sum()
+
     def take_step(self):
-        """One step; returns the loss, less what it would be without the filter."""
-        training = self.training
-        done = self.step / training.steps
-        rate = training.learning_rate * min(1, (self.step + 1) / training.warm_up)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
+        """One step; returns (6,) how much the squared error of each plane grows, as shares of its picture's."""
+        training, done = self.training, self.step / self.training.steps
         self.model.exact = done >= training.rounded_from
         decoded, original, features, errors = self.batch()
-        change = self.model((decoded - 128) * INPUT_SCALE, features) * OUTPUT_SCALE
-        weights = self.plane_weights / self.plane_weights.sum() / (errors + 0.3)
-        left = ((decoded + change - original) ** 2).mean((2, 3))
-        before = ((decoded - original) ** 2).mean((2, 3))
-        loss = (left * weights).sum(1).mean()
-        self.optimiser.zero_grad()
-        loss.backward()
+        change = _change(self.model, decoded, features, training.precision)
+        weights = 1 / (errors + _LEAST_ERROR)
+        left = ((decoded + change - original) ** 2).mean((2, 3)) * weights
+        before = ((decoded - original) ** 2).mean((2, 3)) * weights
+        (left * self.plane_weights()).sum(1).mean().backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 0.5)
-        self.optimiser.step()
+        self.optimiser.step(min(1, (self.step + 1) / training.warm_up) * (0.5 + 0.5 * math.cos(math.pi * done)))
         self.step += 1
         keep = min(_MEMORY, self.step / (self.step + 20))
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.mean[name].lerp_(value, 1 - keep)
-        return loss.item() - float((before * weights).sum(1).mean())
+        return (left - before).detach().mean(0).cpu().numpy()
+
+
+def _change(model, decoded, features, precision):
+    """(n, 6, h, w) what a model adds to samples; without rounding, convolutions have this precision."""
+    low = precision == "bfloat16" and not model.exact
+    planes = ((decoded - 128) * INPUT_SCALE).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(decoded.device.type, torch.bfloat16, enabled=low):
+        return model(planes, features).float() * OUTPUT_SCALE
 
 
 def start_from_detail(model):
@@ -172,25 +158,7 @@ def start_from_detail(model):
         weight[:count], weight[count:] = _DETAIL_GAIN * detail, _FLAT_GAIN * weight[count:]
 
 
-def _cut(planes, y, x, side):
-    """float32 patch of (6, h, w) planes, mirrored where they are smaller than it."""
-    patch = planes[:, y : y + side, x : x + side].astype(np.float32)
-    missing = side - patch.shape[1], side - patch.shape[2]
-    return np.pad(patch, ((0, 0), (0, missing[0]), (0, missing[1])), "symmetric") if any(missing) else patch
-
-
-def _turn(planes, flips):
-    """Planes of the picture mirrored (bits 0, 1) and transposed (bit 2)."""
-    if flips & 1:
-        planes = planes[[1, 0, 3, 2, 4, 5], :, ::-1]
-    if flips & 2:
-        planes = planes[[2, 3, 0, 1, 4, 5], ::-1]
-    if flips & 4:
-        planes = planes[[0, 2, 1, 3, 4, 5]].transpose(0, 2, 1)
-    return np.ascontiguousarray(planes)
-
-
-def measure(model, samples, places=None):
+def measure(model, samples, places=None, precision="float32"):
     """(n, 3) gain of each picture in dB, of luma, Cb and Cr, when the filter is on everywhere."""
     device = next(model.parameters()).device
     gains = []
@@ -198,7 +166,7 @@ def measure(model, samples, places=None):
         for k in range(len(samples.pictures)) if places is None else places:
             decoded, original, features = samples.load(k)
             x = torch.from_numpy(decoded.astype(np.float32)).to(device)
-            change = model(((x - 128) * INPUT_SCALE)[None], features[None].to(device))[0] * OUTPUT_SCALE
+            change = _change(model, x[None], features[None].to(device), precision)[0]
             found = torch.clamp(torch.floor(x + change + 0.5), 0, 255).cpu().numpy()
             left = ((found - original) ** 2).mean((1, 2))
             before = samples.errors(k)
@@ -217,7 +185,7 @@ def gains_by_encoding(model, samples):
 
 def _drop(run):
     """Leave out the pictures whose luma the filter makes worse; returns what is said about them."""
-    harmed = measure(run.averaged(), run.samples, run.kept)[:, 0] < 0
+    harmed = measure(run.averaged(False), run.samples, run.kept, run.training.precision)[:, 0] < 0
     dropped, before = run.kept[harmed], len(run.kept)
     if not harmed.all():
         run.kept = run.kept[~harmed]
@@ -229,7 +197,7 @@ def _drop(run):
     return {"pictures": before, "dropped": len(dropped), "by_kind": dict(sorted(kinds.items()))}
 
 
-def train_loop(spec, folder, training, validation=None, work=None, report=lambda line: None):
+def train_loop(spec, folder, training, validation=None, work=None, start=None, report=lambda line: None):
     """Train an in-loop filter.
 
     Parameters
@@ -239,6 +207,7 @@ def train_loop(spec, folder, training, validation=None, work=None, report=lambda
     training : LoopTraining
     validation : folder of samples of other material, or None
     work : folder of the checkpoint, with which an interrupted training goes on, and of TensorBoard's files; or None
+    start : (spec.n_weights,) float32 to start from, or None
 
     Returns
     -------
@@ -249,7 +218,7 @@ def train_loop(spec, folder, training, validation=None, work=None, report=lambda
     ModelError : the integers do not give what torch gives
     """
     torch.set_num_threads(1)
-    run, others = _Run(spec, LoopSamples(folder), training), LoopSamples(validation) if validation else None
+    run, others = _Run(spec, LoopSamples(folder), training, start), LoopSamples(validation) if validation else None
     found, writer = {}, None
     if work is not None:
         work = pathlib.Path(work)
@@ -259,19 +228,21 @@ def train_loop(spec, folder, training, validation=None, work=None, report=lambda
             state = torch.load(work / _CHECKPOINT, weights_only=False)
             found = state.pop("found")
             run.resume(state)
-    drop_at = int(training.rounded_from * training.steps)
-    mean = 0.0
+    drop_at = int(training.drop_from * training.steps)
+    mean = np.zeros(6)
     while run.step < training.steps:
         if run.step == drop_at and "dropping" not in found:
             found["dropping"] = _drop(run)
             if others:
                 found["before_dropping"] = gains_by_encoding(run.averaged(), others)
             report(f"dropped {found['dropping']['dropped']} of {found['dropping']['pictures']} pictures")
-        mean += 0.01 * (run.take_step() - mean)
+        mean += (run.take_step() - mean) / min(run.step, 200)
         if run.step % _EVERY == 0 or run.step == training.steps:
-            report(f"step {run.step} of {training.steps}: {mean:.4f}")
-            if writer:
-                writer.add_scalar("loss", mean, run.step)
+            losses = {"luma": mean[:4].mean(), "cb": mean[4], "cr": mean[5]}
+            said = ", ".join(f"{plane} {100 * loss:+.2f} %" for plane, loss in losses.items())
+            report(f"step {run.step} of {training.steps}: error {said}")
+            for plane, loss in losses.items() if writer else ():
+                writer.add_scalar(f"error/{plane}", loss, run.step)
             if work is not None:
                 torch.save({**run.state(), "found": found}, work / f"{_CHECKPOINT}.new")
                 (work / f"{_CHECKPOINT}.new").replace(work / _CHECKPOINT)

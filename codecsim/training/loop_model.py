@@ -1,7 +1,8 @@
 """The in-loop filter's network in torch, with the integer rounding of learned.loop_spec.
 
 With `exact` the model gives the integer network's values, in units of their formats; in float64 bit for bit, and in
-float32 within its rounding.  Gradients pass the rounding as if it were not there.  Without it nothing is rounded.
+float32 within its rounding.  Gradients pass the rounding as if it were not there.  Without it nothing is rounded, but
+what the blocks hand on is clipped as it will be.
 """
 
 import numpy as np
@@ -91,8 +92,7 @@ class _Block(nn.Module):
             y = y * gate[:, :, None, None]
             if exact:
                 y = _round(y)
-        y = x + y
-        return torch.clamp(y, -_LIMIT, _LIMIT) if exact else y
+        return torch.clamp(x + y, -_LIMIT, _LIMIT)
 
 
 class LoopModel(nn.Module):

@@ -11,8 +11,10 @@ The JSON file is written last: an encoding that has one is not made again.
 import hashlib
 import itertools
 import json
+import math
 import pathlib
 
+import cv2
 import numpy as np
 
 from codecsim.config import EncoderConfig
@@ -20,10 +22,10 @@ from codecsim.encoder import encode
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_video
 from codecsim.picture import Frame, VideoFormat
-from codecsim.training.intra_samples import read_pictures
-from codecsim.training.synthetic import PHOTO_SUFFIXES
+from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, find_photos, read_photo, to_frame
 
 SLICE_TYPES = "BPI"
+SCALES = (1.0, 0.7, 0.5)  # of photos
 
 
 def split_frame(frame):
@@ -32,12 +34,21 @@ def split_frame(frame):
     return np.stack([y[0::2, 0::2], y[0::2, 1::2], y[1::2, 0::2], y[1::2, 1::2], u, v])
 
 
-def _sources(paths, count):
+def _scaled(photo, scale):
+    """Frame and VideoFormat of a (h, w, 3) photo at a scale of at most 1, its size cut to multiples of 8."""
+    width, height = (round(scale * n) for n in (photo.shape[1], photo.shape[0]))
+    small = photo if scale == 1 else cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    width, height = width // 8 * 8, height // 8 * 8
+    return to_frame(small[:height, :width]), VideoFormat(width, height, FPS, 8)
+
+
+def _sources(paths, count, scales):
     """(name, VideoFormat, frames, whether they move) of photos and clips."""
     for path in map(pathlib.Path, paths):
         if path.is_dir() or path.suffix.lower() in PHOTO_SUFFIXES:
-            for k, (name, frame, video_format) in enumerate(read_pictures([path])):
-                yield f"{name}-{k}", video_format, [frame], False
+            for photo, scale in itertools.product(find_photos([path]), scales):
+                frame, video_format = _scaled(read_photo(photo), scale)
+                yield f"{photo.name}-{scale:g}", video_format, [frame], False
             continue
         with open_video(path) as video:
             if video.format.bit_depth != 8:
@@ -48,7 +59,7 @@ def _sources(paths, count):
             yield path.name, VideoFormat(w, h, video.format.fps, 8), cut, True
 
 
-def take_samples(paths, folder, configs, qps, count=9, on_encoding=lambda name: None):
+def take_samples(paths, folder, configs, qps, count=9, scales=SCALES, share=None, on_encoding=lambda name: None):
     """Encode and write what is not there yet.
 
     Parameters
@@ -56,8 +67,10 @@ def take_samples(paths, folder, configs, qps, count=9, on_encoding=lambda name: 
     paths : photos, folders of photos, clips
     folder : of the samples, made if it is not there
     configs : of EncoderConfig; photos are coded all intra only
-    qps : of all of them
+    qps : of the encodings
     count : int, pictures of a clip at most
+    scales : of photos, above 0 and at most 1
+    share : int, at how many of the QPs each photo and clip is coded: every so many-th, in turn; None: all
 
     Returns
     -------
@@ -65,9 +78,10 @@ def take_samples(paths, folder, configs, qps, count=9, on_encoding=lambda name: 
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, video_format, frames, moves in _sources(paths, count):
+    turns = math.ceil(len(qps) / (share or len(qps)))
+    for k, (name, video_format, frames, moves) in enumerate(_sources(paths, count, scales)):
         content = hashlib.sha256(b"".join(plane.tobytes() for plane in frames[0])).hexdigest()[:8]
-        for config, qp in itertools.product(configs if moves else ("ai",), qps):
+        for config, qp in itertools.product(configs if moves else ("ai",), qps[(k + k // turns) % turns :: turns]):
             stem = folder / f"{name}-{content}-{config}-{qp}"
             if not stem.with_name(stem.name + ".json").exists():
                 on_encoding(stem.name)

@@ -201,15 +201,13 @@ def make_clip(photos, size, n_frames, rng):
 
 
 def to_frame(image):
-    """4:2:0 Frame of a (h, w, 3) float32 BGR image."""
+    """4:2:0 Frame of a (h, w, 3) float32 BGR image, ITU-R BT.601 in the range of video; chroma is the mean of 2x2."""
     h, w = image.shape[:2]
-    packed = cv2.cvtColor(np.clip(np.rint(image), 0, 255).astype(np.uint8), cv2.COLOR_BGR2YUV_I420).reshape(-1)
-    luma, chroma = h * w, h * w // 4
-    return Frame(
-        packed[:luma].reshape(h, w).copy(),
-        packed[luma : luma + chroma].reshape(h // 2, w // 2).copy(),
-        packed[luma + chroma :].reshape(h // 2, w // 2).copy(),
-    )
+    image = np.clip(np.rint(image), 0, 255)
+    luma = cv2.cvtColor(image.astype(np.uint8), cv2.COLOR_BGR2YUV_I420)[:h].copy()
+    blue, green, red = np.moveaxis(image.reshape(h // 2, 2, w // 2, 2, 3).mean((1, 3)), -1, 0)
+    chroma = (-37.797 * red - 74.203 * green + 112 * blue, 112 * red - 93.786 * green - 18.214 * blue)
+    return Frame(luma, *(np.rint(128 + plane / 255).astype(np.uint8) for plane in chroma))
 
 
 def write_clips(photo_paths, folder, count, seed=0, n_frames=17, sizes=SIZES, on_clip=lambda path: None):
@@ -236,7 +234,7 @@ def write_clips(photo_paths, folder, count, seed=0, n_frames=17, sizes=SIZES, on
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     manifest = {
-        "format": "codecsim synthetic clips 1",
+        "format": "codecsim synthetic clips 2",
         "seed": seed,
         "frames": n_frames,
         "sizes": [f"{w}x{h}" for w, h in sizes],

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,13 +13,15 @@ from codecsim.cli.train import command
 from codecsim.errors import ConfigError
 from codecsim.formats.video import create_video
 from codecsim.learned.loop_spec import LoopSpec
-from codecsim.learned.model_files import LOOP, load_model
-from codecsim.training.loop import LoopSamples, LoopTraining, _drop, _Run, train_loop
-from codecsim.training.loop_samples import split_frame
+from codecsim.learned.model_files import LOOP, load_model, save_model
+from codecsim.training.loop import LoopTraining, _drop, _Run, train_loop
+from codecsim.training.loop_data import LoopSamples
+from codecsim.training.loop_optimiser import orthogonalise
+from codecsim.training.loop_samples import split_frame, take_samples
 from tests.conformance.clips import make_clip
 
 SPEC = LoopSpec(8, 1, "plain", "all", 4)
-SHORT = LoopTraining(steps=12, warm_up=2, batch=2, patch=16, rounded_from=0.5)
+SHORT = LoopTraining(steps=12, warm_up=2, batch=2, patch=16, drop_from=0.5, rounded_from=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,54 @@ def test_the_command_writes_a_model_that_codes(folder, tmp_path):
     assert load_model(output, LOOP).spec == LoopSpec(8, 1)
     assert set(json.loads(done.output.split("\n", 1)[1])["gains"]) == {"ai 30", "ldp 30"}
     assert torch.get_num_threads() >= 1
+
+
+def test_photos_come_at_several_scales_and_take_turns_at_the_qps(tmp_path, monkeypatch):
+    coded = []
+    monkeypatch.setattr(
+        "codecsim.training.loop_samples._take",
+        lambda stem, source, video_format, frames, config: coded.append((source, frames[0].y.shape, config.qp)),
+    )
+    for name in ("a.png", "b.png"):
+        assert cv2.imwrite(str(tmp_path / name), np.random.default_rng(0).integers(0, 256, (170, 200, 3), np.uint8))
+    take_samples([tmp_path], tmp_path / "samples", ("ldp",), (22, 27, 32, 37), scales=(1, 0.5), share=2)
+    whole, half = (168, 200), (80, 96)
+    assert coded == [
+        *(("a.png-1", whole, qp) for qp in (22, 32)), *(("a.png-0.5", half, qp) for qp in (27, 37)),
+        *(("b.png-1", whole, qp) for qp in (27, 37)), *(("b.png-0.5", half, qp) for qp in (22, 32)),
+    ]  # fmt: skip
+
+
+def test_shares_of_pictures(folder):
+    """Four intra pictures and two P; the first three have a source of their own."""
+    samples = LoopSamples(folder)
+    np.testing.assert_allclose(samples.shares(0.6, 1), [0.15] * 4 + [0.2] * 2)
+    samples.pictures = [("photo" if k < 3 else "clip", *about[1:]) for k, about in enumerate(samples.pictures)]
+    np.testing.assert_allclose(samples.shares(0.6, 1, [("ph*", 3)]), [0.18] * 3 + [0.06] + [0.2] * 2)
+    samples._planes[4] = (samples._planes[4][1],) * 2  # no error
+    np.testing.assert_allclose(samples.shares(0.5, 1), [0.125] * 4 + [0, 0.5])
+    with pytest.raises(ConfigError, match="no samples are of a source 'none"):
+        samples.shares(0.6, 1, [("none*", 2)])
+
+
+@pytest.mark.parametrize("shape", [(8, 20), (20, 8)])
+def test_steps_of_muon_have_one_size_in_all_directions(shape):
+    torch.manual_seed(0)
+    matrix = torch.randn(shape) * torch.logspace(-1, 1, shape[1])
+    u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
+    found = torch.linalg.svdvals(orthogonalise(matrix))
+    assert found.min() > 0.5 and found.max() < 1.3  # Jordan's iteration ends between 0.7 and 1.2
+    own = u.T @ orthogonalise(matrix) @ vh.T  # diagonal: the singular vectors are those of the matrix
+    torch.testing.assert_close(own, torch.diag(own.diag()), atol=2e-3, rtol=0)
+
+
+def test_a_training_starts_from_a_model(folder, tmp_path):
+    first, _ = train_loop(SPEC, folder, SHORT)
+    save_model(tmp_path / "first.safetensors", first)
+    rest = ["--start", str(tmp_path / "first.safetensors"), "--steps", "1", "--learning-rate", "0", "--muon-rate", "0"]
+    done = CliRunner().invoke(command, ["loop", str(folder), "-o", str(tmp_path / "m.safetensors"), *rest, "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert load_model(tmp_path / "m.safetensors", LOOP).digest == first.digest
 
 
 def test_no_samples(tmp_path):
