@@ -1,7 +1,6 @@
 """`codecsim tune`: search for settings of the learners."""
 
 import json
-import os
 
 import click
 
@@ -19,10 +18,11 @@ from codecsim.errors import ConfigError
 @click.option("--storage", metavar="URL", help="Database of trials, for several machines; default: that of the runs.")
 @click.option("--database", default="build/tune.sqlite", show_default=True, help="SQLite file of runs.")
 @click.option("--trial", type=click.IntRange(0), metavar="N", help="Make the preset of this trial, not of the best.")
+@click.option("--preset", metavar="NAME|FILE", help="Measure this preset instead of searching for one.")
 @click.option("-o", "--output", metavar="PRESET.toml", help="Write the preset, for encode --learn-preset.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @quiet_option
-def command(plan_path, clips, test_clips, trials, timeout, jobs, storage, database, trial, output, as_json, quiet):
+def command(plan_path, output, as_json, quiet, **settings):
     """Search for settings of the learners as PLAN.toml says, and make a preset of the best.
 
     Each trial codes the plan's validation clips; what was coded before is found in the database. The same command
@@ -36,9 +36,7 @@ def command(plan_path, clips, test_clips, trials, timeout, jobs, storage, databa
         from codecsim.experiments.tuning.plan import read_plan
     except ModuleNotFoundError as error:
         raise ConfigError(f"codecsim tune needs {error.name}: pip install {error.name}") from None
-    storage = storage or f"sqlite:///{os.path.abspath(database)}"
-    settings = TuneSettings(clips, test_clips, trials, timeout, jobs, storage, database, trial)
-    result = tune(read_plan(plan_path), settings, _silent if quiet else _say)
+    result = tune(read_plan(plan_path), TuneSettings(**settings), _silent if quiet else _say)
     if output is not None:
         result.write(output)
     click.echo(json.dumps(result.plain(), indent=2, allow_nan=False) if as_json else "\n".join(result.lines()))

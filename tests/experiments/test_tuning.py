@@ -341,7 +341,8 @@ def test_a_preset_is_read_back_as_it_was_written(tmp_path, search):
     plan = dataclasses.replace(search.plan, description='a "text"', fixed={"luma": {"threshold_q8": (1, 2, 3, 4)}})
     plan = dataclasses.replace(plan, dimensions=(*plan.dimensions, Dimension("chroma", "replay", 1, 4, qps=(22, 37))))
     trial.params.update({"chroma.replay@22": 1, "chroma.replay@37": 4})
-    preset = make_preset(plan, trial, {"clips": {"validation": ["a"]}, "trial": 0})
+    preset = make_preset(plan, trial, [trial])
+    assert preset.tuned["trials"] == {"complete": 1}
     path = tmp_path / "preset.toml"
     path.write_text(preset_text(preset))
     assert plain(read_preset(path)) == plain(preset)
@@ -369,6 +370,12 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
     with Database(database) as kept:
         rows = kept.curve(sources_digest(), clips[1]["a"].sha256, _preset_config(plan, found))
     assert [row["bits"] for row in rows if row["qp"] == 37] == [result["bits"]]
+
+    words = ["tune", plan, "--clips", clips[0], "--preset", preset, "--database", database]
+    assert run([*map(str, words), "--json", "--quiet"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["preset"]["tuned"]["validation"] == found.tuned["validation"]
+    assert "trials" not in measured
 
 
 def _preset_config(plan, preset):

@@ -1,8 +1,8 @@
 """A whole search: reference and default, trials, the preset, and its figures on validation and test clips."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.database import Database, sources_digest
@@ -16,8 +16,8 @@ from codecsim.experiments.tuning.outcome import (
     figures_tables,
     make_preset,
     measure_arm,
+    measured_on,
     preset_text,
-    provenance_of,
     trials_table,
     write_preset,
 )
@@ -31,20 +31,27 @@ from codecsim.experiments.tuning.study import (
     open_study,
     run_trials,
 )
-from codecsim.learned.learner_presets import LearnerPreset
+from codecsim.learned.learner_presets import LearnerPreset, load_preset
 
 
-class TuneSettings(NamedTuple):
-    """How a search is carried out."""
+@dataclasses.dataclass(frozen=True)
+class TuneSettings:
+    """How a search is carried out: the options of `codecsim tune`."""
 
-    clips: str | None  # folder
-    test_clips: str | None  # folder
-    trials: int
-    seconds: float | None
-    jobs: int
-    storage: str  # URL
-    database: str  # path
+    clips: str | None = None  # folder
+    test_clips: str | None = None  # folder
+    trials: int = 50
+    timeout: float | None = None  # seconds
+    jobs: int = 1
+    storage: str | None = None  # URL; None: the file of runs
+    database: str = "build/tune.sqlite"  # path of the file of runs
     trial: int | None = None  # of the preset; None: the best
+    preset: str | None = None  # to measure, instead of a search
+
+    @property
+    def storage_url(self) -> str:
+        """Where trials are kept."""
+        return self.storage or f"sqlite:///{os.path.abspath(self.database)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +59,12 @@ class TuneResult:
     """What a search found."""
 
     preset: LearnerPreset
-    trials: Table
+    trials: Table | None  # None: there was no search
     figures: Mapping[str, Mapping[str, ArmFigures]]  # by purpose of the clips, then by arm
 
     def lines(self) -> list[str]:
         """The tables as Markdown, and the preset."""
-        tables = [self.trials]
+        tables = [self.trials] if self.trials else []
         for purpose, arms in self.figures.items():
             tables += figures_tables(f"{purpose.capitalize()} clips", arms)
         found = [RATE_NOTE]
@@ -67,9 +74,11 @@ class TuneResult:
 
     def plain(self) -> dict:
         """The result for JSON: preset with provenance, and the best trials."""
-        names = [column.name for column in self.trials.columns]
-        trials = [dict(zip(names, row.values, strict=True)) for row in self.trials.rows]
-        return {"preset": plain(self.preset), "trials": trials}
+        found = {"preset": plain(self.preset)}
+        if self.trials:
+            names = [column.name for column in self.trials.columns]
+            found["trials"] = [dict(zip(names, row.values, strict=True)) for row in self.trials.rows]
+        return found
 
     def write(self, path: str) -> None:
         """Write the preset's file."""
@@ -77,7 +86,7 @@ class TuneResult:
 
 
 def tune(plan: Plan, settings: TuneSettings, say: Callable[[str], None]) -> TuneResult:
-    """Search, and measure what was found.
+    """Search, or take a preset as it is, and measure what was found.
 
     Parameters
     ----------
@@ -87,47 +96,56 @@ def tune(plan: Plan, settings: TuneSettings, say: Callable[[str], None]) -> Tune
     ------
     CodecError : clips that are missing or serve two purposes, a storage that cannot be opened, no finished trial
     """
-    sources = sources_digest()
-    clips = tuple(find_clips(settings.clips, plan.validation if settings.clips else None))
-    if not settings.clips and [clip.name for clip in clips] != list(plan.validation):
-        raise ConfigError(f"the plan's validation clips are {', '.join(plan.validation)}: say --clips FOLDER")
-    test = tuple(find_clips(settings.test_clips, plan.test or None)) if settings.test_clips else ()
-    check_separation(clips, test, plan.training)
+    clips, test = _find_clips(plan, settings)
+    runner = Runner(settings.database, sources_digest(), settings.jobs)
     with Database(settings.database) as kept:
-        kept.add_version(sources)
-    runner = Runner(settings.database, sources, settings.jobs)
+        kept.add_version(runner.sources)
     default = plan.default_arm()
 
     def default_config(qp, frames):
         return default.encoder_config(plan.config, qp, frames)
 
-    validation = {"default": measure_arm(plan, clips, default_config, "default", runner)}
+    def preset_config(qp, frames):
+        return plan.encoder_config({"luma": preset.luma, "chroma": preset.chroma}, qp, frames)
+
+    makers = {"default": default_config, "preset": preset_config}
+    usual = measure_arm(plan, clips, default_config, "default", runner)
+    if settings.preset is None:
+        preset, trials = _search(plan, settings, clips, usual, runner, say)
+    else:
+        preset, trials = load_preset(settings.preset), None
+    figures = {"validation": {"default": usual, "preset": measure_arm(plan, clips, preset_config, "preset", runner)}}
+    if test:
+        figures["test"] = {name: measure_arm(plan, test, make, name, runner) for name, make in makers.items()}
+    preset = dataclasses.replace(preset, tuned={**preset.tuned, **measured_on(plan, figures)})
+    return TuneResult(preset, trials, figures)
+
+
+def _find_clips(plan, settings):
+    """Clips of the validation, and of the test where it is asked for."""
+    clips = tuple(find_clips(settings.clips, plan.validation if settings.clips else None))
+    if not settings.clips and [clip.name for clip in clips] != list(plan.validation):
+        raise ConfigError(f"the plan's validation clips are {', '.join(plan.validation)}: say --clips FOLDER")
+    test = tuple(find_clips(settings.test_clips, plan.test or None)) if settings.test_clips else ()
+    check_separation(clips, test, plan.training)
+    return clips, test
+
+
+def _search(plan, settings, clips, usual, runner, say):
+    """The preset of the best trial, and the table of trials; `usual`: ArmFigures of the default."""
     limit = None
     if plan.training_at_most is not None:
-        limit = plan.training_at_most * validation["default"].training
+        limit = plan.training_at_most * usual.training
         if not limit:
             raise CodecError("training_at_most is a share of the default's training, but the default does not train")
-    search = Search(plan, clips, settings.database, settings.storage, sources, limit)
-    say(f"study {search.study_name}, default: BD-rate {validation['default'].bd_rate:+.3f} %, "
-        f"training {validation['default'].training:.2f} kMAC/pixel")  # fmt: skip
-    run_trials(search, settings.trials, settings.seconds, settings.jobs, say)
+    search = Search(plan, clips, settings.database, settings.storage_url, runner.sources, limit)
+    found = f"BD-rate {usual.bd_rate:+.3f} %, training {usual.training:.2f} kMAC/pixel"
+    say(f"study {search.study_name}, default: {found}")
+    run_trials(search, settings.trials, settings.timeout, settings.jobs, say)
     study = open_study(search)
     trials = finished_trials(study, limit)
     chosen = choose_trial(trials, settings.trial)
     if limit is not None and chosen.user_attrs[TRAINING] > limit:
         say(f"no trial keeps to {limit:.2f} kMAC/pixel of training; trial {chosen.number} comes nearest")
-
-    def preset_config(qp, frames):
-        return plan.encoder_config(plan.settings(chosen.params), qp, frames)
-
     say(f"trial {chosen.number} with BD-rate {chosen.user_attrs[BD_RATE]:+.3f} %: coding and decoding it whole")
-    validation["preset"] = measure_arm(plan, clips, preset_config, "preset", runner)
-    figures = {"validation": validation}
-    if test:
-        makers = {"default": default_config, "preset": preset_config}
-        figures["test"] = {name: measure_arm(plan, test, make, name, runner) for name, make in makers.items()}
-    counts = {}
-    for trial in study.trials:
-        counts[trial.state.name.lower()] = counts.get(trial.state.name.lower(), 0) + 1
-    preset = make_preset(plan, chosen, provenance_of(plan, chosen, counts, figures))
-    return TuneResult(preset, trials_table(plan, trials, limit), figures)
+    return make_preset(plan, chosen, study.trials), trials_table(plan, trials, limit)

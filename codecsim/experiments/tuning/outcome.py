@@ -1,5 +1,6 @@
 """What a search leaves: a preset with its provenance, and tables of it beside the default."""
 
+import collections
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
@@ -118,40 +119,44 @@ def figures_tables(title: str, arms: Mapping[str, ArmFigures]) -> list[Table]:
     tables = [comparison_table(f"{title}: {name} against the reference", arm.curves) for name, arm in arms.items()]
     first = next(iter(arms.values()))
     rows = tuple(
-        Row((name, arm.bd_rate, arm.training, arm.training / first.training if first.training else None))
+        Row((name, arm.bd_rate, _share(arm.bd_rate, first.bd_rate), arm.training, _share(arm.training, first.training)))
         for name, arm in arms.items()
     )
     columns = (
         Column("arm"),
         Column("BD-rate Y %", "{:+.3f}"),
+        Column("of the default's", "{:.0%}"),
         Column("training kMAC/px", "{:.2f}"),
-        Column("of the first's", "{:.0%}"),
+        Column("of the default's", "{:.0%}"),
     )
     return [*tables, Table(f"{title}: means", columns, rows)]
 
 
-def make_preset(plan: Plan, trial, provenance: Mapping) -> LearnerPreset:
-    """The preset of a finished trial."""
+def _share(value, whole):
+    return value / whole if whole else None
+
+
+def make_preset(plan: Plan, trial, trials) -> LearnerPreset:
+    """The preset of a finished trial, with what of `trials` its file says.
+
+    trials : all of the study
+    """
     settings = plan.settings(trial.params)
-    return LearnerPreset(plan.name, plan.description, settings["luma"], settings["chroma"], provenance)
+    counts = collections.Counter(other.state.name.lower() for other in trials)
+    limit = {} if plan.training_at_most is None else {"training_at_most": plan.training_at_most}
+    tuned = {"trial": trial.number, "trials": dict(counts), "objective": plan.objective, **limit}
+    return LearnerPreset(plan.name, plan.description, settings["luma"], settings["chroma"], tuned)
 
 
-def provenance_of(plan: Plan, trial, counts: Mapping[str, int], found: Mapping[str, Mapping[str, ArmFigures]]) -> dict:
-    """How a preset was found, for its file.
+def measured_on(plan: Plan, found: Mapping[str, Mapping[str, ArmFigures]]) -> dict:
+    """What a preset's file says of how it was measured: encodings, clips by purpose, figures.
 
-    Parameters
-    ----------
-    counts : trials by how they ended
     found : figures by purpose of the clips (validation, test), then by arm
     """
     return {
         "command": f"codecsim tune {plan.name}.toml",
         "date": datetime.date.today().isoformat(),
         "version": codecsim.__version__,
-        "trial": trial.number,
-        "trials": dict(counts),
-        "objective": plan.objective,
-        **({} if plan.training_at_most is None else {"training_at_most": plan.training_at_most}),
         "config": plan.config,
         "qps": list(plan.qps),
         "frames": plan.frames,
