@@ -35,7 +35,7 @@ ARMS = MappingProxyType(
             "rls: --learner experts=rls",
             "experts: --learner experts=online,rls,mix",
             f"all: {ALL}",
-            "threshold: --learner experts=online --learn threshold",
+            "threshold: --learner experts=online --learn-preset threshold-ldp",
             "loop: --filter off --loop-filter on",
             f"loop+all: {ALL} --loop-filter on",
             "oracle: --learner experts=online --oracle original",
