@@ -28,6 +28,7 @@ LAYERS = (
     ("inspection",),
     ("training",),
     ("experiments",),
+    ("viewer",),
     ("cli",),
     ("__main__",),
 )

@@ -1,0 +1,51 @@
+"""Options of commands that read videos: what raw samples do not tell."""
+
+import contextlib
+import fractions
+
+import click
+
+from codecsim.config import BIT_DEPTHS
+from codecsim.experiments.number_choice import NumberChoice
+
+
+class Size(click.ParamType):
+    """WIDTHxHEIGHT."""
+
+    name = "WxH"
+
+    def convert(self, value, param, ctx):
+        parts = value.lower().split("x") if isinstance(value, str) else value
+        if len(parts) != 2 or not all(str(part).isdigit() for part in parts):
+            self.fail(f"'{value}' is no size, expected something like 352x288", param, ctx)
+        return int(parts[0]), int(parts[1])
+
+
+class Rate(click.ParamType):
+    """Pictures a second: 25, 29.97 or 30000/1001."""
+
+    name = "F"
+
+    def convert(self, value, param, ctx):
+        with contextlib.suppress(ValueError, ZeroDivisionError):
+            rate = fractions.Fraction(value)
+            if rate > 0:
+                return rate
+        return self.fail(f"'{value}' is no frame rate, expected something like 25, 29.97 or 30000/1001", param, ctx)
+
+
+def raw_options(function):
+    """Options that raw samples need."""
+    for option in (
+        click.option(
+            "--bit-depth",
+            type=NumberChoice(BIT_DEPTHS),
+            default=8,
+            show_default=True,
+            help="Bits of raw samples; 10: 16-bit little-endian words.",
+        ),
+        click.option("--fps", type=Rate(), help="Pictures a second; needed for raw samples."),
+        click.option("--size", type=Size(), metavar="WxH", help="Width and height of raw samples, such as 352x288."),
+    ):
+        function = option(function)
+    return function
