@@ -6,10 +6,12 @@ import click
 
 from codecsim.cli.decode import MODEL_HELP
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.experiments.traces import compare_traces, write_trace
+from codecsim.experiments.traces import compare_traces, write_block_statistics, write_trace
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.tracing.differences import as_object, explain
 from codecsim.tracing.files import Selection
+
+BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draws over the video: see the README."
 
 
 @click.command("trace")
@@ -21,10 +23,12 @@ from codecsim.tracing.files import Selection
 @click.option("--poc", type=int, metavar="N", help="Only pictures with picture order count N.")
 @click.option("--ctu", type=click.IntRange(0), metavar="N", help="Only coding tree unit N in raster scan, from 0.")
 @click.option("--element", metavar="NAME", help="Only elements of this name; * and ? stand for others: 'cbf_*'.")
+@click.option("--blocks", metavar="FILE.csv", help=BLOCKS_HELP)
+@click.option("--source", metavar="CLIP", help="With --blocks: the original, for the squared error of each block.")
 @click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines instead of columns.")
 @quiet_option
-def command(paths, diff, context, output, picture, poc, ctu, element, models, as_json, quiet):
+def command(paths, diff, context, output, picture, poc, ctu, element, blocks, source, models, as_json, quiet):
     """Print every syntax element of the stream IN as its decoder reads it, headers and messages included.
 
     IN can also be a trace, such as `codecsim encode --trace FILE` writes it, to choose from or to compare:
@@ -39,11 +43,18 @@ def command(paths, diff, context, output, picture, poc, ctu, element, models, as
     """
     if len(paths) != 1 + diff:
         raise click.UsageError(f"{len(paths)} inputs, expected {'two with' if diff else 'one without'} --diff")
+    if source is not None and blocks is None:
+        raise click.UsageError("--source needs --blocks")
+    if diff and blocks is not None:
+        raise click.UsageError("only one of --diff and --blocks")
     selection = Selection(picture, poc, ctu, element)
     if diff:
         _compare(paths, context, selection, models, as_json)
         return
     with PictureProgress("trace", None, quiet) as progress:
+        if blocks is not None:
+            write_block_statistics(paths[0], blocks, models, source, lambda report: progress.advance())
+            return
         write_trace(paths[0], output, as_json, selection, models, lambda report: progress.advance())
 
 

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from codecsim.decoder import decode
 from codecsim.errors import BitstreamError, CodecError
 from codecsim.formats.output import STANDARD_STREAM
-from codecsim.formats.video import open_stream
+from codecsim.formats.video import InputOptions, open_stream, open_video
+from codecsim.inspection.statistics import write_statistics
+from codecsim.inspection.stream import inspect_stream
 from codecsim.tracing.differences import first_difference
 from codecsim.tracing.files import EVERYTHING, is_stream, trace_reader, trace_writer
 from codecsim.tracing.records import DECODER, Record
@@ -83,6 +85,33 @@ def write_trace(path, output, as_json=False, selection=EVERYTHING, models=(), on
             failure = error
     if failure:
         raise failure
+
+
+def write_block_statistics(path, output, models=(), source=None, on_picture=lambda report: None):
+    """Write what there is of each block of a stream, for YUView.
+
+    Parameters
+    ----------
+    path : of a stream, `-` for standard input
+    output : path of the CSV file
+    source : path of the original video, optional
+    models, on_picture : as for `trace_stream`
+
+    Raises
+    ------
+    CodecError : bad input or output; then no file is left
+    """
+    with contextlib.ExitStack() as stack:
+        stream, name = stack.enter_context(open_stream(path))
+        video = None if source is None else stack.enter_context(open_video(source, InputOptions()))
+        pictures = inspect_stream(stream, models=models, source=video, name=name)
+        write_statistics(_reporting(pictures, on_picture), output, name)
+
+
+def _reporting(pictures, on_picture):
+    for picture in pictures:
+        on_picture(picture.report)
+        yield picture
 
 
 def compare_traces(first, second, context=5, selection=EVERYTHING, models=()):

@@ -50,6 +50,8 @@ def test_every_help_has_an_example_that_parses(name, capsys):
         ["decode", "a.bin", "-o", "x", "--bit-depth", "16"],
         ["trace"],
         ["trace", "--diff", "a.bin"],
+        ["trace", "--diff", "a.bin", "b.bin", "--blocks", "c.csv"],
+        ["trace", "a.bin", "--source", "a.y4m"],
         ["encode", "a.y4m", "-o", "x", "--trace", "-", "--json"],
         ["compare", "a.json"],
         ["demo", "--frames", "0"],

@@ -84,3 +84,13 @@ def test_the_trace_needs_a_name_of_its_own(coded, clip, capsys):
     name = str(coded / "x.bin")
     assert run(["encode", str(clip), "-o", name, "--trace", name, "--quiet"]) == 2
     assert "name of its own" in capsys.readouterr().err
+
+
+def test_block_statistics(coded, clip, tmp_path, capsys):
+    name = str(tmp_path / "s.csv")
+    assert run(["trace", str(coded / "s.bin"), "--blocks", name, "--source", str(clip), "--quiet"]) == 0
+    lines = (tmp_path / "s.csv").read_text().splitlines()
+    assert lines[0] == "%;syntax-version;v1.22" and lines[-1].startswith("2;")
+    (tmp_path / "cut.bin").write_bytes((coded / "s.bin").read_bytes()[:-20])
+    assert run(["trace", str(tmp_path / "cut.bin"), "--blocks", str(tmp_path / "cut.csv"), "--quiet"]) == 1
+    assert not (tmp_path / "cut.csv").exists()
