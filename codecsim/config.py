@@ -10,7 +10,7 @@ CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
 ORACLES = ("original",)  # for research, what the filter learns from instead of the reconstruction: see EncoderConfig
-INTRA_FILTERS = ("off", "frozen")
+INTRA_FILTERS = ("off", "frozen", "online")
 LOOP_FILTERS = ("off", "on")
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
@@ -165,7 +165,7 @@ class EncoderConfig:
     chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online
     chroma_model: str | None = None  # its initial weights: name, path or untrained; None: those that ship
     chroma_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.chroma_params
-    intra_filter: str = "off"  # intra prediction filter: off, frozen
+    intra_filter: str = "off"  # intra prediction filter: off, frozen, online
     intra_model: str | None = None  # its weights: name or path; None: those that ship
     intra_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.intra_params
     loop_filter: str = "off"  # convolutional in-loop filter: off, on; with it streams are not HEVC

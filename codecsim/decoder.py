@@ -156,7 +156,7 @@ class _Decoder:
         usable = usable_tools(sps.tools, header.slice_type != SLICE_I)
         signalled = self._learned is not None and self._learned.is_signalled
         tools, order = read_switches(usable, header.extension, signalled)
-        if self._learned and self._dpb.is_entered and not nal_units.is_idr(nal.type):
+        if codec.learns and self._dpb.is_entered and not nal_units.is_idr(nal.type):
             raise BitstreamError(
                 "decoding with learned tools can begin at an IDR picture only", "nal_unit_type", nal.byte
             )
@@ -164,7 +164,7 @@ class _Decoder:
         if current is None:
             self._loose_bits += 8 * nal.size
             return
-        if nal_units.is_idr(nal.type) and self._learned:
+        if nal_units.is_idr(nal.type):
             codec.reset_learners()
         codec.begin(current, header, pps, tools, order)
         parts = self._parse(nal, data_start)
@@ -185,13 +185,14 @@ class _Decoder:
             parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
         )
         report.overlapped_share, report.loop_share = codec.overlapped_share(), codec.loop_share()
+        report.add_state(codec)
         if self._learned:
-            report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
+            report.add_learner(learn_report, codec.expert_shares())
             report.add_chroma(codec.chroma_used, codec.chroma_report)
             report.learner_order = order.name.lower() if signalled and learn_report else None
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
-        self._missing_hashes = set(_LEARNED_HASHES if self._learned else self._expected_hashes)
+        self._missing_hashes = set(_LEARNED_HASHES if codec.learns else self._expected_hashes)
         self._reports[id(current.picture)] = (self._decoded, report)
         self._decoded += 1
 
@@ -238,14 +239,14 @@ class _Decoder:
                         nal.byte,
                         picture.poc,
                     )
-            elif self._learned and self._codec.learner_digest() != message.digest:
+            elif self._codec.learns and self._codec.learner_digest() != message.digest:
                 raise MismatchError(
                     "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
                 )
 
     def _complete(self, ended=False):
         """The waiting picture, if any, has been checked: output what may be."""
-        if self._check and self._waiting and self._missing_hashes and (ended or self._learned):
+        if self._check and self._waiting and self._missing_hashes and (ended or self._codec.learns):
             raise BitstreamError(
                 "the picture's hash is missing: the stream has been cut", byte=self._last_byte, poc=self._waiting[0].poc
             )

@@ -189,7 +189,7 @@ class Encoder:
         """Code one picture."""
         started = time.perf_counter()
         codec = self.codec
-        if structure.is_idr and self._learned:
+        if structure.is_idr:
             codec.reset_learners()
         tools = usable_tools(self._sps.tools, structure.slice_type != SLICE_I)
         header = self._header(structure, tools)
@@ -212,7 +212,7 @@ class Encoder:
         codec.finish()
         payload = self._write_slice_data()
         messages = [hash_picture(current.picture, self._config.hash, self._sps.bit_depth)]
-        if self._learned:
+        if codec.learns:
             messages.append(LearnerHash(codec.learner_digest()))
         syntax = codec.tools.syntax
         leaves_chroma = codec.chroma_filter and codec.filtered is not None and not codec.chroma_used
@@ -235,8 +235,9 @@ class Encoder:
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
         )
         report.overlapped_share, report.loop_share = codec.overlapped_share(), codec.loop_share()
+        report.add_state(codec)
         if self._learned:
-            report.add_learner(codec.learner_digest(), learn_report, codec.expert_shares())
+            report.add_learner(learn_report, codec.expert_shares())
             report.add_chroma(codec.chroma_used, codec.chroma_report)
             if self._learned.is_signalled and learn_report:
                 report.learner_order = codec.order.name.lower()

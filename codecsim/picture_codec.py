@@ -28,6 +28,7 @@ from codecsim.blocks import (
     make_levels,
 )
 from codecsim.entropy.contexts import init_contexts
+from codecsim.intra_learning import reconstruct_and_learn, rows_of
 from codecsim.learned.auxiliary import Further, predict_further, stack_reference_motion
 from codecsim.learned.controller import Order
 from codecsim.learned.inputs import CODED
@@ -84,6 +85,7 @@ class PictureCodec:
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
         self.chroma_report = None  # LearnReport of the chroma filter, if it ran
+        self.intra_steps = None  # of the intra filter's optimiser in the picture, if it learnt
         self.overlapped = None  # prediction with overlap, where it has been asked for, if the picture may choose it
         self.filtered = None  # if the learned filter ran: Planes of (experts, H, W), of no chroma where that stays
         self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
@@ -293,7 +295,11 @@ class PictureCodec:
             for others, pred in zip(self.filtered, self.pred, strict=True):
                 if len(others):
                     apply_choice(self._bound_blocks, self.blocks.filtering.taken, others, pred)
-        reconstruct(self.rc)
+        self.intra_steps = None
+        if self.learning_intra is None:
+            reconstruct(self.rc, 0, rows_of(self.rc))
+        else:
+            self.intra_steps = reconstruct_and_learn(self.rc, self.learning_intra)
         self._show(RECONSTRUCTED)
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)
@@ -327,20 +333,35 @@ class PictureCodec:
 
     @property
     def learners(self):
-        """All that learns from picture to picture."""
+        """All that learns from picture to picture between others: the filters of inter prediction."""
         return tuple(learner for learner in (self.learned_filter, self.chroma_filter) if learner is not None)
+
+    @property
+    def _states(self):
+        """All that has a state, in the order of the tools."""
+        intra = self.intra_filter.learner if self.intra_filter else None
+        return (*self.learners, intra) if intra else self.learners
+
+    @property
+    def learns(self):
+        """Whether there is a state that the stream has hashes of."""
+        return bool(self._states)
+
+    @property
+    def learning_intra(self):
+        """The IntraLearner that learns from the present picture, or None."""
+        on = self.intra_filter and self.tools.syntax.intra_filter_on and not self.is_inter
+        return self.intra_filter.learner if on else None
 
     def reset_learners(self):
         """At an IDR: what has been learnt is as the learners' parameters say."""
-        for learner in self.learners:
+        for learner in self._states:
             learner.reset()
 
     def learner_digest(self):
         """16 bytes that name the state of all that learns."""
-        own = self.learned_filter.digest()
-        if self.chroma_filter is None:
-            return own
-        return hashlib.blake2b(own + self.chroma_filter.digest(), digest_size=16).digest()
+        found = [learner.digest() for learner in self._states]
+        return found[0] if len(found) == 1 else hashlib.blake2b(b"".join(found), digest_size=16).digest()
 
     def use_sao(self, luma, chroma):
         """Switch sample adaptive offset on or off in the slice; the encoder's choice, after `begin`."""

@@ -23,6 +23,7 @@ from codecsim.blocks import (
 )
 from codecsim.jit import kernel
 from codecsim.learned.intra_filter import IntraNet, filter_block
+from codecsim.learned.intra_inputs import fill_patch, is_transposed
 from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
 from codecsim.syntax.prediction import part_geometry
 from codecsim.tables import chroma_qp
@@ -238,6 +239,28 @@ def predict_intra_luma(rc, uy, ux, log2, mode):
         filter_block(rc.intra, rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, refs, rc.pred.y)
 
 
+@kernel
+def intra_example(rc, uy, ux, log2, mode, error):
+    """What the intra filter would learn from a luma block of reconstructed rows: its inputs into `rc.intra.patch`.
+
+    Parameters
+    ----------
+    error : (32, 32) int16, written: prediction without filter minus reconstruction, turned as the filter sees it
+    """
+    y, x, n, refs = 4 * uy, 4 * ux, 1 << log2, rc.scratch.refs
+    strong, kept = rc.strong_intra != 0, rc.scratch.res
+    for j in range(n):
+        for i in range(n):
+            kept[j * n + i] = rc.pred.y[y + j, x + i]
+    predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, rc.pred.y, y, x)
+    fill_patch(rc.intra, rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, refs, rc.pred.y)
+    for j in range(n):
+        for i in range(n):
+            difference = np.int32(rc.pred.y[y + j, x + i]) - np.int32(rc.rec.y[PAD_Y + y + j, PAD_Y + x + i])
+            error[i if is_transposed(mode) else j, j if is_transposed(mode) else i] = difference
+            rc.pred.y[y + j, x + i] = kept[j * n + i]
+
+
 @kernel(unit=True)
 def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, cbf):
     """One transform block of one component: intra prediction if `intra_mode` >= 0, residual if `cbf` says so.
@@ -297,11 +320,14 @@ def reconstruct_cu(rc, uy, ux):
 
 
 @kernel
-def reconstruct(rc):
-    """Samples of the whole picture before the in-loop filters; inter prediction stands in `rc.pred` already."""
+def reconstruct(rc, first, last):
+    """Samples before the in-loop filters of rows `first` to `last` - 1 of coding tree units.
+
+    Inter prediction stands in `rc.pred` already.
+    """
     h4, w4 = rc.blocks.cu_log2.shape
     columns = (w4 + 15) >> 4
-    for address in range(((h4 + 15) >> 4) * columns):
+    for address in range(first * columns, last * columns):
         z = 0
         while z < CTU_UNITS:
             dx, dy = z_to_xy(z)

@@ -35,6 +35,7 @@ class PictureReport:
     trained_steps: int | None = None
     chroma_used: bool | None = None  # whether blocks take filtered chroma too
     chroma_trained_steps: int | None = None
+    intra_trained_steps: int | None = None  # of the intra filter
     fitted_samples: int | None = None  # that linear experts took in
     reset: bool | None = None
     accumulated_loss: int | None = None
@@ -52,16 +53,23 @@ class PictureReport:
         if learned is not None:
             self.chroma_used, self.chroma_trained_steps = used, learned.trained_steps
 
-    def add_learner(self, digest, learned, expert_shares):
-        """Say what the learner is after the picture, and what it did if it ran.
+    def add_state(self, codec):
+        """Say what all that learns is after the picture, and what the intra filter did.
+
+        codec : PictureCodec
+        """
+        if codec.learns:
+            self.learner_hash = codec.learner_digest().hex()
+            self.intra_trained_steps = codec.intra_steps
+
+    def add_learner(self, learned, expert_shares):
+        """Say what the learner did in the picture, if it ran.
 
         Parameters
         ----------
-        digest : bytes
         learned : prediction_filter.LearnReport, or None
         expert_shares : dict of expert to the share of blocks that take it
         """
-        self.learner_hash = digest.hex()
         if learned is not None:
             self.filtered_share = sum(expert_shares.values())
             self.expert_shares = expert_shares

@@ -22,7 +22,7 @@ LAYERS = (
     ("picture_hash", "dpb", "structure"),
     ("learned",),
     ("recon", "slice_tools"),
-    ("picture_codec", "block_choices"),
+    ("picture_codec", "block_choices", "intra_learning"),
     ("search",),
     ("encoder", "decoder"),
     ("inspection",),

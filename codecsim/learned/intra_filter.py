@@ -20,6 +20,7 @@ from codecsim.learned.intra_inputs import (
     fill_patch,
     is_transposed,
 )
+from codecsim.learned.intra_learner import IntraLearner
 from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.self_check import check_engine
 from codecsim.learned.spec import CONV1, CONV3, OUTPUT_BITS, WEIGHT_BITS, NetSpec
@@ -164,6 +165,10 @@ class IntraFilter:
     ------
     ConfigError : for a model that this filter cannot run
     ModelError : where this machine does not compute as the format demands
+
+    Attributes
+    ----------
+    learner : IntraLearner, or None where it does not learn
     """
 
     def __init__(self, params, model, bit_depth):
@@ -171,6 +176,9 @@ class IntraFilter:
         self.params, self.spec, self.bit_depth = params, model.spec, bit_depth
         self._inputs = input_kinds(model)
         self._packed = pack_nets(self.spec, model.weights)
+        self.learner = None
+        if params.online:
+            self.learner = IntraLearner(params, self.spec, model.weights, self._packed, bit_depth, UNIT_LOG2)
 
     def net(self, qp):
         """`IntraNet` for a picture of slice QP `qp`."""

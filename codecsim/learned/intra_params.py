@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, fields
 
+import numpy as np
+
 from codecsim.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class IntraParams:
-    """Signalled parameters of the intra prediction filter.
+    """Signalled parameters of the intra prediction filter; those from `learning_rate` on only where it learns.
 
     Raises
     ------
@@ -15,17 +17,29 @@ class IntraParams:
     """
 
     inter_pictures: bool = True  # intra coding units of inter pictures may use it too
+    online: bool = False  # it learns from each row of coding tree units of intra pictures
+    learning_rate: float = 1e-4  # float32, 0..1, of Adam
+    blocks: int = 128  # of a row that it learns from at most, 1..4095
+    passes: int = 1  # over these blocks, 1..8
+    reset_margin_q8: int = 4  # returns to the initial weights where these would have done so much better, 0..1023
 
     def __post_init__(self):
         for field in fields(self):
+            low, high = _RANGES.get(field.name, (0, 1))
             value = getattr(self, field.name)
-            if str(value).lower() not in _TRUTH:
-                raise ConfigError(f"intra filter: {field.name} is {value!r}; expected 0 or 1")
-            object.__setattr__(self, field.name, _TRUTH[str(value).lower()])
+            if field.type is bool:
+                found = _TRUTH.get(str(value).lower())
+            else:
+                found = _number(field.type, value)
+            if found is None or not low <= found <= high:
+                expected = "0 or 1" if field.type is bool else f"{low}..{high}"
+                raise ConfigError(f"intra filter: {field.name} is {value!r}; expected {expected}")
+            object.__setattr__(self, field.name, found)
 
     def pack(self):
-        """Tuple of integers, one for each field."""
-        return tuple(int(getattr(self, field.name)) for field in fields(self))
+        """Tuple of integers, one for each field; a float as its bit pattern."""
+        values = [getattr(self, field.name) for field in fields(self)[: None if self.online else 1]]
+        return tuple(int(np.float32(v).view(np.uint32)) if isinstance(v, float) else int(v) for v in values)
 
     @classmethod
     def unpack(cls, values):
@@ -35,9 +49,26 @@ class IntraParams:
         ------
         ConfigError : for a wrong number of values or a value out of range
         """
-        if len(values) != len(fields(cls)):
-            raise ConfigError(f"intra filter: {len(values)} parameters; expected {len(fields(cls))}")
-        return cls(*values)
+        own = fields(cls)
+        if len(values) not in (1, len(own)):
+            raise ConfigError(f"intra filter: {len(values)} parameters; expected 1 or {len(own)}")
+        found = (
+            float(np.uint32(value & 0xFFFFFFFF).view(np.float32)) if field.type is float else value
+            for field, value in zip(own, values, strict=False)
+        )
+        return cls(*found)
 
 
 _TRUTH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+_RANGES = {"learning_rate": (0, 1), "blocks": (1, 4095), "passes": (1, 8), "reset_margin_q8": (0, 1023)}
+
+
+def _number(kind, value):
+    """`value` as an int, or as a float that float32 can hold; None where it is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    if kind is float:
+        return float(np.float32(number))
+    return int(number) if number == int(number) else None

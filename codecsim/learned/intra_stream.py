@@ -38,7 +38,7 @@ class IntraStream:
         if config.intra_filter == "off":
             return None
         try:
-            params = IntraParams(**config.intra_learn)
+            params = IntraParams(**config.intra_learn, online=config.intra_filter == "online")
         except TypeError as error:
             raise ConfigError(f"intra filter: {error}") from None
         return cls(params, load_model(config.intra_model or DEFAULT_MODEL, INTRA))

@@ -154,10 +154,11 @@ def search_cu(st, uy, ux, log2):
 
 
 @kernel
-def search_picture(st, slice_qp):
-    """Decide the whole picture in version 0."""
+def search_rows(st, slice_qp, first, last):
+    """Decide rows `first` to `last` - 1 of coding tree units in version 0, those above being decided."""
     h4, w4 = st.rc.zorder.shape
-    init_contexts(st.cd.ctx, 2 - st.sl.slice_type, slice_qp)
-    for uy in range(0, h4, 16):
+    if first == 0:
+        init_contexts(st.cd.ctx, 2 - st.sl.slice_type, slice_qp)
+    for uy in range(16 * first, min(16 * last, h4), 16):
         for ux in range(0, w4, 16):
             search_cu(st, uy, ux, 6)

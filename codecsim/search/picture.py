@@ -4,10 +4,11 @@ import numpy as np
 
 from codecsim.binding import bind
 from codecsim.blocks import choose_nowhere
+from codecsim.intra_learning import learn_from_row, rows_of
 from codecsim.picture import PAD_Y
 from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
 from codecsim.search.motion import interpolate_picture
-from codecsim.search.partition import search_picture
+from codecsim.search.partition import search_rows
 from codecsim.search.refine import copy_decisions
 from codecsim.search.state import (
     Effort,
@@ -103,9 +104,22 @@ class PictureSearch:
             effort=self._effort,
         )
         state = bind(search)
-        search_picture(state, codec.tools.qp)
+        self._search(state)
         copy_decisions(rc, codec)
         return state
+
+    def _search(self, state):
+        """Decide all rows; where the intra filter learns, it does so as it will in the reconstruction."""
+        codec = self._codec
+        count, learner = rows_of(codec.rc), codec.learning_intra
+        if learner is None:
+            search_rows(state, codec.tools.qp, 0, count)
+            return
+        before, rc = learner.snapshot(), bind(state.value.rc)
+        for row in range(count):
+            search_rows(state, codec.tools.qp, row, row + 1)
+            learn_from_row(rc, learner, row)
+        learner.restore(before)
 
     def _interpolate(self):
         """Make sure that the interpolated planes of all reference pictures stand at the codec's places."""

@@ -17,6 +17,7 @@ from codecsim.config import EncoderConfig
 from codecsim.encoder import Encoder
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_video
+from codecsim.intra_learning import rows_of
 from codecsim.learned.intra_filter import make_intra_net, pack_nets
 from codecsim.learned.intra_inputs import INPUTS, MAX_MARGIN, fill_patch, is_transposed
 from codecsim.learned.intra_spec import IntraSpec
@@ -52,7 +53,7 @@ def code_picture(frame, video_format, qp, preset="medium"):
     for structure, picture in coding_structure("ai", [frame]):
         encoder.encode(structure, picture)
     codec = encoder.codec
-    reconstruct(codec.rc)  # the in-loop filters have passed over the samples
+    reconstruct(codec.rc, 0, rows_of(codec.rc))  # the in-loop filters have passed over the samples
     h, w = frame.y.shape
     coded = (codec.picture.planes.y[PAD_Y:, PAD_Y:], codec.pred.y)
     return CodedPicture(

@@ -9,6 +9,7 @@ from codecsim.blocks import MODE_INTRA, PART_NxN
 from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.errors import ConfigError, ModelError
+from codecsim.learned.intra_learner import IntraLearner
 from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.intra_stream import IntraStream
 from codecsim.syntax.headers import SLICE_I
@@ -38,6 +39,46 @@ def test_all_intra(content, options, model):
     settings = {"qp": 30, "filter": "off", "intra_filter": "frozen", "intra_model": model, **options}
     run = run_encoder(EncoderConfig("ai", **settings), make_clip(content, 90, 70, 2))
     check_own_decoder(run, models=[model])
+
+
+@pytest.mark.parametrize(
+    ("config", "options"),
+    [
+        ("ai", {"filter": "off"}),
+        ("ai", {"filter": "off", "internal_bit_depth": 10, "intra_learn": {"passes": 3, "blocks": 40}}),
+        ("ldp", {"filter": "off"}),
+        ("ldp", {"learn": {"channels": 8, "tile_log2": 4, "epochs_q2": 4}, "loop_filter": "on"}),
+    ],
+    ids=str,
+)
+def test_learning_online(config, options, model):
+    settings = {"qp": 27, "intra_filter": "online", "intra_model": model, **options}
+    run = run_encoder(EncoderConfig(config, **settings), make_clip("edges", 72, 136, 3))
+    check_own_decoder(run, models=[model])
+    steps = [report.intra_trained_steps for report in run.reports]
+    assert steps[0] > 0
+    assert all((n or 0) > 0 for n in steps) if config == "ai" else steps[1:] == [None] * (len(steps) - 1)
+    assert len({report.learner_hash for report in run.reports}) > 1 or config == "ldp"
+
+
+def test_the_search_learns_what_the_reconstruction_learns(monkeypatch, model):
+    """Each row is decided with the weights with which it is then reconstructed."""
+    seen = []
+    learn = IntraLearner.learn
+
+    def watch(learner, examples):
+        steps = learn(learner, examples)
+        seen.append((steps, learner.digest()))
+        return steps
+
+    monkeypatch.setattr(IntraLearner, "learn", watch)
+    settings = {"qp": 27, "filter": "off", "intra_filter": "online", "intra_model": model}
+    run_encoder(EncoderConfig("ai", **settings), make_clip("edges", 72, 136, 2))
+    rows = 3
+    assert len(seen) == 2 * 2 * rows
+    for k in (0, 2 * rows):
+        assert seen[k : k + rows] == seen[k + rows : k + 2 * rows]
+    assert len(set(seen)) == 2 * rows
 
 
 @pytest.mark.parametrize("inter_pictures", [True, False])

@@ -68,8 +68,8 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
             self.state = super().run(*args)
             return self.state
 
-    def compare(rc):
-        reconstruct(rc)
+    def compare(rc, first, last):
+        reconstruct(rc, first, last)
         for ours, theirs in zip(rc.value.rec, searches[0].state.value.rc.rec, strict=True):
             pad = 80 if ours is rc.value.rec.y else 40
             inner = (slice(pad, -pad), slice(pad, -pad))
