@@ -61,4 +61,6 @@ def coded_blocks(recon, row):
     uy, ux = np.nonzero(wanted)
     order = np.argsort(recon.zorder[rows][uy, ux], kind="stable")
     modes = blocks.intra_luma[rows]
-    return [(int(first + y), int(x), int(log2[y, x]), int(modes[y, x])) for y, x in zip(uy[order], ux[order], strict=True)]
+    return [
+        (int(first + y), int(x), int(log2[y, x]), int(modes[y, x])) for y, x in zip(uy[order], ux[order], strict=True)
+    ]

@@ -1,6 +1,6 @@
-"""Normative.  The intra prediction filter that learns: from the blocks of a row of coding tree units that have a residual.
+"""Normative.  The intra prediction filter that learns, from the blocks with residual of a row of coding tree units.
 
-Its networks, one or several of one shape (`IntraSpec`), are trained on blocks of 4, 8, 16 and 32 samples a side.  Blocks
+Its networks, one or several of one shape (`IntraSpec`), are trained on blocks of 4, 8, 16 and 32 samples a side. Blocks
 of one network and size form groups of about 256 samples; each group is one step of the optimiser.
 """
 

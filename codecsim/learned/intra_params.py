@@ -27,10 +27,7 @@ class IntraParams:
         for field in fields(self):
             low, high = _RANGES.get(field.name, (0, 1))
             value = getattr(self, field.name)
-            if field.type is bool:
-                found = _TRUTH.get(str(value).lower())
-            else:
-                found = _number(field.type, value)
+            found = _TRUTH.get(str(value).lower()) if field.type is bool else _number(field.type, value)
             if found is None or not low <= found <= high:
                 expected = "0 or 1" if field.type is bool else f"{low}..{high}"
                 raise ConfigError(f"intra filter: {field.name} is {value!r}; expected {expected}")

@@ -6,11 +6,15 @@ from dataclasses import replace
 import numpy as np
 
 from codecsim.learned.inputs import CODED, UNCODED
+from codecsim.learned.intra_filter import UNIT_LOG2, pack_nets
+from codecsim.learned.intra_learner import Example, IntraLearner
+from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.params import Control, LearnParams, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.self_check import golden_digest
 from codecsim.learned.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.weights import builtin_weights
+from tests.learned.intra_models import random_model
 from tests.learned.settings import PLAIN
 
 
@@ -39,11 +43,30 @@ def run(params, threads, count, spec=None, height=128, width=192):
     return f"{learner.digest().hex()} {outputs:x}", steps
 
 
+def run_intra():
+    """Digest of an intra filter that has learnt from blocks of all sizes, and of its steps."""
+    model = random_model(hidden=(("conv3", 16), ("conv3", 16)), split="both")
+    params = IntraParams(online=True, learning_rate=1e-3, passes=2, reset_margin_q8=1023)
+    packed = pack_nets(model.spec, model.weights)
+    learner = IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2)
+    pred, recon = next(pictures(1, 128, 192))
+    steps = 0
+    for k in range(60):
+        log2 = 2 + k % 4
+        side = (1 << log2) + 2 * model.spec.net.margin
+        y, x = 7 * k % 80, 11 * k % 140
+        patch = np.stack([np.roll(pred, c, c % 2)[y : y + side, x : x + side] for c in range(model.spec.net.n_inputs)])
+        error = (pred.astype(np.int16) - recon.astype(np.int16))[y : y + (1 << log2), x : x + (1 << log2)]
+        example = Example(k % 2 + 2 * (log2 > 3), log2, ((patch.astype(np.int16) - 128) * 8), error.copy())
+        steps += learner.learn([example])
+    return learner.digest().hex(), steps
+
+
 def main(threads):
     """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one.
 
     Then absolute errors everywhere, four tiles a step; defaults; linear filters beside the net; layers of all kinds,
-    with Adam and with SGD; in the self-check's, two outputs.
+    with Adam and with SGD; the intra filter; in the self-check's, two outputs.
     """
     total = 0
     wide = ((CONV1, 24), (DEPTHWISE3, 24), (CONV1, 16), (CONV3, 8))
@@ -64,6 +87,9 @@ def main(threads):
         digest, steps = run(params, threads, count, spec)
         total += steps
         print(digest)
+    digest, steps = run_intra()
+    total += steps
+    print(digest)
     print(golden_digest(mixed=True))
     assert total >= 1000, total
 
