@@ -24,8 +24,8 @@ from codecsim.errors import ConfigError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.curves import Curve, compare_curves
-from codecsim.experiments.jobs import warm
 from codecsim.experiments.runs import PLANES, encode_video
+from codecsim.experiments.warming import warm
 from codecsim.formats.video import open_video
 from codecsim.metrics import frame_psnr
 

@@ -16,10 +16,11 @@ import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
 from codecsim.experiments.arms import read_arms
+from codecsim.experiments.clips import find_clips
 from codecsim.experiments.compare import mean_of
 from codecsim.experiments.curves import Curve, compare_curves, find_curve
 from codecsim.experiments.database import Database, sources_digest
-from codecsim.experiments.jobs import Job, find_clips, run_all
+from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE
 
 TEST_CLIPS = ("carphone_qcif", "cars_320x240", "parkjoy_480x264", "foliage_720x480", "walk_720x480")

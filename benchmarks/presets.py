@@ -18,10 +18,11 @@ from rd import DEFAULT_QPS, campaign_options, report_failures
 
 from codecsim.config import CONFIGS, FILTERS, PRESETS, Preset
 from codecsim.experiments.arms import read_arm
+from codecsim.experiments.clips import find_clips
 from codecsim.experiments.compare import mean_of
 from codecsim.experiments.curves import compare_curves, find_curve
 from codecsim.experiments.database import Database, sources_digest
-from codecsim.experiments.jobs import Job, find_clips, run_all
+from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE
 
 FRAMES = 17

@@ -25,9 +25,10 @@ from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.anchors import Anchors
 from codecsim.experiments.arms import DEFAULT_ARM, read_arms
+from codecsim.experiments.clips import find_clips
 from codecsim.experiments.curves import curve_of_anchors, find_curve
 from codecsim.experiments.database import Database, sources_digest
-from codecsim.experiments.jobs import Job, find_clips, run_all
+from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, comparison_table, points_table
 
 DEFAULT_QPS = (22, 27, 32, 37)

@@ -14,7 +14,20 @@ import click
 from codecsim import __version__
 from codecsim.errors import CodecError
 
-COMMANDS = ("encode", "decode", "info", "view", "trace", "compare", "demo", "train", "profile", "report", "tune")
+COMMANDS = (
+    "encode",
+    "decode",
+    "info",
+    "view",
+    "trace",
+    "compare",
+    "sweep",
+    "demo",
+    "train",
+    "profile",
+    "report",
+    "tune",
+)
 INTERRUPTED = 130  # as shells report it
 REPEAT_SECONDS = 1.0  # from an interruption to the next, until one arrives
 

@@ -31,7 +31,7 @@ def command(model, learner, device, as_json):
     \b
     Example: codecsim profile --learner channels=8 --learner epochs_q2=8
     """
-    params = LearnParams(**named_settings("--learner", learner, LearnParams))
+    params = LearnParams(**named_settings("learner", learner))
     if model == BUILT_IN:
         found = Model(INTER_LUMA, params.spec, builtin_weights(params.spec).master, params.inputs, BUILT_IN)
     else:

@@ -14,7 +14,7 @@ from codecsim.experiments.encoder_options import encoder_config, parse_options
 
 NAME = re.compile(r"[\w.+-]+")
 DEFAULT_ARM = "off: --filter off"
-_SET_BY_CAMPAIGN = ("config", "qp", "frames")
+SET_BY_CAMPAIGN = ("config", "qp", "frames")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,14 +51,29 @@ def read_arm(text: str) -> Arm:
             f"arm {text!r}: expected NAME: OPTIONS, such as {DEFAULT_ARM!r}; a name is letters and digits"
         )
     try:
-        context = parse_options.make_context("encode", shlex.split(options))
-        settings = {n: value for n, value in context.params.items() if n not in _SET_BY_CAMPAIGN}
-        arm = Arm(name, options, settings)
+        words = shlex.split(options)
+    except ValueError as error:
+        raise ConfigError(f"arm {name!r}: {error}") from None
+    return arm_of_words(name, words, options)
+
+
+def arm_of_words(name: str, words: Iterable[str], options: str | None = None) -> Arm:
+    """An arm from the words of a command line; `options` is how they are shown.
+
+    Raises
+    ------
+    ConfigError : options that `encode` does not know, or those that the campaign itself sets
+    """
+    words = list(words)
+    try:
+        context = parse_options.make_context("encode", list(words))
+        settings = {n: value for n, value in context.params.items() if n not in SET_BY_CAMPAIGN}
+        arm = Arm(name, shlex.join(words) if options is None else options, settings)
         arm.encoder_config("ldp", 32, 1)
-    except (click.ClickException, ConfigError, ValueError) as error:
+    except (click.ClickException, ConfigError) as error:
         message = error.format_message() if isinstance(error, click.ClickException) else error
         raise ConfigError(f"arm {name!r}: {message}") from None
-    wrong = [n for n in _SET_BY_CAMPAIGN if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    wrong = [n for n in SET_BY_CAMPAIGN if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
     if wrong:
         raise ConfigError(f"arm {name!r}: {', '.join(wrong)} cannot differ between arms")
     return arm

@@ -27,6 +27,22 @@ def find_curve(kept, sources, clip, config, qps) -> Curve:
     return curve_of_runs([row for row in rows if row["qp"] in qps])
 
 
+def experiment_curves(kept, experiment) -> dict[str, dict[str, dict[str, Curve]]]:
+    """Curves of an experiment of a database by configuration, arm and clip; a run that is not done is no point."""
+    rows = {}
+    for cell in experiment.cells:
+        clips = rows.setdefault(cell.config, {}).setdefault(cell.arm, {})
+        found = kept.find(cell.key)
+        clips.setdefault(cell.clip, []).extend([found] if found else [])
+    return {
+        config: {
+            arm: {clip: curve_of_runs(sorted(found, key=lambda row: row["qp"])) for clip, found in clips.items()}
+            for arm, clips in arms.items()
+        }
+        for config, arms in rows.items()
+    }
+
+
 def curve_of_runs(rows) -> Curve:
     """Curve of rows of the database."""
     encoded, decoded = [], []

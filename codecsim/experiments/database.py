@@ -1,7 +1,7 @@
 """The SQLite file of an experiment: kept runs, and which of them belong to which arm of which experiment.
 
-Tables of version 2 of the file (1 had neither `stream_sha256`, `job_seconds` nor the experiments; it is read and
-brought up to date):
+Tables of version 3 of the file (earlier ones had no pieces, 1 neither `stream_sha256`, `job_seconds` nor experiments;
+they are brought up to date when they are opened):
 
 versions         one row a version of the sources that decide what is coded, with an optional label
 runs             one row a finished encoding, found by `key`: a digest of all settings, the clip's content and the
@@ -12,6 +12,7 @@ experiments      one row an experiment: its name, its definition as given (TOML)
 experiment_arms  its arms in order, with their options as those of `codecsim encode`
 experiment_runs  what each arm consists of, clip by clip, configuration by configuration, QP by QP: `key` is that of
                  `runs`, where there is no such row while the run is not done (or has failed).  Arms may share runs.
+pieces           what is done of runs that are coded in pieces; gone when a run is whole
 
 `Database.experiments()` and `Database.experiment(name)` give all this as `Experiment`; `Database.find(cell.key)` the
 run of a cell, `curves.curve_of_runs` the curve of rows of `runs`.
@@ -31,77 +32,10 @@ from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.runs import PLANES, plain
+from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
 
 NOT_CODING = ("cli", "experiments", "training", "formats", "inspection")
-SCHEMA_VERSION = 2
-_EXPERIMENTS = """
-CREATE TABLE experiments (
-    name TEXT PRIMARY KEY,
-    definition TEXT NOT NULL,  -- the TOML file as given
-    reference TEXT NOT NULL,  -- name of an arm
-    sources TEXT NOT NULL REFERENCES versions,
-    date TEXT NOT NULL  -- when it was last started
-);
-CREATE TABLE experiment_arms (
-    experiment TEXT NOT NULL REFERENCES experiments,
-    place INTEGER NOT NULL,  -- 0, 1, ... in the order of the file
-    arm TEXT NOT NULL,
-    options TEXT NOT NULL,  -- words of a command line
-    PRIMARY KEY (experiment, place)
-);
-CREATE TABLE experiment_runs (
-    experiment TEXT NOT NULL REFERENCES experiments,
-    arm TEXT NOT NULL,
-    config TEXT NOT NULL,
-    clip TEXT NOT NULL,
-    clip_sha256 TEXT NOT NULL,
-    qp INTEGER NOT NULL,
-    frames INTEGER NOT NULL,
-    key TEXT NOT NULL,  -- of runs
-    PRIMARY KEY (experiment, arm, config, clip_sha256, qp)
-);
-"""
-_SCHEMA = f"""
-CREATE TABLE versions (
-    sources TEXT PRIMARY KEY,  -- digest of what decides what is coded
-    version TEXT NOT NULL,
-    label TEXT UNIQUE,
-    date TEXT NOT NULL
-);
-CREATE TABLE runs (
-    key TEXT PRIMARY KEY,  -- digest of options, clip_sha256, frames_asked and sources
-    sources TEXT NOT NULL REFERENCES versions,
-    options TEXT NOT NULL,  -- all of EncoderConfig, JSON
-    settings TEXT NOT NULL,  -- those that differ from the defaults, without config, qp and frames, JSON
-    config TEXT NOT NULL,
-    qp INTEGER NOT NULL,
-    clip TEXT NOT NULL,
-    clip_sha256 TEXT NOT NULL,
-    frames_asked INTEGER NOT NULL,
-    frames INTEGER NOT NULL,
-    bits INTEGER NOT NULL,  -- of the whole stream
-    hash_bits INTEGER NOT NULL,  -- of which hashes
-    psnr_y REAL NOT NULL, psnr_u REAL NOT NULL, psnr_v REAL NOT NULL,  -- dB, mean over pictures
-    encoder_seconds REAL NOT NULL,  -- CPU time of the loop over pictures, without compilation
-    decoder_seconds REAL,  -- the same; NULL: was not decoded
-    machine TEXT NOT NULL,
-    software TEXT NOT NULL,
-    date TEXT NOT NULL,
-    result TEXT NOT NULL,  -- the encoder's result with all pictures, JSON
-    stream_sha256 TEXT,  -- NULL: there is no stream (oracle), or the row is of version 1
-    job_seconds REAL  -- from the start to the end of its job by the clock on the wall
-);
-CREATE INDEX runs_by_content ON runs (clip_sha256, config, frames_asked, settings);
-{_EXPERIMENTS}
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
-_FROM_1_TO_2 = f"""
-ALTER TABLE runs ADD COLUMN stream_sha256 TEXT;
-ALTER TABLE runs ADD COLUMN job_seconds REAL;
-{_EXPERIMENTS}
-PRAGMA user_version = 2;
-"""
 
 
 def canonical(value) -> str:
@@ -160,6 +94,10 @@ class Experiment:
     cells: tuple[Cell, ...]
     sources: str  # digest of the version it was last started with
 
+    def options_of(self, arm: str) -> str:
+        """Options of an arm, to be read."""
+        return self.arms[arm] or "the defaults"
+
 
 class Database:
     """The file of kept runs. Several processes may use it at a time.
@@ -189,13 +127,20 @@ class Database:
             return
         with self._transaction():
             found = self._schema_version()  # another process may have been faster
-            if found in (0, 1):
-                for statement in (_FROM_1_TO_2 if found else _SCHEMA).split(";\n"):
-                    self._connection.execute(statement)
-            elif found != SCHEMA_VERSION:
+            if found == 0:
+                self._execute_all(SCHEMA)
+            elif found > SCHEMA_VERSION:
                 raise FormatError(
                     f"{self._path}: database of version {found}, expected {SCHEMA_VERSION}; give another one"
                 )
+            else:
+                for version in range(found, SCHEMA_VERSION):
+                    self._execute_all(f"{CHANGES[version]}PRAGMA user_version = {version + 1};\n")
+
+    def _execute_all(self, statements):
+        """Execute statements inside of a transaction, which sqlite3's own way would end."""
+        for statement in statements.split(";\n"):
+            self._connection.execute(statement)
 
     @contextlib.contextmanager
     def _transaction(self):
@@ -245,10 +190,10 @@ class Database:
         Parameters
         ----------
         key : of run_key
-        clip : jobs.Clip
+        clip : clips.Clip
         config : EncoderConfig
         sources : digest of the version that made it
-        done : jobs.Done
+        done : work.Done
         """
         result = done.result
         row = {
@@ -275,7 +220,20 @@ class Database:
             "job_seconds": done.job_seconds,
         }
         columns, marks = ", ".join(row), ", ".join("?" * len(row))
-        self._connection.execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
+        with self._transaction():
+            self._connection.execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
+            self._connection.execute("DELETE FROM pieces WHERE key = ?", (key,))
+
+    def add_piece(self, key: str, piece: tuple[int, int], done):
+        """Keep a piece of a run, `piece` its first picture and their number; `done`: work.Done."""
+        text = canonical({name: value for name, value in vars(done).items() if name != "stream"})
+        row = (key, *piece, text, done.stream)
+        self._connection.execute("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?)", row)
+
+    def pieces(self, key: str) -> dict[tuple[int, int], dict]:
+        """What `add_piece` kept of a run: by piece, the fields of work.Done."""
+        rows = self._connection.execute("SELECT * FROM pieces WHERE key = ?", (key,))
+        return {(row["first"], row["frames"]): json.loads(row["done"]) | {"stream": row["stream"]} for row in rows}
 
     def add_experiment(self, experiment: Experiment):
         """Keep what an experiment consists of, in place of what had its name."""

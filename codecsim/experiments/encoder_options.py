@@ -1,6 +1,7 @@
 """The options of `codecsim encode` that set the encoder, for the command line and for experiment files alike."""
 
 import dataclasses
+from types import MappingProxyType
 
 import click
 
@@ -17,6 +18,7 @@ from codecsim.config import (
     RA_GOP_SIZE,
     EncoderConfig,
     Preset,
+    read_effort,
 )
 from codecsim.errors import ConfigError
 from codecsim.experiments.number_choice import NumberChoice
@@ -61,6 +63,10 @@ def _names(kind) -> list[str]:
     return [member.name.lower() for member in kind]
 
 
+# What the options NAME=VALUE may name: fields of these.
+NAMED = MappingProxyType(
+    {"learner": LearnParams, "effort": Preset, "chroma-learner": ChromaParams, "intra-learner": IntraParams}
+)
 # In the order of the help text. Each is a decorator of click.
 _OPTIONS = (
     click.option("--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure."),
@@ -136,6 +142,9 @@ def parse_options(**settings):
     return settings
 
 
+OPTIONS_BY_NAME = {max(option.opts, key=len).removeprefix("--"): option for option in parse_options.params}
+
+
 def encoder_config(
     learn_preset=None,
     learn=None,
@@ -150,10 +159,10 @@ def encoder_config(
 ):
     """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
     preset = load_preset(learn_preset) if learn_preset is not None else LearnerPreset("none")
-    learner = {**preset.luma, **named_settings("--learner", learner, LearnParams)}
-    effort = named_settings("--effort", effort, Preset)
-    chroma_learner = {**preset.chroma, **named_settings("--chroma-learner", chroma_learner, ChromaParams)}
-    intra_learner = named_settings("--intra-learner", intra_learner, IntraParams)
+    learner = {**preset.luma, **named_settings("learner", learner)}
+    effort = named_settings("effort", effort)
+    chroma_learner = {**preset.chroma, **named_settings("chroma-learner", chroma_learner)}
+    intra_learner = named_settings("intra-learner", intra_learner)
     if learn is not None:
         learner["control"] = Control[learn.upper()]
     if loss_threshold is not None:
@@ -176,13 +185,31 @@ def encoder_config(
     return config
 
 
-def named_settings(option, pairs, kind) -> dict[str, str]:
-    """Pairs NAME=VALUE of an option as a dict; the names are fields of the dataclass `kind`."""
-    known = [field.name for field in dataclasses.fields(kind)]
+def named_settings(option, pairs) -> dict[str, str]:
+    """Pairs NAME=VALUE of an option, a key of NAMED, as a dict."""
+    known = names_of(option)
     settings = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or name not in known:
-            raise ConfigError(f"{option} {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
+            raise ConfigError(f"--{option} {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
         settings[name] = value
     return settings
+
+
+def names_of(option) -> list[str]:
+    """Names that an option NAME=VALUE may set."""
+    return [field.name for field in dataclasses.fields(NAMED[option])]
+
+
+def check_named(option, name, value):
+    """Look whether an option NAME=VALUE may set `name` to `value`, a string.
+
+    Raises
+    ------
+    ConfigError : it may not
+    """
+    if NAMED[option] is Preset:
+        read_effort({name: value})
+    else:
+        NAMED[option](**{name: value})

@@ -3,27 +3,32 @@
 import datetime
 import sys
 import time
+from collections import defaultdict
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 class CampaignProgress:
-    """A bar and the running jobs on a terminal, a line a finished job elsewhere. Use as a context manager.
+    """A bar and the running tasks on a terminal, a line a finished task elsewhere. Use as a context manager.
 
     Parameters
     ----------
-    jobs : list of jobs.Job that will run
-    kept : int, how many more are already in the database
+    tasks : list of work.Task that will run
+    kept : int, how many runs are already in the database
+    slots : int, how many tasks run at a time
+    quiet : bool, show nothing
     """
 
-    def __init__(self, jobs, kept):
-        self._count, self._kept = len(jobs), kept
-        self._cost = sum(job.cost for job in jobs)
-        self._done = self._done_cost = 0
-        self._any, self._started = False, time.monotonic()
+    def __init__(self, tasks, kept, slots, quiet=False):
+        self._count, self._kept, self._slots, self._quiet = len(tasks), kept, slots, quiet
+        self._left = dict.fromkeys(map(str, tasks))  # text by text, in order
+        self._tasks = {str(task): task for task in tasks}
+        self._rates = _Rates()
+        self._done = 0
+        self._started = {}  # when each running task began, by its text
         self._bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not quiet:
             self._bar = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}"),
@@ -33,8 +38,9 @@ class CampaignProgress:
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._all = self._bar.add_task(f"0 of {self._count} runs", total=self._cost or 1, note="")
-            self._running = {}  # task of the bar, by the job's text
+            total = sum(task.cost for task in tasks)
+            self._all = self._bar.add_task(f"0 of {self._count} runs", total=total or 1, note="")
+            self._lines = {}  # task of the bar, by the text of a running task
 
     def __enter__(self):
         if self._bar:
@@ -46,6 +52,13 @@ class CampaignProgress:
         if self._bar:
             self._bar.stop()
 
+    def note_whole(self, jobs, why_whole):
+        """Say which jobs are not coded in pieces; `why_whole` of a job's settings tells why, or None."""
+        reasons = {(job.arm, job.config.config): why_whole(job.config) for job in jobs}
+        for (arm, config), reason in reasons.items():
+            if reason:
+                self._say(f"{arm}, {config}: coded in one piece, for {reason}")
+
     def warming(self):
         """Kernels are being compiled or loaded."""
         if self._bar:
@@ -53,39 +66,81 @@ class CampaignProgress:
         else:
             self._say("compiling kernels (first run only)")
 
-    def starts(self, job):
-        """`job` begins to run; returns it."""
-        if not self._any:
-            self._any, self._started = True, time.monotonic()  # without the time to compile kernels
-            if self._bar:
-                self._bar.update(self._all, note="")
+    def starts(self, task):
+        """`task` begins to run; returns it."""
+        text = str(task)
+        if text not in self._left:
+            return task  # done already: on a cluster the news may come late
+        self._started[text] = time.monotonic()
         if self._bar:
-            self._running[str(job)] = self._bar.add_task(f"  {job}", total=None, note="")
-        return job
+            self._lines[text] = self._bar.add_task(f"  {text}", total=None, note="")
+            self._bar.update(self._all, note=self._note())
+        return task
 
     def ends(self, outcome):
-        """A job is done."""
-        job = outcome.job
+        """A task is done."""
+        task, text = outcome.task, str(outcome.task)
         self._done += 1
-        self._done_cost += job.cost
-        left = self._count - self._done
+        self._left.pop(text, None)
+        started = self._started.pop(text, None)
+        if started is not None and not outcome.error:
+            self._rates.add(task, time.monotonic() - started)
         if self._bar:
-            self._bar.remove_task(self._running.pop(str(job)))
-            self._bar.update(self._all, completed=self._done_cost, description=f"{self._done} of {self._count} runs")
-            self._bar.update(self._all, note=f"{left} left{self._end()}")
+            if text in self._lines:
+                self._bar.remove_task(self._lines.pop(text))
+            self._bar.advance(self._all, task.cost)
+            self._bar.update(self._all, description=f"{self._done} of {self._count} runs", note=self._note())
         result = f"{outcome.bits} bits, {outcome.psnr_y:.2f} dB, {outcome.seconds:.1f} s"
         if outcome.error:
             result = f"failed: {outcome.error.strip().splitlines()[-1]}"
-        self._say(f"{self._done} of {self._count}: {job}: {result}; {left} left{self._end()}")
+        self._say(f"{self._done} of {self._count}: {text}: {result}; {self._note()}")
 
-    def _end(self):
-        """When the rest will be done, if the rest goes on at the rate so far."""
-        rest = (time.monotonic() - self._started) * (self._cost / self._done_cost - 1)
-        when = datetime.datetime.now() + datetime.timedelta(seconds=rest)
-        return f", ends about {when:%H:%M:%S}" if self._done < self._count else ""
+    def _note(self):
+        """What is left, and when it will be done."""
+        left = self._count - self._done
+        seconds = self._seconds_left()
+        if not left or seconds is None:
+            return f"{left} left"
+        when = datetime.datetime.now() + datetime.timedelta(seconds=seconds)
+        return f"{left} left, {len(self._started)} running, ends about {when:%H:%M:%S}"
+
+    def _seconds_left(self):
+        """Time until all is done, None before anything is.
+
+        No task is divided among workers, so it lasts at least as long as the longest.
+        """
+        now = time.monotonic()
+        rest = []
+        for text in self._left:
+            expected = self._rates.expect(self._tasks[text])
+            if expected is None:
+                return None
+            rest.append(max(expected - (now - self._started[text] if text in self._started else 0), 0))
+        return max(sum(rest) / self._slots, max(rest, default=0))
 
     def _say(self, text):
+        if self._quiet:
+            return
         if self._bar:
             self._bar.console.print(text, markup=False, highlight=False)
         else:
             print(text, file=sys.stderr, flush=True)
+
+
+class _Rates:
+    """Seconds per unit of cost, arm by arm: what an arm turns on decides how long it takes."""
+
+    def __init__(self):
+        self._seconds, self._costs = defaultdict(float), defaultdict(float)
+
+    def add(self, task, seconds):
+        """A task took so long."""
+        for arm in ((task.job.arm, task.job.config.config), None):
+            self._seconds[arm] += seconds
+            self._costs[arm] += task.cost
+
+    def expect(self, task):
+        """How long a task will take, None if nothing is known yet; an arm without a finished task is as all others."""
+        arm = (task.job.arm, task.job.config.config)
+        arm = arm if arm in self._costs else None
+        return task.cost * self._seconds[arm] / self._costs[arm] if self._costs[arm] else None

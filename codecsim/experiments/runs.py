@@ -9,6 +9,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from codecsim import __version__
 from codecsim.compilation import watch_compilation
@@ -25,6 +26,7 @@ from codecsim.learned.prediction_filter import choose_experts, linear_sides
 from codecsim.learned.rls import make_taps
 from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
+from codecsim.reports import PictureReport
 from codecsim.tracing.files import trace_writer
 from codecsim.tracing.records import ENCODER
 from codecsim.tracing.tracer import Tracer
@@ -33,7 +35,13 @@ PLANES = ("y", "u", "v")
 
 
 def encode_video(
-    video: VideoInput, config: EncoderConfig, output, recon=None, on_picture: Callable = lambda report: None, trace=None
+    video: VideoInput,
+    config: EncoderConfig,
+    output,
+    recon=None,
+    on_picture: Callable = lambda report: None,
+    trace=None,
+    first: int = 0,
 ) -> dict:
     """Encode an open video into a file.
 
@@ -45,6 +53,7 @@ def encode_video(
     recon : path of a video of the reconstruction, optional
     on_picture : called with the report of each picture
     trace : path of a trace of every syntax element that is written, optional
+    first : int, pictures of the video that are left out before those that are coded
 
     Returns
     -------
@@ -63,7 +72,7 @@ def encode_video(
     if trace is not None and any(_same_file(trace, other) for other in (output, recon) if other is not None):
         raise ConfigError(f"{trace}: the trace needs a name of its own")
     _spare_input(video.name, output, recon, trace)
-    frames = itertools.islice(video.frames, config.frames)
+    frames = itertools.islice(video.frames, first, None if config.frames is None else first + config.frames)
     coded_format = internal_format(config, video.format)
     reports = []
     with contextlib.ExitStack() as stack:
@@ -83,17 +92,37 @@ def encode_video(
                 write_recon(coded.index, coded.recon)
             reports.append(coded.report)
             on_picture(coded.report)
-    result = _summary(coded_format, reports, stream.bytes_written * 8, clock)
-    result |= {"input": video.name, "config": config.config, "qp": config.qp}
+    if config.oracle is not None:
+        return _encoding(video.name, config, coded_format, reports, None, clock)
+    return _encoding(video.name, config, coded_format, reports, digest.hexdigest(), clock)
+
+
+class Times(NamedTuple):
+    """How long an encoding took."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+def joined_result(video: VideoInput, config: EncoderConfig, results: list[dict], stream_sha256: str, times: Times):
+    """The result of an encoding that was done in pieces, each from an IDR picture to the next, from their results."""
+    reports = [PictureReport(**picture) for result in results for picture in result["pictures"]]
+    return _encoding(video.name, config, internal_format(config, video.format), reports, stream_sha256, times)
+
+
+def _encoding(name, config, video_format, reports, stream_sha256, times):
+    """The result of an encoding; `stream_sha256`: None where there is no stream."""
+    result = _summary(video_format, reports, sum(report.bits for report in reports), times)
+    result |= {"input": name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
     result["encoder"] = {"version": __version__, "options": plain(config)}
-    if config.oracle is not None:
+    if stream_sha256 is None:
         result["decodable"] = False
     else:
-        result["stream_sha256"] = digest.hexdigest()
+        result["stream_sha256"] = stream_sha256
     if config.filter != "off":
         learned = LearnedStream.from_config(config)
-        result["kmac_per_pixel"] = _kmac(learned, ChromaStream.from_config(config), video.format, reports)
+        result["kmac_per_pixel"] = _kmac(learned, ChromaStream.from_config(config), video_format, reports)
         result["encoder"]["model"] = learned.initial.digest().hex()
     result["pictures"] = [plain(report) for report in reports]
     return result
@@ -219,7 +248,7 @@ class _CountingReader:
         return data
 
 
-def _summary(video_format: VideoFormat, reports: list, bits: int, clock: _Clock) -> dict:
+def _summary(video_format: VideoFormat, reports: list, bits: int, clock: "_Clock | Times") -> dict:
     return {
         "frames": len(reports),
         "width": video_format.width,

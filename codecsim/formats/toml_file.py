@@ -19,7 +19,8 @@ class TomlFile:
 
     Attributes
     ----------
-    data : dict, the whole file
+    text : str, the whole file
+    data : dict, the same
 
     Raises
     ------
@@ -30,15 +31,15 @@ class TomlFile:
         self.path = os.fspath(path)
         try:
             with open(path, "rb") as file:
-                text = file.read().decode()
-            self.data = tomllib.loads(text)
+                self.text = file.read().decode()
+            self.data = tomllib.loads(self.text)
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be read ({error.strerror or error})") from None
         except UnicodeDecodeError:
             raise ConfigError(f"{self.path}: is no text in UTF-8") from None
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{self.path}: is no TOML: {error}") from None
-        self._lines = dict(_find_lines(text))
+        self._lines = dict(_find_lines(self.text))
 
     def line(self, *keys: str | int) -> int | None:
         """Line, from 1, where a table or a value stands, or where the innermost table around it begins.

@@ -10,9 +10,9 @@ import pytest
 from codecsim.cli import run
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.bdrate import bd_rate
+from codecsim.experiments.clips import read_clip
 from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.database import Database, sources_digest
-from codecsim.experiments.jobs import read_clip
 from codecsim.experiments.runs import encode_video, plain
 from codecsim.experiments.tuning import evaluation, study
 from codecsim.experiments.tuning.evaluation import Evaluator, Measured, picture_costs, trial_cells

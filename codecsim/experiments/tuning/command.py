@@ -5,8 +5,8 @@ import os
 from collections.abc import Callable, Mapping
 
 from codecsim.errors import CodecError, ConfigError
+from codecsim.experiments.clips import find_clips
 from codecsim.experiments.database import Database, sources_digest
-from codecsim.experiments.jobs import find_clips
 from codecsim.experiments.runs import plain
 from codecsim.experiments.tables import RATE_NOTE, Table
 from codecsim.experiments.tuning.outcome import (

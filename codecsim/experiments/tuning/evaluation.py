@@ -10,12 +10,13 @@ from typing import NamedTuple
 from codecsim.config import EncoderConfig
 from codecsim.errors import CodecError
 from codecsim.experiments.bdrate import bd_rate
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.database import Database, run_key
-from codecsim.experiments.jobs import Clip, Done, Job
 from codecsim.experiments.machine import processor, software
 from codecsim.experiments.runs import encode_video, plain
 from codecsim.experiments.tuning.plan import Plan
+from codecsim.experiments.work import Done, Job
 from codecsim.formats.video import open_video
 
 PEAK = 255.0 * 255.0  # squared error is that of 8 bits, whatever the depth: only ratios matter

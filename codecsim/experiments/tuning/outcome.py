@@ -10,10 +10,11 @@ import tomlkit
 
 import codecsim
 from codecsim.errors import CodecError, ConfigError
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.compare import mean_of
 from codecsim.experiments.curves import Curve, compare_curves, find_curve
 from codecsim.experiments.database import Database
-from codecsim.experiments.jobs import Clip, run_all
+from codecsim.experiments.jobs import run_all
 from codecsim.experiments.tables import Column, Row, Table, comparison_table
 from codecsim.experiments.tuning.evaluation import arm_jobs, frames_of
 from codecsim.experiments.tuning.plan import Plan

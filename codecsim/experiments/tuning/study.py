@@ -11,8 +11,8 @@ import joblib
 import optuna
 
 from codecsim.errors import CodecError, ConfigError
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.database import canonical
-from codecsim.experiments.jobs import Clip
 from codecsim.experiments.runs import plain
 from codecsim.experiments.tuning.evaluation import Evaluator, frames_of
 from codecsim.experiments.tuning.plan import Plan

@@ -1,0 +1,212 @@
+"""Experiments as TOML files: clips, QPs, configurations and arms, checked before anything runs.
+
+```toml
+clips = ["bundled", "clips/*.y4m"]  # files and patterns beside this file; `bundled` is the clip that ships
+configs = ["ldp"]
+qps = [22, 27, 32, 37]
+frames = 17                         # of each clip; or by configuration: {ai = 4, ldp = 17}; all if not given
+reference = "off"                   # the arm that others are compared with; the first if not given
+
+[common]                            # options of `codecsim encode` that all arms have
+preset = "fast"
+
+[arms.off]                          # an arm: its name, and its options
+filter = "off"
+
+[arms.online]
+learner = {experts = "online,rls"}
+```
+
+Other keys at the top: `name` (the file's if not given), `decode = false` to check no streams, and `segments = N` to
+code a run in up to N pieces at a time, where it has IDR pictures to cut it at: see segments.py.
+"""
+
+import dataclasses
+import glob
+import os
+import pathlib
+from collections.abc import Mapping
+
+from codecsim.config import CONFIGS
+from codecsim.errors import CodecError, ConfigError
+from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, arm_of_words
+from codecsim.experiments.clips import Clip, read_clip
+from codecsim.experiments.option_tables import OptionError, known_key, similar, words_of
+from codecsim.formats.toml_file import TomlFile
+from codecsim.resources import bundled_clip
+
+KEYS = ("name", "clips", "configs", "qps", "frames", "reference", "decode", "segments", "common", "arms")
+NEEDED = ("clips", "arms")
+BUNDLED = "bundled"
+DEFAULT_CONFIGS, DEFAULT_QPS = ("ldp",), (22, 27, 32, 37)
+MAX_QP = 51
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentFile:
+    """What an experiment file asks for."""
+
+    name: str
+    text: str  # of the file
+    clips: tuple[Clip, ...]
+    configs: tuple[str, ...]
+    qps: tuple[int, ...]
+    frames: Mapping[str, int | None]  # by configuration; None: all
+    arms: tuple[Arm, ...]
+    reference: str  # name of an arm
+    decode: bool  # check every stream by decoding it
+    segments: int  # code a run in at most so many pieces at a time; 0 or 1: in one
+
+    def encoder_config(self, arm, config, qp, clip):
+        """EncoderConfig of one run."""
+        return arm.encoder_config(config, qp, min(self.frames[config] or clip.frames, clip.frames))
+
+
+def read_experiment(path: str | os.PathLike) -> ExperimentFile:
+    """Read and check an experiment file.
+
+    Raises
+    ------
+    ConfigError : it cannot be read, is no TOML, or something in it is wrong; the text names the line, the key and what
+        is allowed
+    """
+    return _Reader(TomlFile(path)).read()
+
+
+class _Reader:
+    """Reads one file."""
+
+    def __init__(self, file):
+        self._file = file
+        self._path = pathlib.Path(file.path)
+        self._table = file.data
+
+    def read(self):
+        table = self._table
+        for key in table:
+            self._at((key,), known_key, key, KEYS, "key")
+        for key in NEEDED:
+            if not table.get(key):
+                raise ConfigError(f"{self._path}: has no {key!r}; expected at least {', '.join(NEEDED)}")
+        name = self._get("name", str, "text", self._path.stem)
+        if not NAME.fullmatch(name):
+            self._fail(("name",), f"name is {name!r}; expected letters, digits and . + -, without spaces")
+        configs = self._list("configs", DEFAULT_CONFIGS, str, f"some of {', '.join(CONFIGS)}")
+        for config in configs:
+            if config not in CONFIGS:
+                expected = f"{similar(config, CONFIGS)}; expected some of {', '.join(CONFIGS)}"
+                self._fail(("configs",), f"unknown configuration {config!r}{expected}")
+        qps = self._list("qps", DEFAULT_QPS, int, f"a list of whole numbers 0..{MAX_QP}")
+        for qp in qps:
+            if not 0 <= qp <= MAX_QP:
+                self._fail(("qps",), f"QP is {qp}; expected 0..{MAX_QP}")
+        arms = self._arms(configs, qps)
+        reference = self._get("reference", str, "the name of an arm", arms[0].name)
+        names = [arm.name for arm in arms]
+        if reference not in names:
+            expected = f"{similar(reference, names)}; expected one of {', '.join(names)}"
+            self._fail(("reference",), f"no arm {reference!r}{expected}")
+        return ExperimentFile(
+            name,
+            self._file.text,
+            self._clips(),
+            configs,
+            qps,
+            self._frames(configs),
+            arms,
+            reference,
+            self._get("decode", bool, "true or false", True),
+            self._count("segments", ("segments",), self._table.get("segments", 0), least=0),
+        )
+
+    def _fail(self, path, message):
+        raise self._file.error(message, *path)
+
+    def _at(self, path, function, *arguments):
+        """`function(*arguments)`, whose errors are at a key."""
+        try:
+            return function(*arguments)
+        except OptionError as error:
+            self._fail((*path, *error.path), str(error))
+        except CodecError as error:
+            self._fail(path, str(error))
+
+    def _get(self, key, kind, expected, default):
+        """Value of a key at the top."""
+        value = self._table.get(key, default)
+        if not isinstance(value, kind):
+            self._fail((key,), f"{key} is {value!r}; expected {expected}")
+        return value
+
+    def _list(self, key, default, kind, expected):
+        """Values of a list at the top, each once."""
+        values = self._table.get(key, default)
+        wrong = not isinstance(values, (list, tuple)) or not values
+        if wrong or not all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
+            self._fail((key,), f"{key} is {values!r}; expected {expected}")
+        return tuple(dict.fromkeys(values))
+
+    def _count(self, what, path, value, least=1):
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            self._fail(path, f"{what} is {value!r}; expected a whole number from {least}")
+        return value
+
+    def _frames(self, configs):
+        """Pictures by configuration."""
+        frames = self._table.get("frames")
+        if not isinstance(frames, Mapping):
+            count = None if frames is None else self._count("frames", ("frames",), frames)
+            return dict.fromkeys(configs, count)
+        for config, count in frames.items():
+            self._at(("frames", config), known_key, config, CONFIGS, "configuration")
+            self._count(f"frames of {config}", ("frames", config), count)
+        return {config: frames.get(config) for config in configs}
+
+    def _clips(self):
+        """The clips, in the order of their patterns."""
+        found = {}
+        for pattern in self._list("clips", (), str, "a list of files and patterns"):
+            for path in self._paths(pattern):
+                clip = self._at(("clips",), read_clip, path)
+                same = [other for other in found.values() if clip.name == other.name or clip.sha256 == other.sha256]
+                if same and clip.path != same[0].path:
+                    what = "name" if same[0].name == clip.name else "content"
+                    self._fail(("clips",), f"{same[0].path} and {clip.path} have the same {what}; name one of them")
+                found[clip.path] = clip
+        return tuple(found.values())
+
+    def _paths(self, pattern):
+        """Files that a pattern stands for."""
+        if pattern == BUNDLED:
+            return [bundled_clip()]
+        folder = self._path.parent
+        matches = sorted(glob.glob(os.path.join(glob.escape(str(folder)), pattern), recursive=True))
+        matches = [pathlib.Path(path) for path in matches if os.path.isfile(path)]
+        if not matches:
+            beside = (folder / pattern).parent
+            names = sorted(path.name for path in beside.iterdir()) if beside.is_dir() else []
+            near = similar(pathlib.PurePath(pattern).name, names)
+            expected = "expected a file or a pattern, relative to the experiment file"
+            self._fail(("clips",), f"no file {pattern!r}{near}; {expected}")
+        return matches
+
+    def _arms(self, configs, qps):
+        """The arms, each with the common options before its own."""
+        common, arms = self._table.get("common", {}), self._table["arms"]
+        for key, value in (("common", common), ("arms", arms)):
+            if not isinstance(value, Mapping):
+                self._fail((key,), f"{key} is {value!r}; expected a table, such as [{key}]")
+        common_words = self._at(("common",), words_of, common, SET_BY_CAMPAIGN)
+        found = []
+        for name, options in arms.items():
+            path = ("arms", name)
+            if not NAME.fullmatch(name):
+                self._fail(path, f"arm {name!r}: a name is letters, digits and . + -, without spaces")
+            if not isinstance(options, Mapping):
+                self._fail(path, f"arm {name!r} is {options!r}; expected a table of options, such as [arms.{name}]")
+            words = common_words + self._at(path, words_of, options, SET_BY_CAMPAIGN)
+            arm = self._at(path, arm_of_words, name, words)
+            for config in configs:
+                self._at(path, arm.encoder_config, config, qps[0], 1)
+            found.append(arm)
+        return tuple(found)

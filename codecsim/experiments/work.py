@@ -1,0 +1,153 @@
+"""One encoding of a campaign: what it is, doing it, and what is left of it."""
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+import time
+import traceback
+from typing import NamedTuple
+
+from codecsim.config import EncoderConfig
+from codecsim.errors import CodecError
+from codecsim.experiments.clips import Clip, locate_clip
+from codecsim.experiments.database import Database, run_key
+from codecsim.experiments.machine import processor, software
+from codecsim.experiments.runs import decode_stream, encode_video
+from codecsim.experiments.warming import warm
+from codecsim.formats.video import open_video
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One encoding. `arm` is for messages only."""
+
+    clip: Clip
+    config: EncoderConfig  # with qp and frames
+    arm: str
+
+    def key(self, sources: str) -> str:
+        """What its run is found by in the database."""
+        return run_key(self.config, self.clip.sha256, sources)
+
+    @property
+    def cost(self) -> float:
+        """Expected time in any unit: more at a low QP."""
+        return self.clip.width * self.clip.height * self.config.frames * 1.05 ** (51 - self.config.qp)
+
+    def __str__(self):
+        return f"{self.clip.name} {self.config.config} QP {self.config.qp} {self.arm}"
+
+
+class Piece(NamedTuple):
+    """Pictures of a clip that are coded on their own; the first is an IDR picture."""
+
+    first: int
+    frames: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is done at a time: a job, or a piece of one."""
+
+    job: Job
+    piece: Piece | None = None
+
+    @property
+    def cost(self) -> float:
+        """Expected time in the unit of Job.cost."""
+        return self.job.cost * (self.piece.frames / self.job.config.frames if self.piece else 1)
+
+    def __str__(self):
+        if self.piece is None:
+            return str(self.job)
+        return f"{self.job}, pictures {self.piece.first} to {self.piece.first + self.piece.frames - 1}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """What a finished task leaves: all that the database keeps of it."""
+
+    result: dict  # of runs.encode_video
+    decoder_seconds: float | None  # CPU time, None: was not decoded
+    job_seconds: float  # of the whole job, by the clock on the wall
+    machine: str
+    software: str
+    stream: bytes | None = None  # of a piece
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a task."""
+
+    task: Task
+    bits: int = 0
+    psnr_y: float = 0.0
+    seconds: float = 0.0  # of CPU time, encoding
+    job_seconds: float = 0.0
+    error: str | None = None  # why there is no result
+    done: Done | None = None  # where the worker could not keep it itself
+
+    @property
+    def job(self) -> Job:
+        """The job that it is of."""
+        return self.task.job
+
+
+def perform(task: Task, decode: bool) -> Outcome:
+    """Encode, decode and check. Errors are returned, so that other tasks go on."""
+    try:
+        done = code(task, decode)
+    except CodecError as error:
+        return Outcome(task, error=str(error))
+    except Exception:  # a bug, which must not end the other jobs; it is shown in full
+        return Outcome(task, error=traceback.format_exc())
+    result = done.result
+    return Outcome(task, result["bits"], result["psnr_y"], result["cpu_seconds"], done.job_seconds, done=done)
+
+
+def keep(outcome: Outcome, database: str | os.PathLike, sources: str):
+    """Write what a task left into the database."""
+    job, piece = outcome.job, outcome.task.piece
+    with Database(database) as kept:
+        if piece is None:
+            kept.add(job.key(sources), job.clip, job.config, sources, outcome.done)
+        else:
+            kept.add_piece(job.key(sources), piece, outcome.done)
+
+
+def code(task: Task, decode: bool) -> Done:
+    """Encode, decode and check.
+
+    Raises
+    ------
+    CodecError
+    """
+    started = time.monotonic()
+    config, first = task.job.config, 0
+    warm(config)
+    if task.piece is not None:
+        first = task.piece.first
+        config = dataclasses.replace(config, frames=task.piece.frames)
+    with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
+        stream = pathlib.Path(folder) / "stream.bin" if config.oracle is None else None
+        with open_video(locate_clip(task.job.clip)) as video:
+            result = encode_video(video, config, stream, first=first)
+        seconds = decoder_seconds(stream, result) if decode and stream else None
+        data = stream.read_bytes() if task.piece is not None and stream else None
+    return Done(result, seconds, time.monotonic() - started, processor(), software(), data)
+
+
+def decoder_seconds(stream, result) -> float:
+    """Decode what an encoder's result is of; returns CPU seconds.
+
+    Raises
+    ------
+    CodecError : a hash is wrong, or the decoder found other pictures or bits than the encoder says
+    """
+    with open(stream, "rb") as file:
+        decoded = decode_stream(file, "stream")
+    for name in ("frames", "bits", "width", "height"):
+        if decoded[name] != result[name]:
+            raise CodecError(f"decoder and encoder differ: {name} {decoded[name]} and {result[name]}")
+    return decoded["cpu_seconds"]

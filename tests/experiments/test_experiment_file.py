@@ -1,0 +1,191 @@
+"""Experiment files: what they mean, and that whatever is wrong is named with its line and with what is allowed."""
+
+import pathlib
+import shlex
+import tomllib
+
+import pytest
+
+from codecsim.config import EncoderConfig
+from codecsim.errors import CodecError, ConfigError
+from codecsim.experiments.arms import read_arm
+from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
+from codecsim.experiments.experiment_file import read_experiment
+from codecsim.resources import bundled_clip
+
+EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments").glob("*.toml"))
+HEAD = 'clips = ["a.y4m"]\n'
+ARM = '[arms.off]\nfilter = "off"\n'
+
+
+@pytest.fixture
+def write(clips, tmp_path):
+    """Function that writes an experiment beside the clips and returns its path."""
+    for name in "ab":
+        (tmp_path / f"{name}.y4m").symlink_to(clips / f"{name}.y4m")
+
+    def write(text):
+        path = tmp_path / "e.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def test_everything_that_a_file_can_say(write):
+    file = read_experiment(
+        write(
+            """
+            name = "all-1"
+            clips = ["*.y4m", "a.y4m"]
+            configs = ["ai", "ldb"]
+            qps = [30, 25, 30]
+            frames = {ai = 2}
+            reference = "on"
+            decode = false
+            segments = 3
+
+            [common]
+            preset = "fast"
+            intra-period = 2
+            transform_skip = false
+
+            [arms.off]
+            filter = "off"
+            obmc = true
+            effort = {sao = false}
+
+            [arms.on.learner]
+            threshold_q8 = [1, 2, 3, 4]
+            channels = 8
+            """
+        )
+    )
+    assert (file.name, file.configs, file.qps, file.reference) == ("all-1", ("ai", "ldb"), (30, 25), "on")
+    assert [clip.name for clip in file.clips] == ["a", "b"]
+    assert (file.decode, file.segments, file.frames) == (False, 3, {"ai": 2, "ldb": None})
+    off, on = file.arms
+    common = {"preset": "fast", "intra_period": 2, "transform_skip": False}
+    assert file.encoder_config(off, "ldb", 25, file.clips[0]) == EncoderConfig(
+        "ldb", 25, 6, filter="off", obmc=True, effort={"sao": False}, **common
+    )
+    assert file.encoder_config(on, "ldb", 25, file.clips[0]) == EncoderConfig(
+        "ldb", 25, 6, learn={"threshold_q8": "1,2,3,4", "channels": "8"}, **common
+    )
+    assert file.encoder_config(on, "ai", 30, file.clips[0]).frames == 2
+    for arm in file.arms:  # what is kept as its options is what a command line takes
+        assert read_arm(f"{arm.name}: {arm.options}").settings == arm.settings
+
+
+def test_what_is_not_said(write):
+    file = read_experiment(write('clips = ["bundled"]\narms = {on = {}}'))
+    assert (file.name, file.configs, file.qps, file.reference) == ("e", ("ldp",), (22, 27, 32, 37), "on")
+    assert (file.decode, file.segments, file.clips[0].path) == (True, 0, str(bundled_clip()))
+    assert file.encoder_config(file.arms[0], "ldp", 22, file.clips[0]) == EncoderConfig("ldp", 22, file.clips[0].frames)
+
+
+def test_an_arm_comes_after_what_is_common(write):
+    file = read_experiment(write(HEAD + '[common]\nfilter = "off"\n[arms.a]\n[arms.b]\nfilter = "frozen"'))
+    assert [arm.settings["filter"] for arm in file.arms] == ["off", "frozen"]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_can_be_read(path):
+    text = path.read_text()
+    if "bundled" in text:
+        assert read_experiment(path).arms
+    tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (HEAD + "qp = [22]\n" + ARM, 2, r"unknown key 'qp' \(did you mean 'qps'\?\); expected one of name, clips, "),
+        (HEAD + 'qps = ["22"]\n' + ARM, 2, r"qps is \['22'\]; expected a list of whole numbers 0..51"),
+        (HEAD + "qps = [\n  22,\n  52,\n]\n" + ARM, 2, "QP is 52; expected 0..51"),
+        (HEAD + "qps = []\n" + ARM, 2, "qps is"),
+        (HEAD + 'configs = ["ldq"]\n' + ARM, 2, r"'ldq' \(did you mean 'ld[pb]'\?\); expected some of ai, "),
+        (HEAD + "configs = 3\n" + ARM, 2, "configs is 3; expected some of ai, ldp, ldb, ra"),
+        (HEAD + "frames = 0\n" + ARM, 2, "frames is 0; expected a whole number from 1"),
+        (HEAD + "frames = true\n" + ARM, 2, "frames is True; expected a whole number from 1"),
+        (HEAD + "\n[frames]\nldp = 3\nxx = 2\n" + ARM, 5, "unknown configuration 'xx'; expected one of ai, "),
+        (HEAD + "decode = 1\n" + ARM, 2, "decode is 1; expected true or false"),
+        (HEAD + "segments = -1\n" + ARM, 2, "segments is -1; expected a whole number from 0"),
+        (HEAD + 'name = "a b"\n' + ARM, 2, "name is 'a b'; expected letters"),
+        (HEAD + 'reference = "of"\n' + ARM, 2, r"no arm 'of' \(did you mean 'off'\?\); expected one of off"),
+        ('clips = ["a.y4n"]\n' + ARM, 1, r"no file 'a.y4n' \(did you mean 'a.y4m'\?\)"),
+        ('# c\n\nclips = ["*.mkv"]\n' + ARM, 3, "no file '\\*.mkv'"),
+        ('clips = ["e.toml"]\n' + ARM, 1, "e.toml: "),
+        ("clips = 3\n" + ARM, 1, "clips is 3; expected a list of files and patterns"),
+        (HEAD + "arms = 3\n", 2, r"arms is 3; expected a table, such as \[arms\]"),
+        (HEAD + "[arms]\noff = 3\n", 3, r"arm 'off' is 3; expected a table of options, such as \[arms.off\]"),
+        (HEAD + '[arms."a b"]\n', 2, "arm 'a b': a name is letters"),
+        (HEAD + '[arms.x]\n\nfiltre = "off"\n', 4, r"unknown option 'filtre' \(did you mean 'filter'\?\); expect"),
+        (HEAD + '[arms.x]\nfilter = "of"\n', 3, r"filter is 'of' \(did you mean 'off'\?\); expected one of off, "),
+        (HEAD + "[arms.x]\nfilter = [1]\n", 3, "filter is '1'; expected one of off, frozen, online"),
+        (HEAD + "[arms.x]\nadaptive-qp = 13\n", 3, "adaptive-qp is 13; expected a whole number 0..12"),
+        (HEAD + '[arms.x]\nlearning-rate = "fast"\n', 3, "learning-rate is 'fast'; expected a number 0..1"),
+        (HEAD + "[arms.x]\nqp-group = 9\n", 3, "qp-group is 9.*; expected one of 8, 16, 32, 64"),
+        (HEAD + "[arms.x]\nobmc = 1\n", 3, "obmc is 1; expected true or false"),
+        (HEAD + "[arms.x]\nqp = 1\n", 3, "unknown option 'qp'.*; expected one of "),
+        (HEAD + '[arms.x]\nlearner = "rls"\n', 3, r"learner is 'rls'; expected a table, such as \{channels = ...\}"),
+        (
+            HEAD + '[arms.x]\nlearner = {expert = "rls"}\n',
+            3,
+            r"unknown name in learner 'expert' \(did you mean 'experts'\?\); expected one of channels, ",
+        ),
+        (HEAD + '[arms.x]\nlearner = {experts = "best"}\n', 3, "experts is 'best'; expected .*online or rls"),
+        (HEAD + "[arms.x]\n[arms.x.learner]\n\nreplay = 9\n", 5, "learner: .*replay is 9; expected 1..8"),
+        (HEAD + "[arms.x]\neffort = {merge_rd = 9}\n", 3, "merge_rd is '9'; expected 1..5"),
+        (HEAD + "[common]\nhash = 1\n" + ARM, 3, "hash is 1.*; expected one of md5, crc, checksum"),
+        (HEAD + "[arms.x]\nloss-threshold = 1\n", 2, "arm 'x': --loss-threshold needs --learn threshold"),
+        (HEAD + 'configs = ["ra"]\n[arms.x]\nintra-period = 3\n', 3, "intra period is 3; in ra expected a multiple"),
+        (HEAD + '[arms.x]\nmodel = "none/such"\n', 2, "arm 'x': .*none/such"),
+    ],
+)
+def test_what_is_wrong_is_named(write, text, line, message):
+    with pytest.raises(CodecError, match=rf"e.toml, line {line}: .*{message}") as found:
+        read_experiment(write(text))
+    assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no 'clips'; expected at least clips, arms"),
+        (HEAD, "has no 'arms'"),
+        (HEAD + "[arms]\n", "has no 'arms'"),
+        (HEAD + "qps = [22\n" + ARM, r"is no TOML: .*line 3"),
+        (HEAD + HEAD + ARM, r"is no TOML: .*line 2"),
+    ],
+)
+def test_what_is_missing_or_no_toml(write, text, message):
+    with pytest.raises(CodecError, match=rf"e.toml: {message}"):
+        read_experiment(write(text))
+
+
+def test_clips_must_differ(write, clips, tmp_path):
+    (tmp_path / "c.y4m").write_bytes((clips / "a.y4m").read_bytes())
+    with pytest.raises(ConfigError, match="line 1: .*a.y4m and .*c.y4m have the same content"):
+        read_experiment(write('clips = ["*.y4m"]\n' + ARM))
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "a.y4m").write_bytes((clips / "b.y4m").read_bytes())
+    with pytest.raises(ConfigError, match="line 1: .*have the same name"):
+        read_experiment(write('clips = ["a.y4m", "d/*.y4m"]\n' + ARM))
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="none.toml: cannot be read"):
+        read_experiment(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="binary.toml: is no text"):
+        read_experiment(tmp_path / "binary.toml")
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS_BY_NAME))
+def test_every_option_of_encode_can_be_said(write, name):
+    """Each option is known by its name, and what it may be is told when it is something else."""
+    expected = "unknown option" if name in ("config", "qp", "frames") else "expected"
+    with pytest.raises(ConfigError, match=rf"line 3: .*{expected}"):
+        read_experiment(write(HEAD + f"[arms.x]\n{name} = [[1]]\n"))
+    assert shlex.split(name) == [name]
