@@ -140,7 +140,9 @@ class _Decoder:
             chroma.make_filter(sps, self._threads) if chroma else None,
             loop.make_filter(sps, self._threads) if loop else None,
         )
-        self._codec.observer = self._observer
+        self._codec.observers = [
+            observer for observer in (self._observer, self._trace and self._trace.observer) if observer is not None
+        ]
 
     def _decode_slice(self, nal):
         started = time.perf_counter()

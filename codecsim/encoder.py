@@ -178,6 +178,8 @@ class Encoder:
             chroma.make_filter(self._sps, config.threads) if chroma else None,
             loop.make_filter(self._sps, config.threads) if loop else None,
         )
+        if trace is not None and trace.observer is not None:
+            self.codec.observers = [trace.observer]
         self._search = PictureSearch(self.codec, config.search_effort, config.adaptive_qp)
         self._extra_passes = config.search_effort.filter_passes - 1
         self._sao_search = SaoSearch(self.codec)

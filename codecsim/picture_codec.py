@@ -46,9 +46,11 @@ from codecsim.tools.motion import make_motion_context
 from codecsim.tools.obmc import make_overlap_scratch, predict_overlapped
 from codecsim.tools.sao import make_sao_params, sao_picture
 
-# Steps after which an observer is called: all inter prediction is made, but not yet chosen from; reconstructed, before
-# the learners learn and the in-loop filters run; ready to be referred to.
-FILTERED, RECONSTRUCTED, FINISHED = "filtered", "reconstructed", "finished"
+# Steps after which observers are called: all inter prediction is made, but not yet chosen from; reconstructed, before
+# the learners learn and the in-loop filters run; the learners have learnt; deblocked; with sample adaptive offset;
+# ready to be referred to.
+FILTERED, RECONSTRUCTED, LEARNED, DEBLOCKED = "filtered", "reconstructed", "learned", "deblocked"
+OFFSET, FINISHED = "offset", "finished"
 
 
 class PictureCodec:
@@ -94,7 +96,7 @@ class PictureCodec:
         self.order = Order.TRAIN  # to the learners, before they filter the picture
         self._scratch = make_scratch()
         self._coded = np.zeros((height // 4, width // 4), np.uint8)
-        self.observer = None  # for inspection: called with the step just done and this codec
+        self.observers = []  # for inspection: called with the step just done and this codec
         self.oracle = None  # for research: planes that the filter learns from, which no decoder has
         count = learned_filter.params.n_aux if learned_filter else 0
         self._auxiliary = tuple(np.zeros((height, width), np.uint16) for _ in range(count))
@@ -209,9 +211,9 @@ class PictureCodec:
             predict_inter(self.rc)
 
     def _show(self, step):
-        """Let the observer, if any, look at what a step has left; it changes nothing."""
-        if self.observer is not None:
-            self.observer(step, self)
+        """Let the observers, if any, look at what a step has left; they change nothing."""
+        for observer in self.observers:
+            observer(step, self)
 
     def overlap(self, where=None):
         """Overlapped prediction, from the plain one, if the picture may choose it.
@@ -309,6 +311,7 @@ class PictureCodec:
                 self._coded[:] = CODED * (self.blocks.pred_mode >= MODE_INTER)
             report = self.learned_filter.learn(luma, self._coded, self.tools.qp)
             self._learn_chroma()
+            self._show(LEARNED)
         if self.tools.deblocking:
             params = DeblockParams(
                 beta_offset=2 * self.tools.beta_offset_div2,
@@ -319,6 +322,7 @@ class PictureCodec:
             )
             planes = bind(self.picture.planes)
             deblock_picture(self._bound_blocks, self._bound_motion, self.picture.ref_poc, planes, bind(params))
+        self._show(DEBLOCKED)
         return report
 
     def _learn_chroma(self):
@@ -375,6 +379,7 @@ class PictureCodec:
             if self._deblocked is None:
                 self._deblocked = Planes(*(np.zeros_like(plane) for plane in self.picture.planes))
             sao_picture(self.picture.planes, self._deblocked, self.sao, self.sps.bit_depth)
+        self._show(OFFSET)
 
     def filter_loop(self):
         """Run the in-loop filter after `offset`; `finish` takes what it made where it is chosen."""

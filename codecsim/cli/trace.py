@@ -23,16 +23,18 @@ BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draw
 @click.option("--poc", type=int, metavar="N", help="Only pictures with picture order count N.")
 @click.option("--ctu", type=click.IntRange(0), metavar="N", help="Only coding tree unit N in raster scan, from 0.")
 @click.option("--element", metavar="NAME", help="Only elements of this name; * and ? stand for others: 'cbf_*'.")
+@click.option("--samples", is_flag=True, help="Digests of each CTU's samples after each step too; --diff has them.")
 @click.option("--blocks", metavar="FILE.csv", help=BLOCKS_HELP)
 @click.option("--source", metavar="CLIP", help="With --blocks: the original, for the squared error of each block.")
 @click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines instead of columns.")
 @quiet_option
-def command(paths, diff, context, output, picture, poc, ctu, element, blocks, source, models, as_json, quiet):
+def command(paths, diff, context, output, picture, poc, ctu, element, samples, blocks, source, models, as_json, quiet):
     """Print every syntax element of the stream IN as its decoder reads it, headers and messages included.
 
     IN can also be a trace, such as `codecsim encode --trace FILE` writes it, to choose from or to compare:
-    `codecsim trace --diff clip.trace.gz clip.bin` compares what an encoder meant with what a decoder understands.
+    `codecsim trace --diff clip.trace.gz clip.bin` compares what an encoder meant with what a decoder understands, and
+    behind the elements of each picture digests of its motion and samples after each step, and of the learners.
 
     A line has the picture in coding order and its POC, the NAL unit, the CTU, the block, the element, its value, what
     it takes in bits, and the state of the arithmetic decoder before it: position in the unit, range, offset, and each
@@ -47,7 +49,7 @@ def command(paths, diff, context, output, picture, poc, ctu, element, blocks, so
         raise click.UsageError("--source needs --blocks")
     if diff and blocks is not None:
         raise click.UsageError("only one of --diff and --blocks")
-    selection = Selection(picture, poc, ctu, element)
+    selection = Selection(picture, poc, ctu, element, samples or diff)
     if diff:
         _compare(paths, context, selection, models, as_json)
         return

@@ -28,7 +28,7 @@ from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
 from codecsim.reports import PictureReport
 from codecsim.tracing.files import trace_writer
-from codecsim.tracing.records import ENCODER
+from codecsim.tracing.records import ENCODER, TraceHeader
 from codecsim.tracing.tracer import Tracer
 
 PLANES = ("y", "u", "v")
@@ -52,7 +52,7 @@ def encode_video(
     output : path of the stream, `-` for standard output; None with an oracle, of which there is no stream
     recon : path of a video of the reconstruction, optional
     on_picture : called with the report of each picture
-    trace : path of a trace of every syntax element that is written, optional
+    trace : path of a trace of every syntax element that is written, and of digests of samples, optional
     first : int, pictures of the video that are left out before those that are coded
 
     Returns
@@ -84,7 +84,8 @@ def encode_video(
         digest = hashlib.sha256()
         tracer = None
         if trace is not None:
-            tracer = Tracer(stack.enter_context(trace_writer(trace, ENCODER)))
+            write = stack.enter_context(trace_writer(trace, TraceHeader(ENCODER, samples=True)))
+            tracer = Tracer(write, samples=True)
         for coded in encode(config, video.format, frames, tracer):
             stream.write(coded.data)
             digest.update(coded.data)

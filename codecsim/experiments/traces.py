@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 
 from codecsim.decoder import decode
@@ -11,12 +12,14 @@ from codecsim.formats.video import InputOptions, open_stream, open_video
 from codecsim.inspection.statistics import write_statistics
 from codecsim.inspection.stream import inspect_stream
 from codecsim.tracing.differences import first_difference
-from codecsim.tracing.files import EVERYTHING, is_stream, trace_reader, trace_writer
-from codecsim.tracing.records import DECODER, Record
+from codecsim.tracing.files import EVERYTHING, NO_SAMPLES, is_stream, trace_reader, trace_writer
+from codecsim.tracing.records import DECODER, Record, TraceHeader
 from codecsim.tracing.tracer import Tracer
 
 
-def trace_stream(stream, models=(), on_picture: Callable = lambda report: None) -> Iterator[Record]:
+def trace_stream(
+    stream, models=(), on_picture: Callable = lambda report: None, samples: bool = False
+) -> Iterator[Record]:
     """Decode a stream and yield its syntax elements.
 
     Parameters
@@ -24,13 +27,14 @@ def trace_stream(stream, models=(), on_picture: Callable = lambda report: None) 
     stream : binary file
     models : files and folders where weights may be, beside those that ship with codecsim
     on_picture : called with the report of each picture
+    samples : bool, digests of the samples too, see tracing.samples
 
     Raises
     ------
     CodecError : a damaged stream or a mismatch, after the records up to there
     """
     waiting = collections.deque()
-    pictures = decode(stream, models=models, trace=Tracer(waiting.append))
+    pictures = decode(stream, models=models, trace=Tracer(waiting.append, samples))
     error = None
     while True:
         try:
@@ -47,8 +51,10 @@ def trace_stream(stream, models=(), on_picture: Callable = lambda report: None) 
 
 
 @contextlib.contextmanager
-def open_trace(path, models=(), on_picture: Callable = lambda report: None):
-    """(side, iterator of Record) of a stream, `-` for standard input, or of a trace; as a context manager.
+def open_trace(path, models=(), on_picture: Callable = lambda report: None, samples=False):
+    """(TraceHeader, iterator of Record) of a stream, `-` for standard input, or of a trace; as a context manager.
+
+    models, on_picture, samples : as for `trace_stream`
 
     Raises
     ------
@@ -56,13 +62,13 @@ def open_trace(path, models=(), on_picture: Callable = lambda report: None):
     """
     if path == STANDARD_STREAM or is_stream(path):
         with open_stream(path) as (stream, _):
-            yield DECODER, trace_stream(stream, models, on_picture)
+            yield TraceHeader(DECODER, samples), trace_stream(stream, models, on_picture, samples)
     else:
         with trace_reader(path) as found:
             yield found
 
 
-def write_trace(path, output, as_json=False, selection=EVERYTHING, models=(), on_picture=lambda report: None):
+def write_trace(path, output, as_json=False, selection=NO_SAMPLES, models=(), on_picture=lambda report: None):
     """Write the trace of a stream, or what is wanted of a trace that exists.
 
     Parameters
@@ -78,11 +84,13 @@ def write_trace(path, output, as_json=False, selection=EVERYTHING, models=(), on
     CodecError : bad input or output; what a stream holds before it breaks is kept
     """
     failure = None
-    with open_trace(path, models, on_picture) as (side, found), trace_writer(output, side, as_json) as write:
-        try:
-            write(selection(found))
-        except BitstreamError as error:
-            failure = error
+    with open_trace(path, models, on_picture, selection.samples) as (header, found):
+        header = header._replace(samples=header.samples and selection.samples)
+        with trace_writer(output, header, as_json) as write:
+            try:
+                write(selection(found))
+            except BitstreamError as error:
+                failure = error
     if failure:
         raise failure
 
@@ -115,6 +123,15 @@ def _reporting(pictures, on_picture):
 
 
 def compare_traces(first, second, context=5, selection=EVERYTHING, models=()):
-    """(Difference or None, number of equal elements) of two streams or traces, given by their paths."""
-    with open_trace(first, models) as (one, records), open_trace(second, models) as (other, other_records):
-        return first_difference(selection(records), selection(other_records), one == other, context)
+    """(Difference or None, number of equal elements) of two streams or traces, given by their paths.
+
+    Digests of samples count where both have them; streams do.
+    """
+    with contextlib.ExitStack() as stack:
+        headers, found = zip(
+            *(stack.enter_context(open_trace(path, models, samples=True)) for path in (first, second)), strict=True
+        )
+        if not all(header.samples for header in headers):
+            selection = dataclasses.replace(selection, samples=False)
+        same_side = headers[0].side == headers[1].side
+        return first_difference(*map(selection, found), same_side, context)

@@ -6,6 +6,7 @@ import itertools
 
 from codecsim.errors import CodecError
 from codecsim.tracing.records import Record, text_line
+from codecsim.tracing.samples import SAMPLES
 
 _DERIVED = {"bits"}  # from the bins, rounded in files
 
@@ -131,6 +132,8 @@ def _meaning(difference):
     """One sentence on what kind of difference it is."""
     fields = set(difference.fields)
     first, second = difference.records
+    if first.unit == second.unit == SAMPLES and first[:9] == second[:9]:
+        return "the syntax is the same up to here; what this step makes of it differs"
     if first.element != second.element or fields & {"x", "y", "size", "component", "ctu", "unit", "picture"}:
         return "the syntax goes another way: what decides whether an element is coded differs"
     if "value" in fields:

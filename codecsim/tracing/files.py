@@ -11,6 +11,7 @@ import pathlib
 from codecsim.errors import FormatError
 from codecsim.formats.output import atomic_output
 from codecsim.tracing import records
+from codecsim.tracing.samples import SAMPLES
 
 _MAGIC = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}
 _LINES = 4096  # written together
@@ -24,12 +25,14 @@ class Selection:
     poc: int | None = None
     ctu: int | None = None
     element: str | None = None  # name, * and ? as in file names
+    samples: bool = True  # the digests of samples, where there are any
 
     def __call__(self, found):
         """Those of the records that are wanted, one after the other."""
         for record in found:
             if (
-                self.picture in (None, record.picture)
+                (self.samples or record.unit != SAMPLES)
+                and self.picture in (None, record.picture)
                 and self.poc in (None, record.poc)
                 and self.ctu in (None, record.ctu)
                 and (self.element is None or fnmatch.fnmatchcase(record.element, self.element))
@@ -37,12 +40,16 @@ class Selection:
                 yield record
 
 
-EVERYTHING = Selection()
+EVERYTHING, NO_SAMPLES = Selection(), Selection(samples=False)
 
 
 @contextlib.contextmanager
-def trace_writer(path, side, as_json=False):
+def trace_writer(path, header, as_json=False):
     """Open a trace for writing; `-` is standard output, `.gz` and `.xz` are compressed, `.jsonl` is JSON lines too.
+
+    Parameters
+    ----------
+    header : TraceHeader
 
     Yields
     ------
@@ -52,16 +59,16 @@ def trace_writer(path, side, as_json=False):
     ------
     FormatError : the file cannot be written
     """
-    header, line = records.text_header(side), records.text_line
+    first_line, line = records.text_header(header), records.text_line
     if as_json or ".jsonl" in pathlib.Path(path).suffixes:
-        header, line = records.json_header(side), records.json_line
+        first_line, line = records.json_header(header), records.json_line
     with atomic_output(path) as output, contextlib.ExitStack() as stack:
         file = output
         if os.fspath(path).endswith(".gz"):
             file = stack.enter_context(gzip.GzipFile("", "wb", 6, output, mtime=0))
         elif os.fspath(path).endswith(".xz"):
             file = stack.enter_context(lzma.LZMAFile(output, "wb", preset=1))
-        waiting = [header]
+        waiting = [first_line]
 
         def write_waiting():
             file.write("".join(f"{text}\n" for text in waiting).encode())
@@ -83,7 +90,7 @@ def trace_reader(path):
 
     Yields
     ------
-    (side, iterator of Record)
+    (TraceHeader, iterator of Record)
 
     Raises
     ------
@@ -96,8 +103,8 @@ def trace_reader(path):
                 start = file.read(8)
             opener = next((opener for magic, opener in _MAGIC.items() if start.startswith(magic)), open)
             file = stack.enter_context(opener(name, "rt", encoding="utf-8"))
-            side, parse = records.parse_header(file.readline())
-        yield side, _read(file, parse, name)
+            header, parse = records.parse_header(file.readline())
+        yield header, _read(file, parse, name)
 
 
 def _read(file, parse, name):

@@ -40,11 +40,20 @@ def _columns(cells):
     return " ".join(f"{cell:<{width}}" if name in _LEFT else f"{cell:>{width}}" for name, width, cell in pairs).rstrip()
 
 
-def text_header(side):
-    """First lines of a trace as text; `side`: ENCODER or DECODER."""
-    register = "low" if side == ENCODER else "offset"
+class TraceHeader(NamedTuple):
+    """What a trace says of itself."""
+
+    side: str  # ENCODER or DECODER
+    samples: bool = False  # it has digests of samples too
+
+
+def text_header(header):
+    """First lines of a trace as text."""
+    register = "low" if header.side == ENCODER else "offset"
+    samples = " samples" if header.samples else ""
     shown = {"picture": "# pic", "component": "c", "register": register}
-    return f"# codecsim trace {VERSION} {side}\n{_columns([shown.get(name, name) for name in Record._fields])}"
+    names = _columns([shown.get(name, name) for name in Record._fields])
+    return f"# codecsim trace {VERSION} {header.side}{samples}\n{names}"
 
 
 def text_line(record):
@@ -53,9 +62,9 @@ def text_line(record):
     return _columns(cells)
 
 
-def json_header(side):
+def json_header(header):
     """First line of a trace as JSON lines."""
-    return json.dumps({"trace": VERSION, "side": side})
+    return json.dumps({"trace": VERSION, "side": header.side, "samples": header.samples})
 
 
 def json_line(record):
@@ -66,24 +75,24 @@ def json_line(record):
 
 
 def parse_header(line):
-    """(side, function that makes a record of a line) from the first line of a trace.
+    """(TraceHeader, function that makes a record of a line) from the first line of a trace.
 
     Raises
     ------
     FormatError : not a trace, or one of another version
     """
     words = line.split()
-    if words[:3] == ["#", "codecsim", "trace"] and len(words) == 5:
-        version, side, parse = words[3], words[4], parse_text
+    if words[:3] == ["#", "codecsim", "trace"] and len(words) in (5, 6):
+        version, side, samples, parse = words[3], words[4], len(words) == 6, parse_text
     else:
         try:
             fields = json.loads(line)
-            version, side, parse = fields["trace"], fields["side"], parse_json
+            version, side, samples, parse = fields["trace"], fields["side"], fields["samples"], parse_json
         except (ValueError, KeyError, TypeError):
             raise FormatError("no trace: its first line says nothing of the kind") from None
     if str(version) != str(VERSION) or side not in (ENCODER, DECODER):
         raise FormatError(f"trace of version {version}, side {side}; expected {VERSION}, {ENCODER} or {DECODER}")
-    return side, parse
+    return TraceHeader(side, bool(samples)), parse
 
 
 def parse_text(line):

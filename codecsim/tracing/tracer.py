@@ -8,6 +8,7 @@ from codecsim.entropy.cabac import RANGE_LPS
 from codecsim.errors import CodecError
 from codecsim.syntax import nal
 from codecsim.tracing.records import HEX, Record
+from codecsim.tracing.samples import SAMPLES, digests
 
 NAL_HEADER_BITS = 16
 INCOMPLETE = "(incomplete)"  # bins that no element owns: the data end inside it
@@ -24,10 +25,17 @@ class Tracer:
     Parameters
     ----------
     emit : function of an iterable of Record, called in the order of the stream; the iterable need not be used at once
+    samples : bool, note digests of the samples too, behind the slice data of each picture: see tracing.samples
+
+    Attributes
+    ----------
+    observer : for a PictureCodec, None without `samples`
     """
 
-    def __init__(self, emit):
+    def __init__(self, emit, samples=False):
         self._emit = emit
+        self.observer = self._observe if samples else None
+        self._digests = {}  # by step of the picture; a step that an encoder tries again counts as it was last
         self._pictures = 0  # whose slice data have begun
         self._picture, self._poc, self._unit = 0, None, None
         self._first_bit = 0  # of the unit, as header elements count
@@ -83,7 +91,14 @@ class Tracer:
     def finish(self):
         """The unit, or the stream, has ended."""
         self._flush_headers()
+        if self._start_bit is not None:
+            found, self._digests = self._digests, {}
+            for entries in found.values():
+                self._emit(_digest_records(self._picture, self._poc, entries))
         self._start_bit = None
+
+    def _observe(self, step, codec):
+        self._digests[step] = list(digests(step, codec))
 
     def _flush_headers(self):
         if self._headers:
@@ -102,6 +117,11 @@ def _header_records(picture, poc, unit, entries, first_bit):
     for name, value, bits, position in entries:
         value = HEX + value.hex() if isinstance(value, bytes) else int(value)
         yield Record(picture, poc, unit, *nowhere, name, value, float(bits), position - first_bit, None, None, None)
+
+
+def _digest_records(picture, poc, entries):
+    for *place, name, value in entries:
+        yield Record(picture, poc, SAMPLES, *place, name, HEX + value.hex(), 0.0, 0, None, None, None)
 
 
 def _slice_records(picture, poc, unit, ctu, rows, first_bit):

@@ -26,8 +26,20 @@ def test_columns_and_json_say_the_same(coded, capsys):
     assert lines[0] == "# codecsim trace 1 decoder"
     assert run(["trace", str(coded / "s.bin"), "--quiet", "--element", "slice_type", "--json"]) == 0
     first, *objects = map(json.loads, capsys.readouterr().out.splitlines())
-    assert first == {"trace": 1, "side": "decoder"}
+    assert first == {"trace": 1, "side": "decoder", "samples": False}
     assert [(found["poc"], found["value"]) for found in objects] == [(0, 2), (1, 1), (2, 1)]
+
+
+def test_samples(coded, capsys):
+    capsys.readouterr()
+    arguments = ["--quiet", "--samples", "--element", "picture_samples", "--poc", "1"]
+    outputs = []
+    for name in ("s.bin", "s.trace.gz"):
+        assert run(["trace", str(coded / name), *arguments]) == 0
+        outputs.append(capsys.readouterr().out.splitlines())
+    assert outputs[0][0].endswith("decoder samples") and outputs[1][0].endswith("encoder samples")
+    assert outputs[0][2:] == outputs[1][2:]
+    assert [line.split()[7] for line in outputs[0][2:]] == ["Y", "Cb", "Cr"]
 
 
 def test_diff(coded, tmp_path, capsys):

@@ -7,17 +7,17 @@ from codecsim.encoder import encode
 from codecsim.tracing.tracer import Tracer
 
 
-def encoder_trace(config, clip):
+def encoder_trace(config, clip, samples=False):
     """(stream, list of Record) of an EncoderConfig over what `clips.make_clip` returns."""
     records = []
-    pictures = encode(config, *clip, Tracer(lambda found: records.extend(found)))
+    pictures = encode(config, *clip, Tracer(lambda found: records.extend(found), samples))
     return b"".join(picture.data for picture in pictures), records
 
 
-def decoder_trace(data):
+def decoder_trace(data, samples=False):
     """List of Record of a stream."""
     records = []
-    for _ in decode(io.BytesIO(data), trace=Tracer(lambda found: records.extend(found))):
+    for _ in decode(io.BytesIO(data), trace=Tracer(lambda found: records.extend(found), samples)):
         pass
     return records
 

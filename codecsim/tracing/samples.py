@@ -1,0 +1,76 @@
+"""Digests of what a picture's samples, motion and learners are after each step, CTU by CTU.
+
+Syntax that is read alike can still be understood differently.  Then the first digest that differs says which step has
+done it, and where.
+"""
+
+import zlib
+
+import numpy as np
+
+from codecsim.blocks import CTU_SIZE, MODE_INTER
+from codecsim.picture_codec import DEBLOCKED, FILTERED, FINISHED, LEARNED, OFFSET, RECONSTRUCTED
+
+SAMPLES = "samples"  # in the place of the NAL unit
+_COMPONENTS = ("Y", "Cb", "Cr")
+_PICTURES = {
+    RECONSTRUCTED: "reconstructed_samples",
+    DEBLOCKED: "deblocked_samples",
+    OFFSET: "sao_samples",
+    FINISHED: "picture_samples",
+}
+
+
+def digests(step, codec):
+    """What a step has left.
+
+    Parameters
+    ----------
+    step : FILTERED .. FINISHED of picture_codec
+    codec : PictureCodec
+
+    Yields
+    ------
+    (ctu, x, y, size, component, name, value) : fields of a Record; the value is bytes
+    """
+    if step == FILTERED and codec.is_inter:
+        yield from _motion(codec)
+        yield from _planes("predicted_samples", codec.pred)
+        if codec.filtered is not None:
+            for expert, plane in zip(codec.learned_filter.experts, codec.filtered.y, strict=True):
+                yield from _planes(f"filtered_samples_{expert.name.lower()}", [plane])
+    elif step in _PICTURES:
+        yield from _planes(_PICTURES[step], codec.picture.inner())
+    elif step == LEARNED:
+        yield None, None, None, None, None, "learner_state", codec.learner_digest()
+
+
+def _planes(name, planes):
+    for component, plane in zip(_COMPONENTS, planes, strict=False):
+        scale = 0 if component == "Y" else 1
+        for ctu, (y, x, area) in enumerate(_ctus(plane.shape, CTU_SIZE >> scale)):
+            block = plane[area]
+            size = f"{block.shape[1] << scale}x{block.shape[0] << scale}"
+            yield ctu, x << scale, y << scale, size, component, name, _crc(block)
+
+
+def _motion(codec):
+    motion = codec.picture.motion
+    used = (codec.blocks.pred_mode >= MODE_INTER)[..., np.newaxis] & (motion.ref_idx >= 0)
+    vectors = np.where(used[..., np.newaxis], motion.mv, 0)
+    indices = np.where(used, motion.ref_idx, -1)
+    for ctu, (y, x, area) in enumerate(_ctus(used.shape[:2], CTU_SIZE // 4)):
+        height, width = used[area].shape[:2]
+        value = _crc(np.concatenate([vectors[area].ravel(), indices[area].ravel()]).astype(np.int16))
+        yield ctu, 4 * x, 4 * y, f"{4 * width}x{4 * height}", None, "motion_field", value
+
+
+def _ctus(shape, side):
+    """(y, x, slices) of the CTUs of an array, in raster scan."""
+    for y in range(0, shape[0], side):
+        for x in range(0, shape[1], side):
+            yield y, x, (slice(y, y + side), slice(x, x + side))
+
+
+def _crc(block):
+    return zlib.crc32(np.ascontiguousarray(block).tobytes()).to_bytes(4, "big")
