@@ -131,11 +131,13 @@ def intra_samples_command(pictures, output, scale, seed, quiet):
 @click.argument("samples")
 @click.option("-o", "--output", required=True, metavar="FILE", help="The model to write.")
 @click.option("--validation", metavar="FOLDER", help="Samples to measure the model on.")
+@click.option("--work", metavar="FOLDER", help="Where an interrupted training goes on; TensorBoard's files too.")
 @click.option("--steps", type=click.IntRange(1), default=16_000, show_default=True, help="Of each network.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
 @click.option("--jobs", type=click.IntRange(1, 4), default=1, show_default=True, help="Networks trained at a time.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @quiet_option
-def intra_command(samples, output, validation, steps, seed, jobs, quiet):
+def intra_command(samples, output, validation, work, quiet, **settings):
     """Train the intra prediction filter on SAMPLES, a folder that intra-samples has written.
 
     \b
@@ -143,7 +145,7 @@ def intra_command(samples, output, validation, steps, seed, jobs, quiet):
     """
     from codecsim.training.intra import IntraTraining, train_intra, usual_spec, validate
 
-    model = train_intra(usual_spec(), samples, IntraTraining(steps=steps, seed=seed, jobs=jobs), _note(quiet))
+    model = train_intra(usual_spec(), samples, IntraTraining(**settings), work, _note(quiet))
     save_model(output, model)
     click.echo(f"{output}: {model.spec}, digest {model.digest.hex()}")
     for log2, (everywhere, where_better, share) in (validate(model, validation) if validation else {}).items():

@@ -23,10 +23,13 @@ from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, Model
 from codecsim.learned.spec import ACT_BITS, CONV3, WEIGHT_BITS, NetSpec
 from codecsim.learned.update import MASTER_LIMIT
+from codecsim.training.logs import tensorboard
 
 SIZES = (2, 3, 4, 5)
 _BATCH = 16384  # samples of prediction
 _HARMFUL = 0.3  # weight of blocks that the filter makes worse, behind the first part of the training
+_DROP_FROM = 0.15  # share of the steps that is that part
+_EVERY = 1000  # steps between checkpoints
 _WARM_UP = 100  # steps
 _BLOCKS_AT_ONCE = 2000  # in validation
 
@@ -38,6 +41,7 @@ class IntraTraining:
     steps: int = 16_000  # of each network
     learning_rate: float = 2e-3  # at its highest
     seed: int = 0
+    device: str = "cpu"
     jobs: int = 1  # networks trained at a time; no part of the result
 
 
@@ -72,7 +76,7 @@ class IntraNetwork(nn.Module):
         """(n,) float32 in canonical order, within what the engine can hold."""
         parts = [part for layer in self.hidden for part in (layer.weight, layer.bias)]
         parts += [self.output.weight, self.skip, self.output.bias]
-        whole = np.concatenate([part.detach().numpy().ravel() for part in parts]).astype(np.float32)
+        whole = np.concatenate([part.detach().cpu().numpy().ravel() for part in parts]).astype(np.float32)
         return whole.clip(-MASTER_LIMIT, MASTER_LIMIT)
 
 
@@ -121,41 +125,99 @@ class Samples:
 
     def cost(self, log2, error, qp):
         """Sum of absolute coefficients of each block, in steps of the quantiser at QP 32."""
-        basis = self._basis[log2]
+        basis = self._basis[log2].to(error.device)
         return (basis @ error @ basis.T).abs().sum((1, 2)) / 2 ** ((qp - 32) / 6)
 
 
-def train_network(spec, which, folder, training, report=lambda line: None):
-    """Train network `which` of an IntraSpec; returns its (n,) float32 weights."""
-    torch.set_num_threads(1)
-    torch.manual_seed(1000 * training.seed + which)
-    rng = np.random.default_rng((training.seed, which))
-    samples, net = Samples(folder, spec, which), IntraNetwork(spec.net)
-    optimiser = torch.optim.Adam(net.parameters(), training.learning_rate, betas=(0.9, 0.99))
-    sizes, places = zip(*samples, strict=True)
-    share = np.array([len(found) << 2 * log2 for log2, found in zip(sizes, places, strict=True)], float)
-    mean = 0.0
-    for step in range(training.steps):
-        done = step / training.steps
-        rate = training.learning_rate * min(1, (step + 1) / _WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * done))
-        for group in optimiser.param_groups:
+class _Run:
+    """A training of one network that can be stopped and gone on with."""
+
+    def __init__(self, spec, which, folder, training):
+        torch.set_num_threads(1)
+        torch.manual_seed(1000 * training.seed + which)
+        self.training, self.step, self.mean = training, 0, 0.0
+        self._rng = np.random.default_rng((training.seed, which))
+        self._samples, self.net = Samples(folder, spec, which), IntraNetwork(spec.net).to(training.device)
+        self._optimiser = torch.optim.Adam(self.net.parameters(), training.learning_rate, betas=(0.9, 0.99))
+        self._sizes, self._places = zip(*self._samples, strict=True)
+        share = np.array([len(found) << 2 * log2 for log2, found in self._samples], float)
+        self._share = share / share.sum()
+        settings = dataclasses.replace(training, jobs=1)
+        self._settings = repr((spec, which, settings, [len(found) for found in self._places]))
+
+    def take_step(self):
+        """One step on blocks of one size; returns the share of them that the filter makes worse."""
+        training = self.training
+        done = self.step / training.steps
+        rate = training.learning_rate * min(1, (self.step + 1) / _WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * done))
+        for group in self._optimiser.param_groups:
             group["lr"] = rate
-        k = int(rng.choice(len(sizes), p=share / share.sum()))
-        log2 = sizes[k]
-        drawn = np.sort(rng.choice(places[k], max(4, _BATCH >> 2 * log2)))
-        inputs, error, qp = samples.load(log2, drawn)
-        change = samples.cost(log2, error - net(inputs), qp) - samples.cost(log2, error, qp)
-        if done > 0.15:
+        k = int(self._rng.choice(len(self._sizes), p=self._share))
+        log2 = self._sizes[k]
+        drawn = np.sort(self._rng.choice(self._places[k], max(4, _BATCH >> 2 * log2)))
+        inputs, error, qp = (part.to(training.device) for part in self._samples.load(log2, drawn))
+        change = self._samples.cost(log2, error - self.net(inputs), qp) - self._samples.cost(log2, error, qp)
+        harmed = float((change > 0).float().mean())
+        if done > _DROP_FROM:
             change = torch.where(change > 0, _HARMFUL * change, change)
         loss = change.mean() / (1 << 2 * log2)
-        optimiser.zero_grad()
+        self._optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        mean += 0.002 * (loss.item() - mean)
-        if (step + 1) % 1000 == 0:
-            report(f"network {which}, step {step + 1} of {training.steps}: {mean:.4f}")
-    return net.weights()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        self._optimiser.step()
+        self.mean += 0.002 * (loss.item() - self.mean)
+        self.step += 1
+        return harmed
+
+    def save(self, path):
+        """Write all that the rest of the training depends on."""
+        state = {"settings": self._settings, "step": self.step, "mean": self.mean, "net": self.net.state_dict()}
+        state |= {"optimiser": self._optimiser.state_dict(), "rng": self._rng.bit_generator.state}
+        torch.save(state, f"{path}.new")
+        pathlib.Path(f"{path}.new").replace(path)
+
+    def resume(self, path):
+        """Go on from what `save` wrote.
+
+        Raises
+        ------
+        ConfigError : it is of another training
+        """
+        state = torch.load(path, weights_only=False)
+        if state["settings"] != self._settings:
+            raise ConfigError(f"{path}: is of a training with other settings or samples; name another folder")
+        self.step, self.mean = state["step"], state["mean"]
+        self.net.load_state_dict(state["net"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._rng.bit_generator.state = state["rng"]
+
+
+def train_network(job, report=lambda line: None):
+    """Train one network of an IntraSpec; returns its (n,) float32 weights.
+
+    Parameters
+    ----------
+    job : (IntraSpec, which network, folder of samples, IntraTraining, folder of the checkpoint or None)
+    """
+    spec, which, folder, training, work = job
+    run = _Run(spec, which, folder, training)
+    writer = checkpoint = None
+    if work is not None:
+        writer, checkpoint = tensorboard(work), pathlib.Path(work) / f"network-{which}.pt"
+        if checkpoint.exists():
+            run.resume(checkpoint)
+            report(f"network {which} goes on at step {run.step}")
+    harmed = 0.0
+    while run.step < training.steps:
+        harmed += 0.01 * (run.take_step() - harmed)
+        if run.step % _EVERY == 0 or run.step == training.steps:
+            report(f"network {which}, step {run.step} of {training.steps}: {run.mean:.4f}, {harmed:.0%} made worse")
+            if writer:
+                writer.add_scalar(f"loss/{which}", run.mean, run.step)
+                writer.add_scalar(f"made_worse/{which}", harmed, run.step)
+            if checkpoint:
+                run.save(checkpoint)
+    return run.net.weights()
 
 
 def validate(model, folder):
@@ -192,16 +254,19 @@ def _network(spec, weights):
     return net
 
 
-def train_intra(spec, folder, training, report=lambda line: None):
-    """Train all networks of an IntraSpec on the samples in a folder; returns a Model with all of INPUTS."""
+def train_intra(spec, folder, training, work=None, report=lambda line: None):
+    """Train all networks of an IntraSpec on the samples in a folder; returns a Model with all of INPUTS.
+
+    work : folder of checkpoints, with which an interrupted training goes on, and of TensorBoard's files; or None
+    """
     if spec.net.n_inputs != len(INPUTS):
         raise ConfigError(f"the samples have {len(INPUTS)} inputs, the network {spec.net.n_inputs}")
-    jobs = [(spec, which, folder, training) for which in range(spec.n_nets)]
+    jobs = [(spec, which, folder, training, work) for which in range(spec.n_nets)]
     if training.jobs == 1:
-        found = [train_network(*job, report) for job in jobs]
+        found = [train_network(job, report) for job in jobs]
     else:
         with ProcessPoolExecutor(training.jobs, get_context("spawn")) as pool:
-            found = [future.result() for future in [pool.submit(train_network, *job, print) for job in jobs]]
+            found = [future.result() for future in [pool.submit(train_network, job, print) for job in jobs]]
     return Model(INTRA, spec, np.concatenate(found), INPUTS)
 
 

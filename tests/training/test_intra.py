@@ -12,6 +12,7 @@ from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, load_model
 from codecsim.learned.spec import NetSpec
 from codecsim.tables import make_zorder
+from codecsim.training import intra
 from codecsim.training.intra import IntraNetwork, IntraTraining, Samples, train_intra, validate
 from codecsim.training.intra_samples import BLOCKS, code_picture, write_samples
 from tests.conformance.clips import make_clip
@@ -78,6 +79,24 @@ def test_training_lowers_the_cost_and_repeats(folder):
     short = IntraTraining(steps=5, seed=3)
     assert train_intra(SPEC, folder, short).digest == train_intra(SPEC, folder, short).digest
     assert train_intra(SPEC, folder, IntraTraining(steps=5, seed=4)).digest != model.digest
+
+
+def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(intra, "_EVERY", 10)
+    training = IntraTraining(steps=30, seed=3)
+    whole = train_intra(SPEC, folder, training)
+
+    def stop(line):
+        if line.startswith("network 1, step 20"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_intra(SPEC, folder, training, tmp_path, stop)
+    said = []
+    assert train_intra(SPEC, folder, training, tmp_path, said.append).digest == whole.digest
+    assert said[:2] == ["network 0 goes on at step 30", "network 1 goes on at step 10"]
+    with pytest.raises(ConfigError, match="other settings"):
+        train_intra(SPEC, folder, IntraTraining(steps=31, seed=3), tmp_path)
 
 
 def test_networks_share_no_sample(folder):
