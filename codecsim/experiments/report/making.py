@@ -1,11 +1,12 @@
 """Making a report: from a database to a page, Markdown and CSV."""
 
 import contextlib
+import os
 import pathlib
 import re
 from typing import NamedTuple
 
-from codecsim.errors import FormatError
+from codecsim.errors import ConfigError
 from codecsim.experiments.report.overview import all_points, comparisons, overview
 from codecsim.experiments.report.page import page
 from codecsim.experiments.report.study import Selection, Study, read_study
@@ -36,6 +37,7 @@ def make_report(database, page_path, selection: Selection, markdown=None, csv_fo
     ------
     CodecError : the database cannot be read, or a file cannot be written; then none is left
     """
+    _keep_apart(database, page_path, markdown)
     study = read_study(database, selection)
     tables = comparisons(study)
     text = page(study, tables).encode()
@@ -48,11 +50,16 @@ def make_report(database, page_path, selection: Selection, markdown=None, csv_fo
             with output_errors(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
             outputs |= {folder / name: found.csv().encode() for name, found in csv_tables(study, tables).items()}
-        if len(outputs) < 1 + (markdown is not None):
-            raise FormatError(f"{page_path}: cannot be both the page and the Markdown")
         for path, data in outputs.items():
             stack.enter_context(atomic_output(path)).write(data)
     return Report(study, tables, len(text))
+
+
+def _keep_apart(database, page_path, markdown):
+    """Refuse outputs that are each other, or the database."""
+    paths = [os.path.realpath(path) for path in (database, page_path, markdown) if path is not None]
+    if len(set(paths)) < len(paths):
+        raise ConfigError("report: database, page and Markdown cannot have the same name")
 
 
 def markdown_of(study: Study, tables) -> str:

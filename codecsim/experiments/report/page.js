@@ -108,6 +108,8 @@
       slot.replaceChildren(note);
       return;
     }
+    if (slot.printed !== printing) Plotly.purge(slot); // a width that was set once would stay
+    slot.printed = printing;
     if (!slot.classList.contains("js-plotly-plot")) slot.replaceChildren();
     Plotly.react(slot, figure.data, figure.layout, { responsive: true, displaylogo: false, displayModeBar: false });
   }

@@ -140,4 +140,4 @@ def _idr_line(number, panel):
     """A vertical line at an IDR picture, where the learner starts anew."""
     axes = {"xref": f"x{panel + 1}" if panel else "x", "yref": f"y{panel + 1} domain" if panel else "y domain"}
     ends = {"x0": number, "x1": number, "y0": 0, "y1": 1}
-    return {"type": "line", **axes, **ends, "line": {"color": "#BBBBBB", "dash": "dot", "width": 1}}
+    return {"type": "line", **axes, **ends, "line": {"color": "#888888", "dash": "dot", "width": 1}}

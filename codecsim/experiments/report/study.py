@@ -118,6 +118,8 @@ def _of_all_runs(path, kept, selection):
     if selection.experiment is not None:
         kept.experiment(selection.experiment)  # says which there are
     rows, warnings = kept.runs(kept.version(selection.version) if selection.version else None), [NO_EXPERIMENT]
+    if not rows:
+        raise FormatError(f"{path}: holds no runs")
     versions = list(dict.fromkeys(row["sources"] for row in rows))
     if len(versions) > 1:
         latest = max(rows, key=lambda row: row["date"])["sources"]

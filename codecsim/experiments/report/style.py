@@ -20,11 +20,11 @@ DARK = {
     "#CC79A7": "#E5A0C6",
     "#E69F00": "#F2BC4B",
     "#56B4E9": "#9AD6F7",
-    "#882255": "#D2708F",
+    "#882255": "#B5477E",
     "#332288": "#8A7FE0",
     "#DDDDDD": "#565656",
-    "#BBBBBB": "#8A8A8A",
-    "#117733": "#4FB070",
+    "#C8C8C8": "#505050",
+    "#117733": "#1A7F3C",
 }
 EXPERTS = {
     "off": "#DDDDDD",
@@ -41,7 +41,7 @@ PARTS = {
     "learned_flags": "#CC6677",
     "loop_filter": "#117733",
     "headers": "#88CCEE",
-    "hashes": "#BBBBBB",
+    "hashes": "#C8C8C8",
 }
 OTHER = "#AA4499"  # of what has no colour above
 SHORT, TALL = 330, 420  # heights of figures, pixels
