@@ -70,7 +70,7 @@ def markdown_of(study: Study, tables) -> str:
         lines += ["", *(f"- **Warning**: {text}" for text in study.warnings)]
     for config, found in tables.items():
         if found:
-            lines += ["", f"## {config}", "", *overview(config, found).markdown()]
+            lines += ["", f"## {config}", "", *overview(study, config, found).markdown()]
         for arm, table in found.items():
             lines += ["", f"**{arm} against {study.reference}**", "", *table.markdown()]
     return "\n".join(lines) + "\n"
@@ -81,7 +81,7 @@ def csv_tables(study: Study, tables) -> dict[str, Table]:
     found = {}
     for config, by_arm in tables.items():
         if by_arm:
-            found[f"{config}_means"] = overview(config, by_arm)
+            found[f"{config}_means"] = overview(study, config, by_arm)
         found |= {f"{config}_{arm}_against_{study.reference}": table for arm, table in by_arm.items()}
     for config, by_arm in all_points(study).items():
         found |= {f"{config}_{arm}_points": table for arm, table in by_arm.items()}

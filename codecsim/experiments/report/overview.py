@@ -28,15 +28,16 @@ def comparisons(study: Study) -> dict[str, dict[str, Table]]:
     return found
 
 
-def overview(config: str, tables: Mapping[str, Table]) -> Table:
+def overview(study: Study, config: str, tables: Mapping[str, Table]) -> Table:
     """Means of all arms of a configuration; `tables` by name of the arm."""
+    total = len(study.curves[config])
     rows = []
     for name, table in tables.items():
         clips = [row for row in table.rows if row.kind == "clip"]
         whole = [row for row in clips if table.value(row, "Y %") is not None]
         means = [row for row in table.rows if row.kind == "mean"]
         source = (means or (whole if len(clips) == 1 else None) or [None])[0]
-        count = len(clips) if len(whole) == len(clips) else f"{len(whole)} of {len(clips)}"
+        count = total if len(whole) == total else f"{len(whole)} of {total}"
         values = [table.value(source, column) if source else None for column, _ in _COPIED]
         ends = table.intervals.get("Y %")
         rows.append(Row((name, count, *values, "{:+.2f} .. {:+.2f}".format(*ends) if ends else None)))

@@ -93,6 +93,7 @@
     const data = figure.data.map(visiblePart).filter((trace) => trace && trace.y.length);
     if (!data.length) return null;
     const layout = { ...figure.layout, shapes: recoloured(figure.layout.shapes ?? [], dark) };
+    if (layout.meta?.row) layout.height = layout.meta.frame + layout.meta.row * new Set(data.map((t) => t.y[0])).size;
     if (printing) layout.width = PRINTED_WIDTH;
     return { data: data.map((trace) => recoloured(trace, dark)), layout: withTheme(layout, dark) };
   }

@@ -102,7 +102,7 @@ def page(study: Study, tables: Mapping) -> str:
     own = {name: jinja2.utils.markupsafe.Markup((_FOLDER / f"page.{name}").read_text()) for name in ("css", "js")}
     return environment.get_template("page.html").render(
         study=study,
-        overviews={config: overview(config, found) for config, found in tables.items() if found},
+        overviews={config: overview(study, config, found) for config, found in tables.items() if found},
         comparisons={config: found for config, found in tables.items() if found},
         points=all_points(study),
         notes=f"{RATE_NOTE} {TIME_NOTE}",

@@ -11,6 +11,7 @@ from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import SHORT, TALL, colour_of, line, panels, rounded, shown
 
 GAIN = "luma BD-rate, %"
+_FRAME, _ROW = 76, 34  # height of the figure of gains without arms, and of each; pixels
 SAVING_POINTS = 25  # of a curve of savings
 
 
@@ -95,7 +96,9 @@ def gains_figure(study: Study, config: str, tables: dict) -> dict:
         rows = [name] * len(values)
         traces.append(own | {"name": name, "x": values, "y": rows, "text": texts, "marker": small})
         traces += [own | trace for trace in _mean_traces(table, name, colour)]
-    layout = panels([""], ["luma BD-rate, % (negative: fewer bits for the same quality)"], [""], 110 + 34 * len(names))
+    title = f"{GAIN} (negative: fewer bits for the same quality)"
+    layout = panels([""], [title], [""], _FRAME + _ROW * len(names))
+    layout["meta"] = {"frame": _FRAME, "row": _ROW}
     layout["yaxis"] |= {"autorange": "reversed", "type": "category", "automargin": True, "ticklabelstandoff": 8}
     layout["xaxis"] |= {"zeroline": True, "rangemode": "tozero"}
     layout |= {"showlegend": False}

@@ -4,6 +4,7 @@ from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import EXPERTS, OTHER, PARTS, TALL, bars, panels, shown
 
+LONG_NAME = 12  # letters of an arm's name, of which many do not fit beside each other
 TOOLS = {"overlapped_share": ("overlapped motion", "diamond"), "loop_share": ("in-loop filter", "star")}
 
 
@@ -100,6 +101,9 @@ def parts_figure(study: Study, config: str, clip: str) -> dict:
     layout = panels([""], [""], ["bits, % of the reference's"], TALL + 40)
     layout |= {"barmode": "stack", "bargap": 0.15, "legend": {"traceorder": "normal"}}
     layout["xaxis"] |= {"automargin": True}
+    if any(len(arm.name) > LONG_NAME for arm in study.arms):
+        layout["xaxis"] |= {"tickangle": 90}
+        layout["height"] += 100
     return {"data": traces, "layout": layout}
 
 

@@ -56,9 +56,9 @@ class Study:
         return tuple(arm for arm in self.arms if arm.name != self.reference)
 
     def pairs(self, config: str, arm: str) -> dict[str, tuple[Curve, Curve]]:
-        """Reference and arm by clip, for tables; an empty curve where there are no runs."""
+        """Reference and arm by clip, for tables; an empty curve where runs are missing, {} where the arm has none."""
         none = Curve((), ())
-        clips = self.curves[config]
+        clips = {c: arms for c, arms in self.curves[config].items() if self.definition is not None or arm in arms}
         found = {clip: (arms.get(self.reference, none), arms.get(arm, none)) for clip, arms in clips.items()}
         return found if any(test.qps for _, test in found.values()) else {}
 

@@ -1,5 +1,6 @@
 """Databases of made-up runs: what a report needs is in them, and what it should say can be told."""
 
+import dataclasses
 import math
 
 from codecsim.config import EncoderConfig
@@ -75,8 +76,6 @@ def make_database(path, arms=None, clips=CLIPS, configs=("ldp",), missing=(), ex
 
 def keep_run(kept, key, clip, settings, scale, config, qp, sources=SOURCES, **result):
     """Keep one run."""
-    config = EncoderConfig(
-        filter=settings.filter, obmc=settings.obmc, config=config, qp=qp, frames=result.get("frames", 6)
-    )
+    config = dataclasses.replace(settings, config=config, qp=qp, frames=result.get("frames", 6))
     made = result_of(clip.name, config, scale, **result)
     kept.add(key, clip, config, sources, Done(made, 0.5, 3.0, "2 x processor", "Python"))

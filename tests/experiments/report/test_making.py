@@ -77,7 +77,7 @@ def test_tables_of_the_page_and_of_markdown_are_the_same(database, tmp_path):
     study = read_study(database)
     text, cells = (tmp_path / "t.md").read_text(), Reader((tmp_path / "p.html").read_text()).cells
     for config, tables in comparisons(study).items():
-        for table in [overview(config, tables), *tables.values()]:
+        for table in [overview(study, config, tables), *tables.values()]:
             assert "\n".join(table.markdown()) in text
             flat = [cell for row in table.cells() for cell in row]
             assert any(cells[k : k + len(flat)] == flat for k in range(len(cells)))

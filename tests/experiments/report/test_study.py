@@ -2,6 +2,7 @@
 
 import pytest
 
+from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments.curves import compare_curves
 from codecsim.experiments.database import Database
@@ -33,7 +34,7 @@ def test_missing_runs_are_named_and_the_rest_is_compared(tmp_path):
     tables = comparisons(study)["ldp"]
     assert ("walk", "this arm has no points") in tables["online"].warnings
     assert ("foliage", "the reference has no point at QP 22") in tables["online"].warnings
-    rows = overview("ldp", tables).cells()
+    rows = overview(study, "ldp", tables).cells()
     assert rows[1][:2] == ["online", "2 of 3"]
 
 
@@ -74,6 +75,12 @@ def test_without_an_experiment_settings_are_arms(tmp_path):
     assert [arm.name for arm in study.arms] == ["filter=off", "filter=off, obmc", "defaults"]
     assert study.reference == "filter=off" and study.runs == 36
     assert study.warnings[0] == module.NO_EXPERIMENT
+    make_database(path, {"slow": (EncoderConfig(filter="off", preset="slow"), 0.8)}, clips=("walk",), experiment=None)
+    study = read_study(path)
+    tables = comparisons(study)["ldp"]
+    name = "filter=off, preset=slow"
+    assert [row.values[0] for row in tables[name].rows] == ["walk"] and not tables[name].warnings
+    assert overview(study, "ldp", tables).cells()[-1][:2] == [name, "1 of 3"]
     with pytest.raises(ConfigError, match="no experiment 'e'; there are: none"):
         read_study(path, Selection("e"))
 
