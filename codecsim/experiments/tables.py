@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 from codecsim.experiments.bootstrap import LEVEL, confidence_of_mean
-from codecsim.experiments.compare import PLANES, mean_of
+from codecsim.experiments.compare import PLANES, coded_bits, mean_of
 from codecsim.experiments.curves import Curve, compare_curves
 
 RATE_NOTE = (
@@ -191,10 +191,10 @@ def points_table(title: str, curves: Mapping[str, Curve]) -> Table:
     for clip, curve in curves.items():
         seconds = {result["bits"]: result["seconds"] for result in curve.decoded}
         for qp, result in zip(curve.qps, curve.encoded, strict=True):
-            hashes = sum(picture["parts"]["hashes"] for picture in result["pictures"])
+            bits = coded_bits(result)
             qualities = (result[f"psnr_{plane}"] for plane in PLANES)
             times = (result["seconds"], seconds.get(result["bits"]))
-            rows.append(Row((clip, result["frames"], qp, result["bits"] - hashes, hashes, *qualities, *times)))
+            rows.append(Row((clip, result["frames"], qp, bits, result["bits"] - bits, *qualities, *times)))
     columns = [Column(name) for name in ("clip", "pictures", "QP", "bits", "hash bits")]
     columns += [Column(f"PSNR {plane.upper()}", "{:.3f}") for plane in PLANES]
     columns += [Column("encoder s", "{:.2f}"), Column("decoder s", "{:.2f}")]

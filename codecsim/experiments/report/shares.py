@@ -5,7 +5,11 @@ from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import EXPERTS, OTHER, PARTS, TALL, bars, panels, shown
 
 LONG_NAME = 12  # letters of an arm's name, of which many do not fit beside each other
-TOOLS = {"overlapped_share": ("overlapped motion", "diamond"), "loop_share": ("in-loop filter", "star")}
+TOOLS = {
+    "overlapped_share": ("overlapped motion", "diamond"),
+    "loop_share": ("in-loop filter", "star"),
+    "chroma_used": ("chroma filter, of pictures", "cross"),
+}
 
 
 def experts_figure(study: Study, config: str, clip: str) -> dict:

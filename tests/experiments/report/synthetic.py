@@ -38,6 +38,7 @@ def _picture(index, config, scale):
     if config.filter == "online" and index:
         trained = index % 3 == 0
         picture |= {"accumulated_loss": 25344 * ((index - 1) % 3 + 1), "trained_steps": 80 if trained else 0}
+        picture |= {"chroma_used": index % 2 == 0}
         picture |= {"reset": index == 5, "filtered_share": 0.6, "expert_shares": {"online": 0.4, "rls": 0.2}}
     if config.obmc and index:
         picture["overlapped_share"] = 0.75

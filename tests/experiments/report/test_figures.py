@@ -137,6 +137,7 @@ def test_shares_of_experts_sum_to_all_blocks(study):
     assert sums[4:] == pytest.approx([100.0] * 4) and by_name["online"]["y"][4:] == [40.0] * 4
     assert by_name["overlapped motion"]["y"] == [75.0] * 4
     assert by_name["overlapped motion"]["meta"] == {"arms": [1] * 4}
+    assert by_name["chroma filter, of pictures"]["y"] == [40.0] * 4
 
 
 def test_parts_sum_to_all_bits(study):
