@@ -21,10 +21,11 @@ import tempfile
 import measuring
 
 from codecsim.experiments.arms import read_arms
+from codecsim.experiments.clips import Clip, find_clips
 from codecsim.experiments.database import Cell, Database, Experiment, sources_digest
-from codecsim.experiments.jobs import Clip, Done, find_clips
 from codecsim.experiments.machine import processor, software
 from codecsim.experiments.runs import encode_video
+from codecsim.experiments.work import Done
 from codecsim.formats.video import open_video
 
 ARMS = (

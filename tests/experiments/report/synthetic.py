@@ -4,8 +4,9 @@ import dataclasses
 import math
 
 from codecsim.config import EncoderConfig
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.database import Cell, Database, Experiment
-from codecsim.experiments.jobs import Clip, Done
+from codecsim.experiments.work import Done
 
 QPS = (22, 27, 32, 37)
 HASHES = 100  # bits a picture

@@ -4,9 +4,9 @@ import pytest
 
 from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.curves import compare_curves
 from codecsim.experiments.database import Database
-from codecsim.experiments.jobs import Clip
 from codecsim.experiments.report import study as module
 from codecsim.experiments.report.overview import comparisons, overview
 from codecsim.experiments.report.study import Selection, read_study
