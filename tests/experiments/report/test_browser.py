@@ -150,7 +150,7 @@ def test_screenshots(browser, page_path, scheme):
     shown = {"rd": (0, 1, 2), "costs": (0, 1, 2), "gain": (1, 2), "pictures": (1, 2), "savings": (1, 2)}
     for name in FIGURES:
         picture = visit.picture(f"[data-figure={name}] .main-svg")
-        assert picture.shape[1] > 900 and picture.shape[0] > 150, name
+        assert picture.shape[1] > 900 and picture.shape[0] > 120, name
         colours = [colour_of(k) for k in shown.get(name, (2,) if name in ("gains", "learning") else ())]
         colours += [EXPERTS["online"]] if name == "experts" else []
         for colour in colours:
