@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import sys
 import threading
 import webbrowser
 
@@ -54,4 +55,5 @@ def command(stream, other, source, port, no_browser, threads, models, quiet, siz
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
             server.serve_forever()
     except (KeyboardInterrupt, Interrupted):
-        click.echo(err=True)  # behind the terminal's ^C
+        if sys.stderr.isatty():
+            click.echo(err=True)  # behind the terminal's ^C
