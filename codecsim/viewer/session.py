@@ -164,16 +164,25 @@ class Session:
 
     def _load(self):
         # All in one thread, turn by turn: the same place of two streams is what is looked at.
-        while not self._stop.is_set() and not all(stream.finished for stream in self.streams):
+        try:
+            while not self._stop.is_set() and not all(stream.finished for stream in self.streams):
+                for stream in self.streams:
+                    if not (stream.finished or self._stop.is_set()):
+                        _load_one(stream)
+        finally:
             for stream in self.streams:
-                if stream.finished or self._stop.is_set():
-                    continue
-                try:
-                    stream.load_next()
-                except CodecError as error:
-                    stream.error, stream.finished = str(error), True
-                except (OSError, MemoryError) as error:
-                    stream.error, stream.finished = f"{stream.name}: {error or 'not enough memory'}", True
+                if not stream.finished:
+                    stream.error, stream.finished = f"{stream.name}: decoding has stopped", True
+
+
+def _load_one(stream):
+    """Decode one more picture of a StreamView; an error that the user can act on ends it."""
+    try:
+        stream.load_next()
+    except CodecError as error:
+        stream.error, stream.finished = str(error), True
+    except (OSError, MemoryError) as error:
+        stream.error, stream.finished = f"{stream.name}: {error or 'not enough memory'}", True
 
 
 def _check_sizes(first, second):

@@ -94,9 +94,10 @@ const HEATS = {
 
 function heatMap(name, cells, [least, most]) {
   const { title, note, scale = (value) => value, format } = HEATS[name];
+  const span = scale(most) - scale(least), alone = HEATS[name].least === undefined ? 0.5 : 0;
   const rectangles = new Map();
   for (const [x, y, w, h, value] of cells) {
-    const t = (scale(value) - scale(least)) / Math.max(scale(most) - scale(least), 1e-9);
+    const t = span > 0 ? (scale(value) - scale(least)) / span : alone;
     const colour = heat(Math.round(t * 32) / 32);
     if (!rectangles.has(colour)) rectangles.set(colour, []);
     rectangles.get(colour).push([x, y, w, h]);

@@ -16,7 +16,7 @@ const PART_COLOURS = {
 };
 const LINE_KEYS = { c: "ctu", u: "cu", p: "pu", t: "tu", v: "vectors" };
 const FILL_KEYS = { m: "modes", f: "filter", l: "loss", b: "bits", q: "qp" };
-const KEPT = 24; // pictures and block data of each stream that the page keeps
+const KEPT = 16; // pictures and block data of each stream that the page keeps
 const AHEAD = 3; // pictures asked for before they are needed
 const POLL = 250; // milliseconds
 
