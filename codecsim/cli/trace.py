@@ -3,13 +3,16 @@
 import json
 
 import click
+from rich.console import Console
+from rich.table import Column, Table
 
 from codecsim.cli.decode import MODEL_HELP
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.experiments.traces import compare_traces, write_block_statistics, write_trace
+from codecsim.experiments.traces import compare_traces, open_trace, write_block_statistics, write_trace
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.tracing.differences import as_object, explain
 from codecsim.tracing.files import Selection
+from codecsim.tracing.summary import summarise
 
 BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draws over the video: see the README."
 
@@ -23,13 +26,14 @@ BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draw
 @click.option("--poc", type=int, metavar="N", help="Only pictures with picture order count N.")
 @click.option("--ctu", type=click.IntRange(0), metavar="N", help="Only coding tree unit N in raster scan, from 0.")
 @click.option("--element", metavar="NAME", help="Only elements of this name; * and ? stand for others: 'cbf_*'.")
+@click.option("--summary", is_flag=True, help="Instead of the elements, what each kind of them takes.")
 @click.option("--samples", is_flag=True, help="Digests of each CTU's samples after each step too; --diff has them.")
 @click.option("--blocks", metavar="FILE.csv", help=BLOCKS_HELP)
 @click.option("--source", metavar="CLIP", help="With --blocks: the original, for the squared error of each block.")
 @click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
 @click.option("--json", "as_json", is_flag=True, help="JSON lines instead of columns.")
 @quiet_option
-def command(paths, diff, context, output, picture, poc, ctu, element, samples, blocks, source, models, as_json, quiet):
+def command(paths, diff, context, output, summary, samples, blocks, source, models, as_json, quiet, **wanted):
     """Print every syntax element of the stream IN as its decoder reads it, headers and messages included.
 
     IN can also be a trace, such as `codecsim encode --trace FILE` writes it, to choose from or to compare:
@@ -47,9 +51,9 @@ def command(paths, diff, context, output, picture, poc, ctu, element, samples, b
         raise click.UsageError(f"{len(paths)} inputs, expected {'two with' if diff else 'one without'} --diff")
     if source is not None and blocks is None:
         raise click.UsageError("--source needs --blocks")
-    if diff and blocks is not None:
-        raise click.UsageError("only one of --diff and --blocks")
-    selection = Selection(picture, poc, ctu, element, samples or diff)
+    if diff + summary + (blocks is not None) > 1:
+        raise click.UsageError("only one of --diff, --summary and --blocks")
+    selection = Selection(**wanted, samples=samples or diff)
     if diff:
         _compare(paths, context, selection, models, as_json)
         return
@@ -57,7 +61,24 @@ def command(paths, diff, context, output, picture, poc, ctu, element, samples, b
         if blocks is not None:
             write_block_statistics(paths[0], blocks, models, source, lambda report: progress.advance())
             return
+        if summary:
+            with open_trace(paths[0], models, lambda report: progress.advance()) as (_, records):
+                rows = summarise(selection(records))
+            _print_summary(rows, as_json)
+            return
         write_trace(paths[0], output, as_json, selection, models, lambda report: progress.advance())
+
+
+def _print_summary(rows, as_json):
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    numbers = (Column(name, justify="right") for name in ("count", "bins", "bits", "share"))
+    table = Table("element", "component", *numbers)
+    for row in rows:
+        cells = (row["element"], row["component"] or "", f"{row['count']}", f"{row['bins']}", f"{row['bits']:.1f}")
+        table.add_row(*cells, f"{row['share']:.2%}")
+    Console(soft_wrap=True).print(table)
 
 
 def _compare(paths, context, selection, models, as_json):

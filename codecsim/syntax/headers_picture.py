@@ -67,7 +67,8 @@ def code_pps(coder, pps=Pps()):
     out["sign_data_hiding"] = coder.flag(pps.sign_data_hiding, "sign_data_hiding_enabled_flag")
     out["cabac_init_present"] = coder.flag(pps.cabac_init_present, "cabac_init_present_flag")
     out["num_ref_idx_default"] = tuple(
-        coder.ue(count - 1, "num_ref_idx_default_active_minus1", 0, 14) + 1 for count in pps.num_ref_idx_default
+        coder.ue(count - 1, f"num_ref_idx_l{side}_default_active_minus1", 0, 14) + 1
+        for side, count in enumerate(pps.num_ref_idx_default)
     )
     out["init_qp"] = coder.se(pps.init_qp - 26, "init_qp_minus26", _MIN_QP - 26, 25) + 26
     coder.only_u(1, 0, "constrained_intra_pred_flag", "constrained intra prediction")

@@ -202,26 +202,30 @@ def _code_profile_tier_level(coder, profile_idc, level_idc, max_sub_layers):
     return profile_idc, level_idc
 
 
-def _code_sub_layer_ordering(coder, values, max_sub_layers):
-    """Decoded picture buffer limits; returns those of the highest sub-layer, as fields of Vps and Sps."""
-    all_layers = coder.flag(True, "sub_layer_ordering_info_present_flag")
+def _code_sub_layer_ordering(coder, values, max_sub_layers, kind):
+    """Decoded picture buffer limits; returns those of the highest sub-layer, as fields of Vps and Sps.
+
+    kind : 'vps' or 'sps', with which the names begin
+    """
+    all_layers = coder.flag(True, f"{kind}_sub_layer_ordering_info_present_flag")
     for _ in range(max_sub_layers if all_layers else 1):
-        buffering = coder.ue(values.max_dec_pic_buffering - 1, "max_dec_pic_buffering_minus1", 0, 15) + 1
-        reorder = coder.ue(values.max_num_reorder, "max_num_reorder_pics", 0, buffering - 1)
-        latency = coder.ue(values.max_latency_plus1, "max_latency_increase_plus1")
+        buffering = coder.ue(values.max_dec_pic_buffering - 1, f"{kind}_max_dec_pic_buffering_minus1", 0, 15) + 1
+        reorder = coder.ue(values.max_num_reorder, f"{kind}_max_num_reorder_pics", 0, buffering - 1)
+        latency = coder.ue(values.max_latency_plus1, f"{kind}_max_latency_increase_plus1")
     return {"max_dec_pic_buffering": buffering, "max_num_reorder": reorder, "max_latency_plus1": latency}
 
 
 def code_vps(coder, vps=Vps()):
     """Write `vps`, or read one: see codecsim.syntax.bits. Layer sets, timing and extensions are not read."""
     vps_id = coder.u(4, vps.vps_id, "vps_video_parameter_set_id")
-    coder.u(2, 3, "vps_base_layer_flags")
+    coder.flag(True, "vps_base_layer_internal_flag")
+    coder.flag(True, "vps_base_layer_available_flag")
     coder.u(6, 0, "vps_max_layers_minus1")
     max_sub_layers = coder.u(3, vps.max_sub_layers - 1, "vps_max_sub_layers_minus1", 0, 6) + 1
     coder.flag(True, "vps_temporal_id_nesting_flag")
     coder.u(16, 0xFFFF, "vps_reserved_0xffff_16bits")
     profile_idc, level_idc = _code_profile_tier_level(coder, vps.profile_idc, vps.level_idc, max_sub_layers)
-    ordering = _code_sub_layer_ordering(coder, vps, max_sub_layers)
+    ordering = _code_sub_layer_ordering(coder, vps, max_sub_layers, "vps")
     coder.u(6, 0, "vps_max_layer_id")
     more = coder.ue(0, "vps_num_layer_sets_minus1")
     if not (more or coder.flag(False, "vps_timing_info_present_flag") or coder.flag(False, "vps_extension_flag")):
@@ -231,12 +235,12 @@ def code_vps(coder, vps=Vps()):
 
 def _code_half_rps(coder, pictures, sign, count):
     """The explicit negative (sign -1) or positive (1) half of a reference picture set."""
-    half, previous = [], 0
+    half, previous, kind = [], 0, "s0" if sign < 0 else "s1"
     for i in range(count):
         delta, used = pictures[i] if not coder.reading else (0, False)
-        step = coder.ue(sign * (delta - previous) - 1, "delta_poc_minus1", 0, 32767) + 1
+        step = coder.ue(sign * (delta - previous) - 1, f"delta_poc_{kind}_minus1", 0, 32767) + 1
         previous += sign * step
-        half.append((previous, coder.flag(used, "used_by_curr_pic_flag")))
+        half.append((previous, coder.flag(used, f"used_by_curr_pic_{kind}_flag")))
     return tuple(half)
 
 
@@ -301,13 +305,16 @@ def _code_vui(coder, vui):
             out["colour"] = tuple(coder.u(8, value, name) for value, name in zip(colour, names, strict=True))
     if coder.flag(vui.chroma_location is not None, "chroma_loc_info_present_flag"):
         location = vui.chroma_location or (0, 0)
-        out["chroma_location"] = tuple(coder.ue(value, "chroma_sample_loc_type", 0, 5) for value in location)
+        names = ("chroma_sample_loc_type_top_field", "chroma_sample_loc_type_bottom_field")
+        out["chroma_location"] = tuple(
+            coder.ue(value, name, 0, 5) for value, name in zip(location, names, strict=True)
+        )
     coder.flag(False, "neutral_chroma_indication_flag")
     coder.only_u(1, 0, "field_seq_flag", "field coding")
     coder.flag(False, "frame_field_info_present_flag")
     if coder.flag(False, "default_display_window_flag"):
-        for _ in range(4):
-            coder.ue(0, "def_disp_win_offset")
+        for side in ("left", "right", "top", "bottom"):
+            coder.ue(0, f"def_disp_win_{side}_offset")
     if coder.flag(vui.num_units_in_tick > 0, "vui_timing_info_present_flag"):
         out["num_units_in_tick"] = coder.u(32, vui.num_units_in_tick, "vui_num_units_in_tick")
         out["time_scale"] = coder.u(32, vui.time_scale, "vui_time_scale")
@@ -315,7 +322,8 @@ def _code_vui(coder, vui):
             coder.ue(0, "vui_num_ticks_poc_diff_one_minus1")
         coder.only_u(1, 0, "vui_hrd_parameters_present_flag", "the hypothetical reference decoder's parameters")
     if coder.flag(False, "bitstream_restriction_flag"):
-        coder.u(3, 0, "restriction_flags")
+        for name in ("tiles_fixed_structure", "motion_vectors_over_pic_boundaries", "restricted_ref_pic_lists"):
+            coder.flag(False, f"{name}_flag")
         for name in ("min_spatial_segmentation_idc", "max_bytes_per_pic_denom", "max_bits_per_min_cu_denom"):
             coder.ue(0, name)
         coder.ue(0, "log2_max_mv_length_horizontal")
@@ -391,7 +399,7 @@ def code_sps(coder, sps=Sps()):
     out["sps_id"] = coder.ue(sps.sps_id, "sps_seq_parameter_set_id", 0, 15)
     out |= _code_size(coder, sps)
     out["log2_max_poc_lsb"] = coder.ue(sps.log2_max_poc_lsb - 4, "log2_max_pic_order_cnt_lsb_minus4", 0, 12) + 4
-    ordering = _code_sub_layer_ordering(coder, sps, max_sub_layers)
+    ordering = _code_sub_layer_ordering(coder, sps, max_sub_layers, "sps")
     out |= ordering
     coder.only_ue(0, "log2_min_luma_coding_block_size_minus3", "a smallest coding block other than 8x8")
     coder.only_ue(3, "log2_diff_max_min_luma_coding_block_size", "a coding tree unit other than 64x64")

@@ -67,7 +67,10 @@ def _code_lists(coder, header, pps, num_used):
     default = pps.num_ref_idx_default[:count] + (0,) * (2 - count)
     num_ref_idx = default
     if coder.flag(header.num_ref_idx != default, "num_ref_idx_active_override_flag"):
-        sizes = [coder.ue(n - 1, "num_ref_idx_active_minus1", 0, 14) + 1 for n in header.num_ref_idx[:count]]
+        sizes = [
+            coder.ue(n - 1, f"num_ref_idx_l{side}_active_minus1", 0, 14) + 1
+            for side, n in enumerate(header.num_ref_idx[:count])
+        ]
         num_ref_idx = (*sizes, *(0,) * (2 - count))
     if num_used == 0:
         coder.fail("an inter slice without reference pictures", "num_ref_idx_active_override_flag")
@@ -76,9 +79,9 @@ def _code_lists(coder, header, pps, num_used):
         bits = (num_used - 1).bit_length()
         for side in range(count):
             order = header.list_entries[side]
-            if coder.flag(order is not None, "ref_pic_list_modification_flag"):
+            if coder.flag(order is not None, f"ref_pic_list_modification_flag_l{side}"):
                 order = order if not coder.reading else (0,) * num_ref_idx[side]
-                entries[side] = tuple(coder.u(bits, entry, "list_entry", 0, num_used - 1) for entry in order)
+                entries[side] = tuple(coder.u(bits, entry, f"list_entry_l{side}", 0, num_used - 1) for entry in order)
     return {"num_ref_idx": num_ref_idx, "list_entries": tuple(entries)}
 
 

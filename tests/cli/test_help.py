@@ -52,6 +52,7 @@ def test_every_help_has_an_example_that_parses(name, capsys):
         ["trace", "--diff", "a.bin"],
         ["trace", "--diff", "a.bin", "b.bin", "--blocks", "c.csv"],
         ["trace", "a.bin", "--source", "a.y4m"],
+        ["trace", "a.bin", "--summary", "--blocks", "c.csv"],
         ["encode", "a.y4m", "-o", "x", "--trace", "-", "--json"],
         ["compare", "a.json"],
         ["demo", "--frames", "0"],

@@ -106,3 +106,12 @@ def test_block_statistics(coded, clip, tmp_path, capsys):
     (tmp_path / "cut.bin").write_bytes((coded / "s.bin").read_bytes()[:-20])
     assert run(["trace", str(tmp_path / "cut.bin"), "--blocks", str(tmp_path / "cut.csv"), "--quiet"]) == 1
     assert not (tmp_path / "cut.csv").exists()
+
+
+def test_summary(coded, capsys):
+    capsys.readouterr()
+    assert run(["trace", str(coded / "s.bin"), "--summary", "--quiet"]) == 0
+    assert "picture_md5" in capsys.readouterr().out
+    assert run(["trace", str(coded / "s.bin"), "--summary", "--quiet", "--json", "--element", "slice_type"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["element"], row["count"], row["bits"], row["share"]) == ("slice_type", 3, 9.0, 1.0)

@@ -10,6 +10,7 @@ import pytest
 
 from codecsim.entropy import elements
 from codecsim.syntax.nal import read_nal_units
+from codecsim.tracing.summary import summarise
 from tests.conformance.make_streams import FOLDER
 from tests.tracing.tracing_of import decoder_trace
 
@@ -186,3 +187,21 @@ def test_every_element_has_a_stream():
     found = {record.element for path in STREAMS for record in traced(path)}
     assert set(elements.NAMES.values()) <= found
     assert not [name for name in found if name.startswith("(")]
+
+
+def test_summary_adds_up(stream):
+    data, records = stream
+    rows = summarise(records)
+    assert sum(row["share"] for row in rows) == pytest.approx(1)
+    assert rows == sorted(rows, key=lambda row: -row["bits"])
+    assert sum(row["count"] for row in rows) == len(records)
+    by_name = {(row["element"], row["component"]): row for row in rows}
+    flags = [r for r in records if (r.element, r.component) == ("sig_coeff_flag", "Y")]
+    if flags:
+        row = by_name["sig_coeff_flag", "Y"]
+        assert (row["count"], row["bins"]) == (len(flags), len(flags))
+        assert row["bits"] == pytest.approx(sum(r.bits for r in flags))
+    # what is left are start codes, emulation prevention, and the ends of slices
+    units = sum(1 for _ in read_nal_units(io.BytesIO(data)))
+    left = 8 * len(data) - sum(row["bits"] for row in rows)
+    assert 24 * units < left < 48 * units + 8 * data.count(b"\x00\x00\x03")
