@@ -15,7 +15,7 @@ LAYERS = (
     ("jit",),
     ("compilation", "config", "binding"),
     ("tables", "picture", "blocks"),
-    ("metrics", "formats", "entropy"),
+    ("metrics", "similarity", "formats", "entropy"),
     ("tools", "reports"),
     ("syntax",),
     ("picture_hash", "dpb", "structure"),

@@ -27,6 +27,7 @@ COMMANDS = (
     "profile",
     "report",
     "tune",
+    "metrics",
 )
 INTERRUPTED = 130  # as shells report it
 REPEAT_SECONDS = 1.0  # from an interruption to the next, until one arrives

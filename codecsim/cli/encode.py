@@ -4,6 +4,7 @@ import json
 
 import click
 
+from codecsim.cli.metric_names import METRICS_HELP, MetricNames
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.raw_options import raw_options
 from codecsim.experiments.encoder_options import encoder_config, encoder_options
@@ -20,10 +21,11 @@ TRACE_HELP = "Also write every syntax element: see 'codecsim trace'. Compressed 
 @encoder_options
 @click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
 @click.option("--trace", metavar="FILE", help=TRACE_HELP)
+@click.option("--metrics", type=MetricNames(("ssim", "ms-ssim", "vmaf")), default="", help=METRICS_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
 @raw_options
-def command(input_path, output, recon, trace, as_json, quiet, size, fps, bit_depth, **settings):
+def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps, bit_depth, **settings):
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
     With --filter off and without --obmc the stream is standard HEVC, which any player decodes; in --config ai these
@@ -40,7 +42,8 @@ def command(input_path, output, recon, trace, as_json, quiet, size, fps, bit_dep
     with open_video(input_path, InputOptions(size, fps, bit_depth)) as video:
         counts = [count for count in (video.frame_count, config.frames) if count]
         with PictureProgress("encode", min(counts, default=None), quiet) as progress:
-            result = encode_video(video, config, output, recon, lambda report: progress.advance(_note(report)), trace)
+            note = lambda report: progress.advance(_note(report))  # noqa: E731
+            result = encode_video(video, config, output, recon, note, trace, metrics)
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))
     elif STANDARD_STREAM not in (output, recon, trace):

@@ -52,8 +52,9 @@ def confidence_of_mean(
         return Interval(float(mean), float(mean))
     drawn = np.random.default_rng(seed).integers(0, count, (resamples, count))
     means = sample[drawn].mean(axis=1)
-    # by how many standard deviations the median of the means is off
-    below = (np.count_nonzero(means < mean) + np.count_nonzero(means <= mean)) / (2 * resamples)
+    # by how many standard deviations the median of the means is off; means that are equal but for rounding count half
+    rounding = 1e-9 * np.ptp(sample)
+    below = (np.count_nonzero(means < mean - rounding) + np.count_nonzero(means <= mean + rounding)) / (2 * resamples)
     bias = _NORMAL.inv_cdf(min(max(below, 1 / (2 * resamples)), 1 - 1 / (2 * resamples)))
     # the skewness, from means that leave one value out
     left_out = (mean - sample) / (count - 1)

@@ -1,17 +1,45 @@
-"""Comparing result files of `encode --json` and `decode --json`: BD-rate per clip and plane, and time ratios."""
+"""Comparing result files of `encode --json` and `decode --json`: BD-rate per clip and plane, and time ratios.
+
+SSIM and MS-SSIM are compared in decibels, -10 log10(1 - mean), as the Alliance for Open Media's test conditions do:
+plain values crowd below 1, where a straight line between two points means little.
+"""
 
 import dataclasses
 import json
 import math
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from codecsim.errors import FormatError
-from codecsim.experiments.bdrate import bd_rate
+from codecsim.experiments.bdrate import MAX_DECIBELS, bd_rate
+from codecsim.experiments.bootstrap import LEVEL, Interval, confidence_of_mean
 
 PLANES = ("y", "u", "v")
 NEEDED = ("width", "height", "frames", "bits", "seconds")
 NEEDED_OF_ENCODER = ("psnr_y", "psnr_u", "psnr_v")
+
+
+def decibels(similarity: float) -> float:
+    """Similarity of at most 1 in decibels, at most `MAX_DECIBELS`."""
+    return min(MAX_DECIBELS, -10 * math.log10(max(1 - similarity, 1e-300)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """A measure of quality that results may have."""
+
+    title: str
+    fields: dict[str, str]  # name in a result, by plane
+    scaled: Callable[[float], float] = float  # what is compared, from what a result says
+    ceiling: float = MAX_DECIBELS  # of what is compared
+
+
+METRICS = {
+    "psnr": Metric("PSNR", {plane: f"psnr_{plane}" for plane in PLANES}),
+    "ssim": Metric("SSIM", {plane: f"ssim_{plane}" for plane in PLANES}, decibels),
+    "ms-ssim": Metric("MS-SSIM", {plane: f"ms_ssim_{plane}" for plane in PLANES}, decibels),
+    "vmaf": Metric("VMAF", {"y": "vmaf"}, ceiling=100.0),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +47,11 @@ class ClipComparison:
     """One clip (or, with `clip` = 'mean', the mean over all of them)."""
 
     clip: str
-    bd_rate: dict[str, float | None]  # percent, per plane
+    bd_rate: dict[str, float | None]  # percent, per plane that the metric has
     encoder_time: float | None  # test / anchor, geometric mean over the points in order of rate
     decoder_time: float | None  # None: no results of the decoder were given for all the points
     warnings: tuple[str, ...]
+    confidence: dict[str, Interval | None] = dataclasses.field(default_factory=dict)  # of the mean's `bd_rate`
 
 
 def read_result(path: str | pathlib.Path) -> dict:
@@ -50,10 +79,13 @@ def coded_bits(result: dict) -> int:
     return result["bits"] - sum(picture.get("parts", {}).get("hashes", 0) for picture in result.get("pictures", []))
 
 
-def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison]:
+def compare(
+    anchor: Iterable[dict], test: Iterable[dict], metric: str = "psnr", level: float = LEVEL
+) -> list[ClipComparison]:
     """Compare two sets of results, clip by clip.
 
-    The rate of a point is `coded_bits`.
+    The rate of a point is `coded_bits`, its quality what `metric`, a key of METRICS, says. `level` is that of the
+    mean's confidence interval.
 
     Results of one clip (same file name, size and number of pictures) form a curve. A result of the decoder is matched
     to the encoder's by size, pictures and bits. Clips that only one side has are left out with a warning.
@@ -64,17 +96,17 @@ def compare(anchor: Iterable[dict], test: Iterable[dict]) -> list[ClipComparison
 
     Raises
     ------
-    FormatError : no clip is on both sides
+    FormatError : no clip is on both sides, or a result lacks the metric
     """
     curves = [_curves(results) for results in (anchor, test)]
     shared = [clip for clip in curves[0] if clip in curves[1]]
     if not shared:
         raise FormatError("anchor and test have no clip in common (same file name, size and number of pictures)")
-    rows = [_compare_clip(clip, curves[0][clip], curves[1][clip]) for clip in shared]
+    rows = [_compare_clip(clip, curves[0][clip], curves[1][clip], metric) for clip in shared]
     alone = sorted({clip[0] for curve in curves for clip in curve if clip not in shared})
     if alone:
         rows[0] = dataclasses.replace(rows[0], warnings=(*rows[0].warnings, f"only on one side: {', '.join(alone)}"))
-    return rows if len(rows) == 1 else [*rows, mean_of(rows)]
+    return rows if len(rows) == 1 else [*rows, mean_of(rows, level)]
 
 
 def _curves(results: Iterable[dict]) -> dict[tuple, list[dict]]:
@@ -95,12 +127,13 @@ def _stream_key(result: dict) -> tuple:
     return tuple(result[name] for name in ("width", "height", "frames", "bits"))
 
 
-def _compare_clip(clip: tuple, anchor: list[dict], test: list[dict]) -> ClipComparison:
+def _compare_clip(clip: tuple, anchor: list[dict], test: list[dict], metric: str) -> ClipComparison:
     percents, warnings = {}, []
-    for plane in PLANES:
-        result = bd_rate(
-            *([(coded_bits(point), point[f"psnr_{plane}"]) for point in curve] for curve in (anchor, test))
+    for plane, field in _shared_fields(clip[0], anchor + test, metric).items():
+        curves = (
+            [(coded_bits(point), METRICS[metric].scaled(point[field])) for point in curve] for curve in (anchor, test)
         )
+        result = bd_rate(*curves, METRICS[metric].ceiling)
         percents[plane] = result.percent
         warnings += [f"{plane.upper()}: {text}" for text in result.warnings]
     return ClipComparison(
@@ -110,6 +143,15 @@ def _compare_clip(clip: tuple, anchor: list[dict], test: list[dict]) -> ClipComp
         _time_ratio(anchor, test, "decoder_seconds"),
         tuple(warnings),
     )
+
+
+def _shared_fields(clip: str, points: list[dict], metric: str) -> dict[str, str]:
+    """Fields of a metric by plane, of luma and of what planes more all points have."""
+    fields = METRICS[metric].fields
+    found = {plane: field for plane, field in fields.items() if all(field in point for point in points)}
+    if "y" not in found:
+        raise FormatError(f"{clip}: a result has no '{fields['y']}'; encode with --metrics {metric}")
+    return found
 
 
 def _time_ratio(anchor: list[dict], test: list[dict], name: str) -> float | None:
@@ -122,13 +164,14 @@ def _geometric_mean(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
-def mean_of(rows: list[ClipComparison]) -> ClipComparison:
-    """Mean BD-rates and geometric mean times; what one row lacks, the mean lacks."""
-    percents = {plane: [row.bd_rate[plane] for row in rows] for plane in PLANES}
+def mean_of(rows: list[ClipComparison], level: float = LEVEL) -> ClipComparison:
+    """Mean BD-rates with their confidence, and geometric mean times; what one row lacks, the mean lacks."""
+    percents = {plane: [row.bd_rate.get(plane) for row in rows] for plane in rows[0].bd_rate}
     ratios = [[row.encoder_time for row in rows], [row.decoder_time for row in rows]]
     return ClipComparison(
         "mean",
         {plane: None if None in values else sum(values) / len(values) for plane, values in percents.items()},
         *(None if None in values else _geometric_mean(values) for values in ratios),
         (),
+        {plane: confidence_of_mean(values, level) for plane, values in percents.items()},
     )

@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from codecsim import __version__
@@ -17,7 +17,8 @@ from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.encoder import encode, internal_format
 from codecsim.errors import BitstreamError, ConfigError, FormatError
-from codecsim.formats.output import STANDARD_STREAM, atomic_output
+from codecsim.experiments.quality import QualityMeter, mean_quality
+from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.complexity import fit_macs, inference_kmac, training_kmac
@@ -41,7 +42,7 @@ def encode_video(
     recon=None,
     on_picture: Callable = lambda report: None,
     trace=None,
-    first: int = 0,
+    metrics: Sequence[str] = (),
 ) -> dict:
     """Encode an open video into a file.
 
@@ -53,12 +54,12 @@ def encode_video(
     recon : path of a video of the reconstruction, optional
     on_picture : called with the report of each picture
     trace : path of a trace of every syntax element that is written, and of digests of samples, optional
-    first : int, pictures of the video that are left out before those that are coded
+    metrics : what to measure beside PSNR, keys of `compare.METRICS`
 
     Returns
     -------
     The result, as `--json` prints it; `seconds` is the time of the whole loop, reading and writing
-    included, compiling kernels not, and `cpu_seconds` what processors spent on it.
+    included, compiling kernels and measuring `metrics` not, and `cpu_seconds` what processors spent on it.
 
     Raises
     ------
@@ -72,11 +73,14 @@ def encode_video(
     if trace is not None and any(_same_file(trace, other) for other in (output, recon) if other is not None):
         raise ConfigError(f"{trace}: the trace needs a name of its own")
     _spare_input(video.name, output, recon, trace)
-    frames = itertools.islice(video.frames, first, None if config.frames is None else first + config.frames)
+    frames = itertools.islice(video.frames, config.frames)
     coded_format = internal_format(config, video.format)
-    reports = []
+    reports, indices, qualities = [], [], []
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(_Clock())
+        meter = stack.enter_context(QualityMeter(metrics, coded_format)) if metrics else None
+        if meter:
+            frames = meter.watch(frames, video.format.bit_depth)
         stream = stack.enter_context(atomic_output(output))
         write_recon = None
         if recon is not None:
@@ -92,10 +96,22 @@ def encode_video(
             if write_recon:
                 write_recon(coded.index, coded.recon)
             reports.append(coded.report)
+            indices.append(coded.index)
+            if meter:
+                with clock.paused():
+                    meter.measure(coded.index, coded.recon)
             on_picture(coded.report)
-    if config.oracle is not None:
-        return _encoding(video.name, config, coded_format, reports, None, clock)
-    return _encoding(video.name, config, coded_format, reports, digest.hexdigest(), clock)
+        if meter:
+            with clock.paused():
+                in_output_order = meter.finish()
+                qualities = [in_output_order[index] for index in indices]
+    stream_sha256 = None if config.oracle is not None else digest.hexdigest()
+    result = _encoding(video.name, config, coded_format, reports, stream_sha256, clock)
+    if meter:
+        result |= mean_quality(qualities)
+        for picture, quality in zip(result["pictures"], qualities, strict=True):
+            picture |= quality
+    return result
 
 
 class Times(NamedTuple):
@@ -195,28 +211,8 @@ def decode_stream(
     return result
 
 
-class OutputOrder:
-    """Passes on in output order what comes in coding order.
-
-    Parameters
-    ----------
-    write : function of one item
-    """
-
-    def __init__(self, write: Callable):
-        self._write = write
-        self._waiting = {}
-        self._next = 0
-
-    def __call__(self, index: int, item):
-        self._waiting[index] = item
-        while self._next in self._waiting:
-            self._write(self._waiting.pop(self._next))
-            self._next += 1
-
-
 class _Clock:
-    """Seconds from entry to exit, without those that the first run on a machine spends on compiling kernels.
+    """Seconds from entry to exit, without pauses and what the first run on a machine spends on compiling kernels.
 
     Attributes
     ----------
@@ -229,6 +225,14 @@ class _Clock:
         self._watch = self._watching.__enter__()
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
         return self
+
+    @contextlib.contextmanager
+    def paused(self):
+        """Time that does not count; no kernel may be compiled in it."""
+        started, cpu_started = time.perf_counter(), time.process_time()
+        yield
+        self._started += time.perf_counter() - started
+        self._cpu_started += time.process_time() - cpu_started
 
     def __exit__(self, *error):
         self.seconds = time.perf_counter() - self._started - self._watch.seconds

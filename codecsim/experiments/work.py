@@ -1,6 +1,7 @@
 """One encoding of a campaign: what it is, doing it, and what is left of it."""
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import tempfile
@@ -132,7 +133,8 @@ def code(task: Task, decode: bool) -> Done:
     with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
         stream = pathlib.Path(folder) / "stream.bin" if config.oracle is None else None
         with open_video(locate_clip(task.job.clip)) as video:
-            result = encode_video(video, config, stream, first=first)
+            rest = dataclasses.replace(video, frames=itertools.islice(video.frames, first, None))
+            result = encode_video(rest, config, stream)
         seconds = decoder_seconds(stream, result) if decode and stream else None
         data = stream.read_bytes() if task.piece is not None and stream else None
     return Done(result, seconds, time.monotonic() - started, processor(), software(), data)

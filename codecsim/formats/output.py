@@ -6,6 +6,7 @@ import pathlib
 import secrets
 import stat
 import sys
+from collections.abc import Callable
 
 from codecsim.errors import ConfigError, FormatError
 
@@ -110,3 +111,23 @@ def _checked_target(path: str) -> tuple[pathlib.Path, int | None]:
     if not target.parent.is_dir():
         raise FormatError(f"{path}: cannot be written, there is no folder {target.parent}")
     return target, mode
+
+
+class OutputOrder:
+    """Passes on in output order what comes in coding order.
+
+    Parameters
+    ----------
+    write : function of one item
+    """
+
+    def __init__(self, write: Callable):
+        self._write = write
+        self._waiting = {}
+        self._next = 0
+
+    def __call__(self, index: int, item):
+        self._waiting[index] = item
+        while self._next in self._waiting:
+            self._write(self._waiting.pop(self._next))
+            self._next += 1

@@ -108,6 +108,27 @@ def test_results_can_be_compared(clip, tmp_path, capsys):
     assert row["bd_rate"] == pytest.approx({"y": 0, "u": 0, "v": 0})
     assert run(["compare", *names, "--test", *names]) == 0
     assert "+0.00 %" in capsys.readouterr().out
+    assert run(["compare", *names, "--test", *names, "--metric", "vmaf"]) == 1
+    assert capsys.readouterr().err == (
+        "codecsim: error: clip.y4m: a result has no 'vmaf'; encode with --metrics vmaf\n"
+    )
+
+
+def test_comparing_several_clips_says_how_sure_the_mean_is(clip, tmp_path, capsys):
+    point = run_json(["encode", clip, "-o", tmp_path / "s", "--filter", "off"], capsys)
+    names = {"anchor": [], "test": []}
+    for side, rates in (("anchor", (1, 1, 1)), ("test", (0.9, 0.8, 0.7))):
+        for number, rate in enumerate(rates):
+            for step in range(4):
+                changed = {"input": f"{number}.y4m", "pictures": [], "bits": int(rate * 8000 * 2**step)}
+                changed |= {f"psnr_{plane}": 30 + 3 * step for plane in "yuv"}
+                names[side].append(str(tmp_path / f"{side}{number}{step}.json"))
+                (tmp_path / names[side][-1]).write_text(json.dumps(point | changed))
+    assert run(["compare", *names["anchor"], "--test", *names["test"], "--confidence", "90"]) == 0
+    rows = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "│ mean │ -20.00 % │" in rows[-4]
+    assert rows[-3].startswith("│ 90 % from │ -26.67 % │ -26.67 %")
+    assert rows[-2].startswith("│ to │ -13.33 % │")
 
 
 def test_pipes_and_raw_samples(clip, tmp_path):

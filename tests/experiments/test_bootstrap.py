@@ -4,7 +4,7 @@ import scipy.stats
 
 from codecsim.experiments.bootstrap import confidence_of_mean
 
-CLIPS = [-1.2, -3.4, -0.8, -2.9, 0.3]
+CLIPS = [-12.0, -34.0, -8.0, -29.0, 3.0]  # whole numbers: equal means are equal to the last bit in scipy too
 
 
 @pytest.mark.parametrize("level", [0.68, 0.95])
@@ -33,3 +33,9 @@ def test_what_has_no_interval():
     assert confidence_of_mean([-1.0, -2.0]) is None
     assert confidence_of_mean([-1.0, -2.0, None, -3.0]) is None
     assert confidence_of_mean([-1.5] * 4) == (-1.5, -1.5)
+
+
+def test_rounding_does_not_move_the_ends():
+    whole = confidence_of_mean([-1.0, -2.0, -3.0, -4.0, -6.0], 0.9)
+    tenths = confidence_of_mean([-0.1, -0.2, -0.3, -0.4, -0.6], 0.9)
+    assert tenths == pytest.approx([end / 10 for end in whole], abs=1e-12)

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from codecsim.errors import FormatError
-from codecsim.experiments.compare import compare, read_result
+from codecsim.experiments.bootstrap import confidence_of_mean
+from codecsim.experiments.compare import compare, decibels, read_result
 
 
 def points(clip="there/a.y4m", rate=1.0, seconds=2.0, count=4):
@@ -64,3 +65,49 @@ def test_hashes_do_not_count():
         result["pictures"] = [{"parts": {"residual": 5, "hashes": 600}}, {"parts": {"hashes": 300}}]
     (row,) = compare(anchor, test)
     assert row.bd_rate == pytest.approx({"y": 0, "u": 0, "v": 0})
+
+
+def with_quality(results, **figures):
+    """Results with more figures, each a function of the point's number."""
+    return [result | {name: figure(i) for name, figure in figures.items()} for i, result in enumerate(results)]
+
+
+def test_similarities_are_compared_in_decibels():
+    assert decibels(0.99) == pytest.approx(20)
+    assert decibels(1.0) == decibels(1 - 1e-16) == 100
+    quality = {"ssim_y": lambda i: 1 - 10 ** -(1 + i / 3), "ssim_u": lambda i: 0.9 + 0.02 * i}
+    anchor, test = with_quality(points(), **quality), with_quality(points(rate=0.9), **quality)
+    (row,) = compare(anchor, [result | {"ssim_v": 0.5} for result in test], "ssim")
+    assert row.bd_rate == pytest.approx({"y": -10, "u": -10})
+    # a middle point that is worse by 1 dB counts as in a curve of decibels
+    test[1]["ssim_y"] = 1 - 10 ** -(1 + 1 / 3 - 0.1)
+    in_decibels = [[r | {"psnr_y": decibels(r["ssim_y"])} for r in results] for results in (anchor, test)]
+    assert compare(anchor, test, "ssim")[0].bd_rate["y"] == compare(*in_decibels)[0].bd_rate["y"] > -10
+
+
+def test_vmaf_has_one_figure_and_its_ceiling():
+    anchor = with_quality(points(), vmaf=lambda i: 70 + 10 * i)
+    (row,) = compare(anchor, with_quality(points(rate=0.5), vmaf=lambda i: 70 + 10 * i), "vmaf")
+    assert row.bd_rate == pytest.approx({"y": -50})
+    assert row.warnings == tuple(
+        f"Y: {side}: saturated, 1 of 4 points have the most that can be, 100" for side in ("anchor", "test")
+    )
+
+
+def test_results_without_the_metric_are_refused():
+    with pytest.raises(FormatError, match="a.y4m: a result has no 'ms_ssim_y'; encode with --metrics ms-ssim"):
+        compare(points(), points(), "ms-ssim")
+
+
+def test_the_mean_has_a_confidence_interval():
+    rates = {"a": 0.9, "b": 0.8, "c": 0.85, "d": 0.97}
+    anchor, test = [], []
+    for clip, rate in rates.items():
+        anchor += points(clip)
+        test += points(clip, rate)
+    rows = compare(anchor, test, level=0.8)
+    assert [row.confidence for row in rows[:-1]] == [{}] * 4
+    assert rows[-1].confidence["y"] == confidence_of_mean([row.bd_rate["y"] for row in rows[:-1]], 0.8)
+    low, high = rows[-1].confidence["y"]
+    assert -20 < low < rows[-1].bd_rate["y"] < high < -3
+    assert compare(points("a") + points("b"), points("a") + points("b"))[-1].confidence["y"] is None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from codecsim.config import EncoderConfig
-from codecsim.experiments.runs import OutputOrder, decode_stream, encode_video
+from codecsim.experiments.runs import decode_stream, encode_video
+from codecsim.formats.output import OutputOrder
 from codecsim.formats.video import create_video, open_video
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import assert_same_pictures, run_encoder
