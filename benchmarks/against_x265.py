@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 
+import history
 import measuring
 
 from codecsim.config import PRESETS, EncoderConfig
@@ -58,12 +59,13 @@ def main(arguments):
     title = f"**{source.stem} at CIF, {arguments.frames} pictures, ldp, preset {arguments.preset}**"
     columns = ("encoder", "QP of I", "of P", "bits", *(f"PSNR {p.upper()}" for p in PLANES), "CPU s", "ours / x265")
     report.table(title, columns, rows)
-    summarise(report, clip, arguments.qp, *zip(*pairs, strict=True))
+    of = f"{source.stem} at CIF, {arguments.frames} pictures, ldp, preset {arguments.preset}"
+    summarise(report, clip, of, arguments.qp, *zip(*pairs, strict=True))
     return 0
 
 
-def summarise(report, clip, qps, ours, theirs):
-    """Say what all QPs together mean: bits and time for the same quality."""
+def summarise(report, clip, of, qps, ours, theirs):
+    """Say, and keep, what all QPs together mean: bits and time for the same quality; `of`: what was coded."""
     curves = (Curve(tuple(qps), tuple(p | {"input": clip.name} for p in points), (), HERE) for points in (theirs, ours))
     row = compare_curves(clip.stem, *curves)
     percents = [f"{plane.upper()} {value:+.2f} %" for plane, value in row.bd_rate.items() if value is not None]
@@ -75,6 +77,8 @@ def summarise(report, clip, qps, ours, theirs):
     times = bd_rate(*([(p["seconds"], p["psnr_y"]) for p in points] for points in (theirs, ours)))
     if times.percent is not None:
         report.say("", f"CPU time for the same luma PSNR: {1 + times.percent / 100:.2f} x.")
+        report.keep(of, "x CPU time", "lower", {"x265 veryslow, time at the same PSNR": 1 + times.percent / 100})
+    report.keep(of, history.BD_RATE, "lower", {"x265 veryslow, rate, Y": row.bd_rate.get("y")})
     warnings = dict.fromkeys((*row.warnings, *(f"time: {text}" for text in times.warnings)))
     report.say("", *(f"- {text}" for text in warnings))
 

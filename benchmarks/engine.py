@@ -222,6 +222,17 @@ def main():
     show(out, "single layers, one 64x64 block, and whole CIF planes", found["layers"])
     show(out, "network 2-C-C-C-1 with 5x5 path, one 64x64 block", found["block"])
     show(out, "CIF picture, everything coded, usual settings but for the network", found["cif"])
+    rates = {"engine, matrix product of numpy": found["matrix_product_gmac_s"]}
+    for row in found["layers"]:
+        name = f"engine, {row['layer']} {row['inputs']} to {row['outputs']}"
+        rates |= {f"{name}, {way}": row[f"{way}_gmac_s"] for way in ("forward", "backward", "gradient")}
+    for row in found["block"]:
+        name = f"engine, net of {row['channels']} channels"
+        rates |= {f"{name}, {way}": row[f"{way}_gmac_s"] for way in ("forward", "step")}
+    out.keep("one 64x64 block", "GMAC/s", "higher", rates)
+    for row in found["cif"]:
+        of = f"CIF picture, {row['hidden_layers']} layers of {row['channels']} channels, {row['inputs']} inputs"
+        out.keep(of, "ms", "lower", {f"engine, {way}": row[f"{way}_ms"] for way in ("predict", "learn")})
 
 
 if __name__ == "__main__":

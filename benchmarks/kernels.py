@@ -1,6 +1,6 @@
 """Speed of every sample kernel, in nanoseconds a sample and milliseconds a CIF picture.
 
-    python benchmarks/kernels.py [--json] [--only intra]
+    python benchmarks/kernels.py [--json] [--only intra] [--output FILE.md] [--history FILE.jsonl]
 
 One thread; CPU time, best of several runs over all blocks of a CIF picture (luma and, where both are coded by the same
 call, chroma).  Called from a compiled loop, so that the cost of a call from Python is left out.
@@ -8,12 +8,12 @@ call, chroma).  Called from a compiled loop, so that the cost of a call from Pyt
 
 import json
 import time
+import types
 
 import click
+import measuring
 import numba
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
 from codecsim.blocks import make_blocks
 from codecsim.entropy.cabac import make_coder
@@ -227,10 +227,12 @@ def measure(function, arguments, runs):
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON to standard output.")
+@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON to standard output, and nothing else.")
 @click.option("--only", type=click.Choice(list(GROUPS)), help="Measure one group.")
 @click.option("--runs", type=click.IntRange(min=1), default=8, show_default=True, help="Runs of which the best counts.")
-def main(as_json, only, runs):
+@click.option("--output", metavar="FILE.md", help="Keep what is printed.")
+@click.option("--history", metavar="FILE.jsonl", help="Append the figures to this history, see history.py.")
+def main(as_json, only, runs, output, history):
     """Time the sample kernels."""
     rows = []
     for group, cases in GROUPS.items():
@@ -251,10 +253,11 @@ def main(as_json, only, runs):
     if as_json:
         click.echo(json.dumps(rows, indent=1))
         return
-    table = Table("kernel", "ns a sample", "ms a CIF picture")
-    for row in rows:
-        table.add_row(row["kernel"], f"{row['ns_per_sample']:.2f}", f"{row['ms_per_cif_picture']:.3f}")
-    Console().print(table)
+    report = measuring.Report(types.SimpleNamespace(output=output, history=history), "Speed of the kernels")
+    cells = [(row["kernel"], f"{row['ns_per_sample']:.2f}", f"{row['ms_per_cif_picture']:.3f}") for row in rows]
+    report.table("one thread, CPU time", ("kernel", "ns a sample", "ms a CIF picture"), cells)
+    kept = {f"kernel, {row['kernel']}": row["ns_per_sample"] for row in rows}
+    report.keep("blocks of a CIF picture", "ns/sample", "lower", kept)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import dataclasses
 import sys
 from types import MappingProxyType
 
+import history
 import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
@@ -109,6 +110,8 @@ class Results:
 
     def __init__(self, config, kept, sources, cells, arms, qps):
         self.clips = [clip.name for clip in cells]
+        lengths = ", ".join(map(str, sorted({*cells.values()})))
+        self.of = f"{', '.join(self.clips)}; {lengths} pictures; QP {' '.join(map(str, qps))}"
         self.curves = {
             arm.name: {
                 clip.name: find_curve(kept, sources, clip, arm.encoder_config(config, qps[0], frames), qps)
@@ -168,6 +171,9 @@ def show(report, config, results, arms):
         if arm.name == "off":
             continue
         mean, low, high = (results.mean(arm.name, "off", qps) for qps in (None, LOW, HIGH))
+        if mean:
+            kept = {f"learned, {config}, {arm.name}, {plane.upper()}": mean.bd_rate[plane] for plane in "yuv"}
+            report.keep(results.of, history.BD_RATE, "lower", kept)
         beside = results.mean(arm.name, "obmc") if "obmc" in results.curves and arm.name != "obmc" else None
         shown.append(
             (

@@ -12,10 +12,10 @@ import time
 from typing import NamedTuple
 
 import cv2
+import history
 import numpy as np
 
 from codecsim.errors import CodecError
-from codecsim.experiments.machine import processor
 from codecsim.formats.output import output_errors
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame
@@ -26,20 +26,21 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 class Report:
-    """Prints Markdown and keeps it in a file: what was run, where, and the tables.
+    """Prints Markdown and keeps it in a file: what was run, by which version, where, and the tables.
 
     Parameters
     ----------
-    arguments : with `output`, path of the file or None
+    arguments : with `output` and `history`, paths of the Markdown and of the figures over time, or None
     title : str
     """
 
     def __init__(self, arguments, title):
         self._path = arguments.output and pathlib.Path(arguments.output)
+        self._history = arguments.history
         self._lines = []
         # Where files are does not matter, and is nobody's business.
         given = shlex.join(pathlib.Path(word).name if os.path.isabs(word) else word for word in sys.argv)
-        self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}, {processor()}")
+        self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}", "", history.described(history.provenance()))
 
     def say(self, *lines):
         """Add lines of text."""
@@ -60,10 +61,26 @@ class Report:
         """Add a table of codecsim.experiments.tables, with its warnings."""
         self.say("", table.title, "", *table.markdown())
 
+    def keep(self, of, unit, better, figures):
+        """Keep figures in the history, if there is one.
+
+        Parameters
+        ----------
+        of : str, with what they were measured: clip, pictures, settings
+        unit : str
+        better : 'lower' or 'higher'
+        figures : dict of name to number; None is left out
+        """
+        shared = {"of": of, "unit": unit, "better": better}
+        kept = [{"figure": name, "value": value} | shared for name, value in figures.items() if value is not None]
+        if self._history and kept:
+            history.keep(self._history, kept)
+
 
 def output_option(parser):
     """Option that says where the figures are kept."""
     parser.add_argument("--output", metavar="FILE.md", help="keep what is printed, such as in benchmarks/results")
+    parser.add_argument("--history", metavar="FILE.jsonl", help="append the figures to this history, see history.py")
 
 
 def find_clip(folder, name):

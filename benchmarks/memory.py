@@ -39,6 +39,8 @@ def main():
                     peaks[run[0]].append(measuring.codecsim(*run).peak_bytes / 1e6)
             for what, (short, long) in peaks.items():
                 rows.append((mode, what, f"{long:.0f}", f"{long - short:+.1f}"))
+                of = f"CIF, {arguments.long} pictures, QP {arguments.qp}, preset {arguments.preset}"
+                out.keep(of, "MB", "lower", {f"memory, {what}, filter {mode}": long})
         growth = f"growth, {arguments.short} to {arguments.long} pictures, MB"
         title = f"Maximum resident set; to reach: at most {TARGET_MB} MB, no growth"
         out.table(title, ("filter", "", "peak MB", growth), rows)

@@ -13,6 +13,7 @@ import dataclasses
 import pathlib
 import sys
 
+import history
 import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
@@ -129,6 +130,10 @@ def show(report, kept, sources, preset, clips, arguments):
             None if percent is None else f"{percent:+.2f}",
             None if ratio is None else f"{100 * (1 - ratio):+.0f}",
         )
+        name = f"preset {preset}, {step.field or 'all'} as in {step.other}"
+        of = f"{', '.join(c.name for c in clips)}; {arguments.config}, {arguments.frames} pictures"
+        report.keep(of, history.BD_RATE, "lower", {f"{name}, rate": percent})
+        report.keep(of, "x CPU time", "lower", {f"{name}, time": ratio})
         rows.append((*what, *figures, DOCS.get(step.field, "that preset itself")))
         warnings += [f"- {step.arm.name}, {row.clip}: {text}" for row in compared for text in row.warnings]
     columns = ("setting", "as in", "change", "BD-rate Y %", "time saved %", "what it does")

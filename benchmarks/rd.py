@@ -19,6 +19,7 @@ import dataclasses
 import os
 import sys
 
+import history
 import measuring
 
 from codecsim.config import CONFIGS
@@ -180,11 +181,29 @@ def show(report, kept, plan, arguments, sources, other):
             for name, found in references.items():
                 title = f"**{what} against {name}**"
                 if any(curve.encoded for curve in found.values()):
-                    report.show(comparison_table(title, {clip: (found[clip], tests[clip]) for clip in tests}))
+                    table = comparison_table(title, {clip: (found[clip], tests[clip]) for clip in tests})
+                    report.show(table)
+                    keep_rates(report, f"rate, {what} against {name}", table, tests)
                 else:
                     report.say("", f"{title}: no points of {name}.")
             if arguments.points or alone:
                 report.show(points_table(f"**{what}, points**", tests))
+
+
+def keep_rates(report, figure, table, tests):
+    """Keep the mean BD-rates of a comparison_table, or those of its only clip, in the history."""
+    lengths = sorted({result["frames"] for curve in tests.values() for result in curve.encoded})
+    of = f"{', '.join(tests)}; {', '.join(map(str, lengths))} pictures; QP {described_qps(tests)}"
+    rows = [row for row in table.rows if row.values[0] == "mean" or len(tests) == 1 and row.kind == "clip"]
+    for row in rows:
+        values = zip((column.name for column in table.columns), row.values, strict=True)
+        kept = {f"{figure}, {name[0]}": value for name, value in values if name in ("Y %", "U %", "V %")}
+        report.keep(of, history.BD_RATE, "lower", kept)
+
+
+def described_qps(tests):
+    """QPs of curves."""
+    return ", ".join(sorted({" ".join(map(str, curve.qps)) for curve in tests.values()}))
 
 
 if __name__ == "__main__":

@@ -40,10 +40,19 @@ def main(arguments):
                 for what in ("encode", "decode"):
                     figures += speeds[what], speeds[what + "_cpu"], TARGETS[mode, what]
                 rows.append((mode, qp, *(figure and f"{figure:.1f}" for figure in figures)))
-        title = f"{source.stem} at CIF, {arguments.frames} pictures, {arguments.config}, preset {arguments.preset}"
+                names = {"encode": "encoding", "decode": "decoding"}
+                names |= {f"{what}_cpu": f"{name} by CPU time" for what, name in names.items()}
+                kept = {f"speed, {names[what]}, filter {mode}": rate for what, rate in speeds.items()}
+                out.keep(f"{what_was_coded(source, arguments)}, QP {qp}", "pictures/s", "higher", kept)
+        title = what_was_coded(source, arguments)
         columns = ("filter", "QP", "encode", "by CPU time", "to reach", "decode", "by CPU time", "to reach")
         out.table(title, columns, rows)
     return 0
+
+
+def what_was_coded(source, arguments):
+    """Clip and settings that all rows share."""
+    return f"{source.stem} at CIF, {arguments.frames} pictures, {arguments.config}, preset {arguments.preset}"
 
 
 def parse(words=None):

@@ -6,6 +6,7 @@ import shutil
 import sys
 
 import against_x265
+import history
 import measuring
 import pytest
 
@@ -47,23 +48,25 @@ def test_both_encoders_are_described(clips, capsys):
     assert (own - half) / (other + half) - half <= float(ours[8]) <= (own + half) / (other - half) + half
 
 
-def test_same_quality_at_twice_the_time(capsys):
-    report = measuring.Report(argparse.Namespace(output=None), "title")
+def test_same_quality_at_twice_the_time(tmp_path, capsys):
+    report = measuring.Report(argparse.Namespace(output=None, history=str(tmp_path / "history.jsonl")), "title")
     points = [
         {"width": 64, "height": 64, "frames": 2, "bits": 1000 * 2**i, "seconds": 1.5**i, "psnr_y": 30.0 + 3 * i}
         | {"psnr_u": 36.0 + i, "psnr_v": 36.0 + i}
         for i in range(4)
     ]
     slow = [point | {"seconds": 2 * point["seconds"], "bits": point["bits"] // 2} for point in points]
-    against_x265.summarise(report, pathlib.Path("cif.y4m"), (22, 27, 32, 37), slow, points)
+    against_x265.summarise(report, pathlib.Path("cif.y4m"), "a clip", (22, 27, 32, 37), slow, points)
     printed = capsys.readouterr().out
     assert "(BD-rate): Y -50.00 %, U -50.00 %, V -50.00 %." in printed
     assert "QPs as given: 2.00 x." in printed
     assert "same luma PSNR: 2.00 x." in printed
+    kept = [(figure["unit"], round(figure["value"], 6)) for figure in history.read(tmp_path / "history.jsonl")]
+    assert kept == [("x CPU time", 2), ("% BD-rate", -50)]
 
 
 def test_an_output_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
-    arguments = argparse.Namespace(output=str(tmp_path / "file" / "table.md"))
+    arguments = argparse.Namespace(output=str(tmp_path / "file" / "table.md"), history=None)
     assert measuring.guarded(lambda arguments: measuring.Report(arguments, "title"), arguments) == 1
     assert "table.md: cannot be written" in capsys.readouterr().err
