@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import os
 import pathlib
 import sys
 import tempfile
@@ -73,6 +74,12 @@ def _warm_clip():
     return folder, path
 
 
+def model_files(config) -> list[str]:
+    """Weights of a configuration that are files of the user's own, which a decoder has to be shown."""
+    named = (config.model, config.chroma_model, config.intra_model, config.loop_model)
+    return [name for name in named if name and os.path.exists(name)]
+
+
 _warmed = set()
 
 
@@ -88,5 +95,5 @@ def warm(config: EncoderConfig):
             encode_video(video, config, stream)
         if stream:
             with open(stream, "rb") as file:
-                decode_stream(file, "stream")
+                decode_stream(file, "stream", models=model_files(config))
     _warmed.add(what)

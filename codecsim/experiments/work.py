@@ -15,7 +15,7 @@ from codecsim.experiments.clips import Clip, locate_clip
 from codecsim.experiments.database import Database, run_key
 from codecsim.experiments.machine import processor, software
 from codecsim.experiments.runs import decode_stream, encode_video
-from codecsim.experiments.warming import warm
+from codecsim.experiments.warming import model_files, warm
 from codecsim.formats.video import open_video
 
 
@@ -135,20 +135,22 @@ def code(task: Task, decode: bool) -> Done:
         with open_video(locate_clip(task.job.clip)) as video:
             rest = dataclasses.replace(video, frames=itertools.islice(video.frames, first, None))
             result = encode_video(rest, config, stream)
-        seconds = decoder_seconds(stream, result) if decode and stream else None
+        seconds = decoder_seconds(stream, result, model_files(config)) if decode and stream else None
         data = stream.read_bytes() if task.piece is not None and stream else None
     return Done(result, seconds, time.monotonic() - started, processor(), software(), data)
 
 
-def decoder_seconds(stream, result) -> float:
+def decoder_seconds(stream, result, models=()) -> float:
     """Decode what an encoder's result is of; returns CPU seconds.
+
+    models : files where weights may be, beside those that ship
 
     Raises
     ------
     CodecError : a hash is wrong, or the decoder found other pictures or bits than the encoder says
     """
     with open(stream, "rb") as file:
-        decoded = decode_stream(file, "stream")
+        decoded = decode_stream(file, "stream", models=models)
     for name in ("frames", "bits", "width", "height"):
         if decoded[name] != result[name]:
             raise CodecError(f"decoder and encoder differ: {name} {decoded[name]} and {result[name]}")
