@@ -2,7 +2,7 @@
 
 from setuptools import find_namespace_packages, setup
 
-RESOURCES = ("data", "models", "learner_presets")
+RESOURCES = ("data", "models")
 
 resources = {f"codecsim.{name}": name for name in RESOURCES}
 setup(

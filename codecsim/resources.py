@@ -1,4 +1,4 @@
-"""Where the files that ship with codecsim are: the bundled clips, the trained weights and the presets."""
+"""Where the files that ship with codecsim are: the bundled clips, the trained weights, and the presets of the learners."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ _PACKAGE = pathlib.Path(__file__).parent
 
 
 def resource_folder(name: str) -> pathlib.Path:
-    """Folder 'data', 'models' or 'learner_presets': inside the installed package, or beside it in a checkout."""
+    """Folder 'data' or 'models': inside the installed package, or beside it in a checkout."""
     installed = _PACKAGE / name
     return installed if installed.is_dir() else _PACKAGE.parent / name
 

@@ -50,9 +50,8 @@ def sources_digest() -> str:
     for path in sorted(package.rglob("*.py")):
         if path.relative_to(package).parts[0] not in NOT_CODING:
             digest.update(path.read_bytes())
-    for path in sorted(resource_folder("models").rglob("*")):
-        if path.is_file() and path.suffix != ".py":
-            digest.update(path.read_bytes())
+    for path in sorted(resource_folder("models").rglob("*.safetensors")):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -44,7 +44,7 @@ INTRA_PERIOD_HELP = (
     f"{GOPS['ra'].open_period} if not given; else 0."
 )
 LEARN_PRESET_HELP = (
-    "Learners' settings: a preset that ships, or a file, see learner_presets/README.md; other options win."
+    "Learners' settings: a preset that ships, or a file, see models/learner_presets/README.md; other options win."
 )
 LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
 MODEL_HELP = (

@@ -76,9 +76,13 @@ def value_at(by_qp: Mapping[int, object], qp: int, kind: type | None) -> object:
     return start + (end - start) * (qp - low) / (high - low)
 
 
+def _folder():
+    return resource_folder("models") / "learner_presets"
+
+
 def shipped_presets() -> list[str]:
     """Names of the presets that ship with codecsim."""
-    return sorted(path.stem for path in resource_folder("learner_presets").glob("*.toml"))
+    return sorted(path.stem for path in _folder().glob("*.toml"))
 
 
 def load_preset(name: str) -> LearnerPreset:
@@ -89,14 +93,14 @@ def load_preset(name: str) -> LearnerPreset:
     ConfigError : no such preset, or a file that `read_preset` refuses
     """
     if name in shipped_presets():
-        return read_preset(resource_folder("learner_presets") / f"{name}.toml")
+        return read_preset(_folder() / f"{name}.toml")
     if not pathlib.Path(name).is_file():
         raise ConfigError(f"no learner preset {name!r}: expected a file or one of {', '.join(shipped_presets())}")
     return read_preset(name)
 
 
 def read_preset(path) -> LearnerPreset:
-    """The preset of a TOML file, as `learner_presets/README.md` describes it.
+    """The preset of a TOML file, as `models/learner_presets/README.md` describes it.
 
     Raises
     ------
