@@ -1,4 +1,4 @@
-"""Where the files that ship with codecsim are: the bundled clips, the trained weights, and the presets of the learners."""
+"""Where the files that ship with codecsim are: bundled clips, trained weights, presets of the learners."""
 
 import json
 import pathlib
