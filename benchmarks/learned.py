@@ -272,7 +272,7 @@ def campaign(arguments):
     counts = {config: sorted({*of_clips.values()}) for config, of_clips in cells.items()}
     lengths = "; ".join(f"{config}: {', '.join(map(str, found))}" for config, found in counts.items())
     report.say("", f"Version {sources}. {RATE_NOTE} {TIME_NOTE} Pictures a clip: {lengths}.")
-    report.say("", "kMAC/px: of the filters of inter prediction; the intra filter and the in-loop filter are left out.")
+    report.say("", "kMAC/px: of all learned tools together in the decoder; then of their training on either side.")
     with Database(arguments.database) as kept:
         found = {
             config: Results(config, kept, sources, cells[config], arms[config], arguments.qp) for config in configs

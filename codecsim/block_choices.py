@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, CHOICE_EVERYWHERE, CHOICE_LOG2, MODE_INTER
+from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, CHOICE_EVERYWHERE, CHOICE_LOG2, MODE_INTER, MODE_INTRA
 from codecsim.jit import kernel
 from codecsim.learned.inputs import CODED, UNCODED
 from codecsim.recon import copy_block
@@ -26,6 +26,12 @@ def mark_residuals(blocks, units):
         for i in range(w4):
             coded = blocks.cbf[j, i] & (CBF_Y | CBF_CB | CBF_CR)
             units[j, i] = coded if blocks.pred_mode[j, i] == MODE_INTER else 0
+
+
+def intra_filter_shares(blocks):
+    """Share of the luma that the intra filter made, by the side of its transform blocks: dict of "4".."32" to float."""
+    sides = 1 << blocks.tu_log2[(blocks.intra_filter > 0) & (blocks.pred_mode == MODE_INTRA)].astype(np.int64)
+    return {str(side): float(np.mean(sides == side) * sides.size / blocks.tu_log2.size) for side in np.unique(sides)}
 
 
 @kernel

@@ -186,7 +186,7 @@ class _Decoder:
             bits=bits,
             parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
         )
-        report.overlapped_share, report.loop_share = codec.overlapped_share(), codec.loop_share()
+        report.add_tools(codec)
         report.add_state(codec)
         if self._learned:
             report.add_learner(learn_report, codec.expert_shares())

@@ -236,7 +236,7 @@ class Encoder:
             psnr_v=psnr[2],
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
         )
-        report.overlapped_share, report.loop_share = codec.overlapped_share(), codec.loop_share()
+        report.add_tools(codec)
         report.add_state(codec)
         if self._learned:
             report.add_learner(learn_report, codec.expert_shares())

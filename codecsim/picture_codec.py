@@ -12,7 +12,7 @@ import hashlib
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.block_choices import apply_choice, mark_coded, mark_residuals, take_filtered
+from codecsim.block_choices import apply_choice, intra_filter_shares, mark_coded, mark_residuals, take_filtered
 from codecsim.blocks import (
     CBF_CB,
     CBF_CR,
@@ -416,6 +416,14 @@ class PictureCodec:
         log2 = SIZES_LOG2[self.loop.size[0]]
         flags = self.loop.flags[0][: (self.sps.height - 1 >> log2) + 1, : (self.sps.width - 1 >> log2) + 1]
         return float(np.mean(flags))
+
+    def loop_ran(self):
+        """Whether any component takes what the in-loop filter makes, None where it is off."""
+        return bool((self.loop.where != CHOICE_NOWHERE).any()) if self.loop_on else None
+
+    def intra_filter_shares(self):
+        """Share of the luma that the intra filter made, by side of its blocks; None where the picture cannot."""
+        return intra_filter_shares(self.blocks) if self.tools.syntax.intra_filter_on else None
 
     def overlapped_share(self):
         """Share of the 32x32 blocks that use overlapped motion compensation, None where the picture cannot."""

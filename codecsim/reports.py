@@ -30,6 +30,8 @@ class PictureReport:
     parts: dict[str, int] = dataclasses.field(default_factory=dict)  # bits by part; they sum to `bits`
     overlapped_share: float | None = None  # of the 32x32 blocks; None where the tool is off
     loop_share: float | None = None  # of the blocks whose luma the in-loop filter made; None where it is off
+    loop_ran: bool | None = None  # whether the decoder needs its network for this picture
+    intra_filter_shares: dict[str, float] | None = None  # of the luma that the intra filter made, by side of its blocks
     filtered_share: float | None = None  # of the 32x32 blocks
     expert_shares: dict[str, float] | None = None  # the same by expert
     trained_steps: int | None = None
@@ -41,6 +43,11 @@ class PictureReport:
     accumulated_loss: int | None = None
     learner_order: str | None = None  # train, hold or reset, obeyed before the picture; None where it takes no orders
     learner_hash: str | None = None  # 32 hex digits
+
+    def add_tools(self, codec):
+        """Say what the tools beyond HEVC that do not learn did; `codec`: PictureCodec behind the picture."""
+        self.overlapped_share, self.loop_share = codec.overlapped_share(), codec.loop_share()
+        self.loop_ran, self.intra_filter_shares = codec.loop_ran(), codec.intra_filter_shares()
 
     def add_chroma(self, used, learned):
         """Say what the chroma filter did.

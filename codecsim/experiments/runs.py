@@ -17,14 +17,10 @@ from codecsim.config import EncoderConfig
 from codecsim.decoder import decode
 from codecsim.encoder import encode, internal_format
 from codecsim.errors import BitstreamError, ConfigError, FormatError
+from codecsim.experiments.costs import kmac_per_pixel
 from codecsim.experiments.quality import QualityMeter, mean_quality
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
-from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.complexity import fit_macs, inference_kmac, training_kmac
-from codecsim.learned.params import Expert
-from codecsim.learned.prediction_filter import choose_experts, linear_sides
-from codecsim.learned.rls import make_taps
 from codecsim.learned.stream import LearnedStream
 from codecsim.picture import VideoFormat, change_bit_depth
 from codecsim.reports import PictureReport
@@ -137,10 +133,11 @@ def _encoding(name, config, video_format, reports, stream_sha256, times):
         result["decodable"] = False
     else:
         result["stream_sha256"] = stream_sha256
+    costs = kmac_per_pixel(config, video_format, reports)
+    if costs is not None:
+        result["kmac_per_pixel"] = costs
     if config.filter != "off":
-        learned = LearnedStream.from_config(config)
-        result["kmac_per_pixel"] = _kmac(learned, ChromaStream.from_config(config), video_format, reports)
-        result["encoder"]["model"] = learned.initial.digest().hex()
+        result["encoder"]["model"] = LearnedStream.from_config(config).initial.digest().hex()
     result["pictures"] = [plain(report) for report in reports]
     return result
 
@@ -265,27 +262,6 @@ def _summary(video_format: VideoFormat, reports: list, bits: int, clock: "_Clock
         "seconds": clock.seconds,
         "cpu_seconds": clock.cpu_seconds,
     }
-
-
-def _kmac(learned: LearnedStream, chroma: ChromaStream | None, video_format: VideoFormat, reports: list) -> dict:
-    """Thousand multiply-accumulates a luma sample that the filters and their training take, mean over all pictures."""
-    spec = learned.initial.spec
-    samples = video_format.width * video_format.height
-    filtered = sum(report.filtered_share is not None for report in reports)
-    steps = sum(report.trained_steps or 0 for report in reports)
-    experts = choose_experts(learned.params, learned.initial)
-    features = [len(make_taps(sides)) + 1 for sides in linear_sides(learned.params, experts).values()]
-    fitted = sum(report.fitted_samples or 0 for report in reports) / (samples * len(reports))
-    nets = len({Expert.ONLINE if expert == Expert.MIX else expert for expert in experts} - {Expert.RLS})
-    inference = (nets * inference_kmac(spec) + sum(features) / 1000) * filtered / len(reports)
-    training = training_kmac(spec, learned.params, steps, samples * len(reports))
-    training += fitted * sum(map(fit_macs, features)) / 1000
-    if chroma is not None:
-        ran = sum(report.chroma_used is not None for report in reports)
-        steps = sum(report.chroma_trained_steps or 0 for report in reports)
-        inference += inference_kmac(chroma.initial.spec) / 2 * ran / len(reports)  # two components of a quarter
-        training += training_kmac(chroma.initial.spec, chroma.params, steps, samples * len(reports))
-    return {"inference": inference, "training": training}
 
 
 def plain(value):

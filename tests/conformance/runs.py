@@ -50,6 +50,8 @@ def check_own_decoder(run, threads=1, models=()):
             "bits",
             "overlapped_share",
             "loop_share",
+            "loop_ran",
+            "intra_filter_shares",
             "filtered_share",
             "trained_steps",
             "reset",

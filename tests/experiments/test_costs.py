@@ -1,0 +1,65 @@
+"""What the tools cost in a run, from made reports whose costs can be counted by hand."""
+
+import fractions
+
+import numpy as np
+import pytest
+
+from codecsim.block_choices import intra_filter_shares
+from codecsim.blocks import MODE_INTER, MODE_INTRA, make_blocks
+from codecsim.config import EncoderConfig
+from codecsim.experiments.costs import kmac_per_pixel
+from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.loop_stream import LoopStream
+from codecsim.picture import VideoFormat
+from codecsim.reports import PictureReport
+
+FORMAT = VideoFormat(64, 32, fractions.Fraction(25))
+
+
+def reports(*fields):
+    return [PictureReport(0, "I", 32, 100, **some) for some in fields]
+
+
+def test_no_learned_tool():
+    assert kmac_per_pixel(EncoderConfig("ldp", filter="off", obmc=True), FORMAT, reports({}, {})) is None
+
+
+def test_the_loop_filter_alone_costs_where_it_runs():
+    config = EncoderConfig("ldp", filter="off", loop_filter="on")
+    found = kmac_per_pixel(config, FORMAT, reports({"loop_ran": True}, {"loop_ran": False}))
+    expected = LoopStream.from_config(config).model.spec.macs / 2000
+    assert found == {"loop": expected, "inference": expected, "training": 0}
+
+
+def test_intra_blocks_are_filtered_with_their_context():
+    config = EncoderConfig("ai", filter="off", intra_filter="frozen", loop_filter="on")
+    found = kmac_per_pixel(config, FORMAT, reports({"intra_filter_shares": {"8": 0.5, "32": 0.25}}, {}))
+    expected, around = 0.0, 0
+    for layer in reversed(IntraStream.from_config(config).model.spec.net.layers):
+        macs = layer.bias - layer.weights
+        expected += macs * (0.5 * (8 + 2 * around) ** 2 / 64 + 0.25 * (32 + 2 * around) ** 2 / 1024) / 2000
+        around += layer.side // 2
+    assert found["intra"] == pytest.approx(expected) and found["loop"] == 0
+    assert found["inference"] == found["intra"] + found["loop"]
+
+
+def test_sums_are_of_all_tools():
+    config = EncoderConfig("ldp", filter="online", chroma_filter="online", loop_filter="on")
+    some = {"filtered_share": 0.5, "trained_steps": 3, "fitted_samples": 100, "loop_ran": True}
+    found = kmac_per_pixel(config, FORMAT, reports({}, {**some, "chroma_used": True, "chroma_trained_steps": 2}))
+    assert set(found) == {"inter", "chroma", "loop", "inference", "training"} and min(found.values()) > 0
+    assert found["inference"] == pytest.approx(found["inter"] + found["chroma"] + found["loop"])
+
+
+def test_shares_of_intra_filtered_blocks():
+    rng, blocks = np.random.default_rng(0), make_blocks(32, 64)
+    blocks.tu_log2[:] = rng.integers(2, 6, blocks.tu_log2.shape)
+    blocks.intra_filter[:] = rng.integers(0, 2, blocks.tu_log2.shape)
+    blocks.pred_mode[:] = rng.choice([MODE_INTRA, MODE_INTER], blocks.tu_log2.shape)
+    expected = {}
+    for y, x in np.ndindex(blocks.tu_log2.shape):
+        if blocks.intra_filter[y, x] and blocks.pred_mode[y, x] == MODE_INTRA:
+            side = str(1 << int(blocks.tu_log2[y, x]))
+            expected[side] = expected.get(side, 0) + 1 / blocks.tu_log2.size
+    assert intra_filter_shares(blocks) == pytest.approx(expected)
