@@ -1,7 +1,7 @@
 """What the learned tools cost in a run, in thousand multiply-accumulates a luma sample, as the decoder does them."""
 
 from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.complexity import block_macs, fit_macs, inference_kmac, training_kmac
+from codecsim.learned.complexity import block_macs, fit_macs, inference_kmac, step_macs, training_kmac
 from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.params import Expert
@@ -9,6 +9,7 @@ from codecsim.learned.prediction_filter import choose_experts, linear_sides
 from codecsim.learned.rls import make_taps
 from codecsim.learned.stream import LearnedStream
 
+_INTRA_STEP = 256  # samples of a training step, by intra_learner; those of blocks of 32 have more, context not counted
 
 def kmac_per_pixel(config, video_format, reports):
     """Costs of all learned tools, mean over all pictures.
@@ -41,6 +42,8 @@ def kmac_per_pixel(config, video_format, reports):
         shares = [share for report in reports for share in (report.intra_filter_shares or {}).items()]
         macs = sum(share * block_macs(intra.model.spec.net, int(side)) for side, share in shares)
         costs["intra"] = macs / 1000 / count
+        steps = sum(report.intra_trained_steps or 0 for report in reports)
+        training += steps * _INTRA_STEP * step_macs(intra.model.spec.net) / 1000 / samples
     if loop is not None:
         costs["loop"] = loop.model.spec.macs / 1000 * sum(bool(report.loop_ran) for report in reports) / count
     return {**costs, "inference": sum(costs.values()), "training": training} if costs else None

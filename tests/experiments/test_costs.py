@@ -41,7 +41,14 @@ def test_intra_blocks_are_filtered_with_their_context():
         expected += macs * (0.5 * (8 + 2 * around) ** 2 / 64 + 0.25 * (32 + 2 * around) ** 2 / 1024) / 2000
         around += layer.side // 2
     assert found["intra"] == pytest.approx(expected) and found["loop"] == 0
-    assert found["inference"] == found["intra"] + found["loop"]
+    assert found["inference"] == found["intra"] + found["loop"] and found["training"] == 0
+
+
+def test_an_intra_filter_that_learns():
+    config = EncoderConfig("ai", filter="off", intra_filter="online")
+    found = kmac_per_pixel(config, FORMAT, reports({"intra_filter_shares": {}, "intra_trained_steps": 6}, {}))
+    macs = [layer.bias - layer.weights for layer in IntraStream.from_config(config).model.spec.net.layers]
+    assert 2 * 6 * 256 * sum(macs) < 1000 * 2 * 64 * 32 * found["training"] < 3 * 6 * 256 * sum(macs)
 
 
 def test_sums_are_of_all_tools():
