@@ -197,7 +197,7 @@ def loop_samples_command(pictures, output, config, qp, frames, scale, qps_each, 
     "--chroma-weights",
     nargs=2,
     type=click.FloatRange(0),
-    default=(0.08, 0.3),
+    default=(0.08, 0.2),
     show_default=True,
     help="Of a chroma plane in the loss, against 1 of luma: at the start and at the end.",
 )
@@ -212,7 +212,7 @@ def loop_samples_command(pictures, output, config, qp, frames, scale, qps_each, 
 )
 @click.option("--start", metavar="MODEL", help="Weights to go on from; they say the network's shape.")
 @click.option("--learning-rate", type=click.FloatRange(0), default=2e-3, show_default=True, help="Of Adam.")
-@click.option("--muon-rate", type=click.FloatRange(0), default=0.02, show_default=True, help="Of Muon.")
+@click.option("--muon-rate", type=click.FloatRange(0), default=0, show_default=True, help="Of Muon; 0: only Adam.")
 @click.option(
     "--precision",
     type=click.Choice(["bfloat16", "float32"]),

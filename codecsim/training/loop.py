@@ -36,11 +36,11 @@ class LoopTraining:
 
     steps: int = 11_000
     learning_rate: float = 2e-3  # of Adam, at its highest
-    muon_rate: float = 0.02  # of Muon, at its highest
+    muon_rate: float = 0.0  # of Muon, at its highest, such as 0.02; 0: Adam for all weights
     warm_up: int = 200  # steps
     batch: int = 8
     patch: int = 64  # side in samples of the six planes: 128 of luma
-    chroma_weights: tuple[float, float] = (0.08, 0.3)  # of a chroma plane's loss, against 1 of luma: first and last
+    chroma_weights: tuple[float, float] = (0.08, 0.2)  # of a chroma plane's loss, against 1 of luma: first and last
     intra_share: float = 0.6  # of the patches that come from intra pictures
     size_power: float = 0.75  # of a picture's number of samples, for how often it is drawn
     emphasis: tuple = ()  # (pattern of sources, factor), for how often theirs are drawn

@@ -1,8 +1,9 @@
-"""Optimiser of the in-loop filter's training: Muon for the matrices of its middle, Adam for the rest.
+"""Optimisers of the in-loop filter's training: Adam, and if asked for Muon for the matrices of its middle.
 
 Chroma's errors follow luma's edges and are learned in the first hundred steps; with Adam alone their large gradients
 then keep luma's finer corrections waiting.  Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural
-networks") gives all directions of a weight matrix the same step: at equal time luma gets on half as fast again.
+networks") gives all directions of a weight matrix the same step.  Measured over the first 600 steps, with 0.2 as
+chroma's weight: luma's error falls by 0.7 %, with Adam by 0.4 %.  Whether whole trainings end better is not known.
 """
 
 import torch
@@ -55,7 +56,7 @@ class Optimisers:
     Parameters
     ----------
     model : LoopModel
-    adam_rate, muon_rate : float, learning rates at their highest
+    adam_rate, muon_rate : float, learning rates at their highest; without the latter Adam does all
     """
 
     def __init__(self, model, adam_rate, muon_rate):
@@ -63,16 +64,17 @@ class Optimisers:
             layer.weight
             for block in model.blocks
             for layer, about in zip(block.residual, model.spec.residual, strict=True)
-            if about.kind != DEPTHWISE3
+            if about.kind != DEPTHWISE3 and muon_rate > 0
         ]
         taken = set(map(id, matrices))
         others = [parameter for parameter in model.parameters() if id(parameter) not in taken]
-        self._rates = adam_rate, muon_rate
-        self._both = torch.optim.Adam(others, adam_rate, betas=(0.9, 0.99)), Muon(matrices, muon_rate)
+        self._all = [(torch.optim.Adam(others, adam_rate, betas=(0.9, 0.99)), adam_rate)]
+        if matrices:
+            self._all.append((Muon(matrices, muon_rate), muon_rate))
 
     def step(self, share):
         """One step with a share of the learning rates; gradients are zero afterwards."""
-        for optimiser, rate in zip(self._both, self._rates, strict=True):
+        for optimiser, rate in self._all:
             for group in optimiser.param_groups:
                 group["lr"] = share * rate
             optimiser.step()
@@ -80,9 +82,9 @@ class Optimisers:
 
     def state_dict(self):
         """State to go on from."""
-        return [optimiser.state_dict() for optimiser in self._both]
+        return [optimiser.state_dict() for optimiser, _ in self._all]
 
     def load_state_dict(self, states):
         """Go on from what `state_dict` gave."""
-        for optimiser, state in zip(self._both, states, strict=True):
+        for (optimiser, _), state in zip(self._all, states, strict=True):
             optimiser.load_state_dict(state)

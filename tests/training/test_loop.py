@@ -135,10 +135,20 @@ def test_steps_of_muon_have_one_size_in_all_directions(shape):
     torch.testing.assert_close(own, torch.diag(own.diag()), atol=2e-3, rtol=0)
 
 
+def test_all_weights_are_trained_with_and_without_muon(folder):
+    samples = LoopSamples(folder)
+    for rate in (0, 0.02):
+        run = _Run(LoopSpec(8, 1, "separable", "all", 4), samples, dataclasses.replace(SHORT, muon_rate=rate))
+        before = {name: value.clone() for name, value in run.model.state_dict().items()}
+        for _ in range(2):
+            run.take_step()
+        assert not any(torch.equal(value, before[name]) for name, value in run.model.state_dict().items())
+
+
 def test_a_training_starts_from_a_model(folder, tmp_path):
     first, _ = train_loop(SPEC, folder, SHORT)
     save_model(tmp_path / "first.safetensors", first)
-    rest = ["--start", str(tmp_path / "first.safetensors"), "--steps", "1", "--learning-rate", "0", "--muon-rate", "0"]
+    rest = ["--start", str(tmp_path / "first.safetensors"), "--steps", "1", "--learning-rate", "0"]
     done = CliRunner().invoke(command, ["loop", str(folder), "-o", str(tmp_path / "m.safetensors"), *rest, "--quiet"])
     assert done.exit_code == 0, done.output
     assert load_model(tmp_path / "m.safetensors", LOOP).digest == first.digest
