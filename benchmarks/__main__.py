@@ -20,6 +20,7 @@ SCRIPTS = {
     "learned": "learned.py",
     "view": "view.py",
     "report": "report.py",
+    "loop-places": "loop_places.py",
     "presets": "presets.py",
     "x265": "against_x265.py",
 }

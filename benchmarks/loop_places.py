@@ -1,7 +1,7 @@
 """Where attention stands in the in-loop filter: one short training for each place, measured on other material.
 
     codecsim train loop-samples CLIPS PHOTOS -o samples && codecsim train loop-samples OTHERS -o others
-    python benchmarks/loop_places.py samples --validation others --output benchmarks/results/loop_places.md
+    python -m benchmarks loop-places samples --validation others
 
 All have the same data, seed and steps; the gates differ in number, so `all` has a few more parameters.  A short
 training ranks what is learned first and says little about the end; give more `--steps` and `--seed`s for that.
