@@ -235,6 +235,7 @@ class Encoder:
             psnr_u=psnr[1],
             psnr_v=psnr[2],
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
+            picture_hash="".join(value.hex() for value in messages[0].values),
         )
         report.add_tools(codec)
         report.add_state(codec)

@@ -43,6 +43,7 @@ class PictureReport:
     accumulated_loss: int | None = None
     learner_order: str | None = None  # train, hold or reset, obeyed before the picture; None where it takes no orders
     learner_hash: str | None = None  # 32 hex digits
+    picture_hash: str | None = None  # Y, U and V, in hexadecimal; what the encoder sends
 
     def add_tools(self, codec):
         """Say what the tools beyond HEVC that do not learn did; `codec`: PictureCodec behind the picture."""

@@ -23,6 +23,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import os
 import pathlib
 import sqlite3
 from typing import NamedTuple
@@ -35,6 +36,7 @@ from codecsim.experiments.runs import PLANES, plain
 from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
 
+MODEL_FIELDS = [field for field in dataclasses.fields(EncoderConfig) if field.name.endswith("model")]
 NOT_CODING = ("cli", "experiments", "training", "formats", "inspection")
 
 
@@ -66,8 +68,22 @@ def settings_of(config: EncoderConfig) -> dict:
 
 
 def run_key(config: EncoderConfig, clip_sha256: str, sources: str) -> str:
-    """What a run is found by."""
-    return hashlib.sha256(canonical([plain(config), clip_sha256, sources]).encode()).hexdigest()
+    """What a run is found by; weights in files of one's own count by their content."""
+    parts = [plain(config), clip_sha256, sources]
+    weights = {field.name: _digest_of(getattr(config, field.name)) for field in MODEL_FIELDS}
+    weights = {name: digest for name, digest in weights.items() if digest}
+    return hashlib.sha256(canonical([*parts, weights] if weights else parts).encode()).hexdigest()
+
+
+def _digest_of(path):
+    """Digest of a file, or of all files of a folder; None where there is no such path."""
+    if path is None or not os.path.exists(path):
+        return None
+    found = [path] if os.path.isfile(path) else [file for file in pathlib.Path(path).rglob("*") if file.is_file()]
+    digest = hashlib.sha256()
+    for file in sorted(map(pathlib.Path, found)):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 class Cell(NamedTuple):

@@ -17,8 +17,9 @@ filter = "off"
 learner = {experts = "online,rls"}
 ```
 
-Other keys at the top: `name` (the file's if not given), `decode = false` to check no streams, and `segments = N` to
-code a run in up to N pieces at a time, where it has IDR pictures to cut it at: see segments.py.
+Weights and presets of learners may be files beside this one, too.  Other keys at the top: `name` (the file's if not
+given), `decode = false` to check no streams, and `segments = N` to code a run in up to N pieces at a time, where it has
+IDR pictures to cut it at: see segments.py.
 """
 
 import dataclasses
@@ -190,13 +191,22 @@ class _Reader:
             self._fail(("clips",), f"no file {pattern!r}{near}; {expected}")
         return matches
 
+    def _with_paths(self, options):
+        """Options in which the name of a file beside this one has the folder before it."""
+        found = dict(options)
+        for name, value in options.items():
+            has_path = name.endswith("model") or name.replace("_", "-") == "learn-preset"
+            if has_path and isinstance(value, str) and (self._path.parent / value).exists():
+                found[name] = str(self._path.parent / value)
+        return found
+
     def _arms(self, configs, qps):
         """The arms, each with the common options before its own."""
         common, arms = self._table.get("common", {}), self._table["arms"]
         for key, value in (("common", common), ("arms", arms)):
             if not isinstance(value, Mapping):
                 self._fail((key,), f"{key} is {value!r}; expected a table, such as [{key}]")
-        common_words = self._at(("common",), words_of, common, SET_BY_CAMPAIGN)
+        common_words = self._at(("common",), words_of, self._with_paths(common), SET_BY_CAMPAIGN)
         found = []
         for name, options in arms.items():
             path = ("arms", name)
@@ -204,7 +214,7 @@ class _Reader:
                 self._fail(path, f"arm {name!r}: a name is letters, digits and . + -, without spaces")
             if not isinstance(options, Mapping):
                 self._fail(path, f"arm {name!r} is {options!r}; expected a table of options, such as [arms.{name}]")
-            words = common_words + self._at(path, words_of, options, SET_BY_CAMPAIGN)
+            words = common_words + self._at(path, words_of, self._with_paths(options), SET_BY_CAMPAIGN)
             arm = self._at(path, arm_of_words, name, words)
             for config in configs:
                 self._at(path, arm.encoder_config, config, qps[0], 1)

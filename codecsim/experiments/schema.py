@@ -66,7 +66,7 @@ CREATE TABLE runs (
     date TEXT NOT NULL,
     result TEXT NOT NULL,  -- the encoder's result with all pictures, JSON
     stream_sha256 TEXT,  -- NULL: there is no stream (oracle), or the row is of version 1
-    job_seconds REAL  -- from the start to the end of its job by the clock on the wall
+    job_seconds REAL  -- of its whole job but for loading kernels, by the clock on the wall
 );
 CREATE INDEX runs_by_content ON runs (clip_sha256, config, frames_asked, settings);
 {_EXPERIMENTS}

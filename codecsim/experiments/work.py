@@ -4,9 +4,11 @@ import dataclasses
 import itertools
 import os
 import pathlib
+import platform
 import tempfile
 import time
 import traceback
+from types import MappingProxyType
 from typing import NamedTuple
 
 from codecsim.config import EncoderConfig
@@ -17,6 +19,20 @@ from codecsim.experiments.machine import processor, software
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.experiments.warming import model_files, warm
 from codecsim.formats.video import open_video
+
+# Time of encoding and decoding that a setting adds, against preset medium without tools: only the order of jobs and the
+# forecast of the end depend on it.
+TOOL_COSTS = MappingProxyType(
+    {
+        ("preset", "fast"): -0.4,
+        ("preset", "slow"): 1.5,
+        ("filter", "frozen"): 0.4,
+        ("filter", "online"): 0.8,
+        ("chroma_filter", "frozen"): 0.2,
+        ("chroma_filter", "online"): 0.4,
+        ("loop_filter", "on"): 0.6,
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +49,11 @@ class Job:
 
     @property
     def cost(self) -> float:
-        """Expected time in any unit: more at a low QP."""
-        return self.clip.width * self.clip.height * self.config.frames * 1.05 ** (51 - self.config.qp)
+        """Expected time in any unit, roughly: more at a low QP, and with tools that take time."""
+        config = self.config
+        samples = self.clip.width * self.clip.height * config.frames
+        tools = 1.0 + sum(cost for (name, value), cost in TOOL_COSTS.items() if getattr(config, name) == value)
+        return samples * tools * 1.05 ** (51 - config.qp)
 
     def __str__(self):
         return f"{self.clip.name} {self.config.config} QP {self.config.qp} {self.arm}"
@@ -65,13 +84,22 @@ class Task:
         return f"{self.job}, pictures {self.piece.first} to {self.piece.first + self.piece.frames - 1}"
 
 
+class Span(NamedTuple):
+    """Where and when a task was done; times as of time.time()."""
+
+    worker: str
+    started: float
+    loaded: float  # its kernels were ready
+    ended: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Done:
     """What a finished task leaves: all that the database keeps of it."""
 
     result: dict  # of runs.encode_video
     decoder_seconds: float | None  # CPU time, None: was not decoded
-    job_seconds: float  # of the whole job, by the clock on the wall
+    job_seconds: float  # of the whole job but for loading kernels, by the clock on the wall
     machine: str
     software: str
     stream: bytes | None = None  # of a piece
@@ -85,7 +113,7 @@ class Outcome:
     bits: int = 0
     psnr_y: float = 0.0
     seconds: float = 0.0  # of CPU time, encoding
-    job_seconds: float = 0.0
+    span: Span | None = None
     error: str | None = None  # why there is no result
     done: Done | None = None  # where the worker could not keep it itself
 
@@ -98,13 +126,17 @@ class Outcome:
 def perform(task: Task, decode: bool) -> Outcome:
     """Encode, decode and check. Errors are returned, so that other tasks go on."""
     try:
+        worker, started = f"{platform.node()}:{os.getpid()}", time.time()
+        warm(task.job.config)
+        loaded = time.time()
         done = code(task, decode)
     except CodecError as error:
         return Outcome(task, error=str(error))
     except Exception:  # a bug, which must not end the other jobs; it is shown in full
         return Outcome(task, error=traceback.format_exc())
     result = done.result
-    return Outcome(task, result["bits"], result["psnr_y"], result["cpu_seconds"], done.job_seconds, done=done)
+    span = Span(worker, started, loaded, time.time())
+    return Outcome(task, result["bits"], result["psnr_y"], result["cpu_seconds"], span, done=done)
 
 
 def keep(outcome: Outcome, database: str | os.PathLike, sources: str):
@@ -126,7 +158,6 @@ def code(task: Task, decode: bool) -> Done:
     """
     started = time.monotonic()
     config, first = task.job.config, 0
-    warm(config)
     if task.piece is not None:
         first = task.piece.first
         config = dataclasses.replace(config, frames=task.piece.frames)

@@ -13,7 +13,7 @@ from tests.cli.clips import FRAMES, HEIGHT, WIDTH
 
 ENCODER_FIELDS = {"frames", "width", "height", "fps", "bit_depth", "config", "qp", "bits", "kbps", "psnr_y", "psnr_u",
                   "psnr_v", "seconds", "cpu_seconds", "encoder", "pictures"}  # fmt: skip
-PICTURE_FIELDS = {"poc", "type", "qp", "bits", "psnr_y", "psnr_u", "psnr_v", "seconds"}
+PICTURE_FIELDS = {"poc", "type", "qp", "bits", "psnr_y", "psnr_u", "psnr_v", "seconds", "picture_hash"}
 LEARNED_FIELDS = {"filtered_share", "trained_steps", "reset", "accumulated_loss", "learner_hash"}
 
 

@@ -9,9 +9,10 @@ import pytest
 from codecsim.config import EncoderConfig
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import read_arm
+from codecsim.experiments.database import run_key
 from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
 from codecsim.experiments.experiment_file import read_experiment
-from codecsim.resources import bundled_clip
+from codecsim.resources import bundled_clip, resource_folder
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments").glob("*.toml"))
 HEAD = 'clips = ["a.y4m"]\n'
@@ -87,6 +88,20 @@ def test_what_is_not_said(write):
 def test_an_arm_comes_after_what_is_common(write):
     file = read_experiment(write(HEAD + '[common]\nfilter = "off"\n[arms.a]\n[arms.b]\nfilter = "frozen"'))
     assert [arm.settings["filter"] for arm in file.arms] == ["off", "frozen"]
+
+
+def test_weights_beside_the_file(write, tmp_path):
+    weights = tmp_path / "own.safetensors"
+    shipped = next((resource_folder("models") / "prediction-luma").rglob("*.safetensors"))
+    weights.write_bytes(shipped.read_bytes())
+    text = HEAD + '[common]\nmodel = "own.safetensors"\n[arms.a]\n[arms.b]\nmodel = "untrained"\n'
+    file = read_experiment(write(text))
+    configs = [file.encoder_config(arm, "ldp", 22, file.clips[0]) for arm in file.arms]
+    assert [config.model for config in configs] == [str(weights), "untrained"]
+    keys = [run_key(config, "clip", "v") for config in configs]
+    weights.write_bytes(weights.read_bytes() + b" ")  # a run with other weights is another run
+    changed = [run_key(config, "clip", "v") for config in configs]
+    assert changed[0] != keys[0] and changed[1] == keys[1]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

@@ -1,5 +1,6 @@
 """`codecsim sweep`: what runs, what is kept, what a kill leaves, and that nothing depends on who did the work."""
 
+import hashlib
 import json
 import os
 import signal
@@ -12,6 +13,7 @@ import pytest
 
 from codecsim.cli import run as codecsim
 from codecsim.experiments.database import Database, sources_digest
+from codecsim.formats.video import open_video
 
 HEAD = 'clips = ["*.y4m"]\nqps = [27, 37]\nframes = 2\n[common]\npreset = "fast"\n'
 OFF, ON = '[arms.off]\nfilter = "off"\n', "[arms.on]\nlearner = {channels = 8}\n"
@@ -75,6 +77,14 @@ def test_a_result_is_that_of_encode(write, tmp_path, capsys):
     words = ["--preset", "fast", "--learner", "channels=8", "--qp", "37", "--frames", "2", "--json", "--quiet"]
     assert codecsim(["encode", str(tmp_path / "a.y4m"), "-o", str(tmp_path / "s.bin"), *words]) == 0
     result = json.loads(capsys.readouterr().out)
+    with Database(tmp_path / "e.sqlite") as kept:
+        pictures = json.loads(kept.find(point["key"])["result"])["pictures"]
+    words = ["decode", str(tmp_path / "s.bin"), "-o", str(tmp_path / "d.y4m"), "--quiet"]
+    assert codecsim(words) == 0
+    with open_video(tmp_path / "d.y4m") as video:
+        hashes = ["".join(hashlib.md5(plane.astype("u1").tobytes()).hexdigest() for plane in f) for f in video.frames]
+    assert [picture["picture_hash"] for picture in pictures] == hashes
+    assert [picture["learner_hash"] for picture in pictures] == [p["learner_hash"] for p in result["pictures"]]
     for name in ("bits", "psnr_y", "psnr_u", "psnr_v", "stream_sha256", "frames"):
         assert point[name] == result[name]
 
