@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import pathlib
 
@@ -70,6 +71,7 @@ def _workers(scheduler, jobs):
         return
     from codecsim.experiments.cluster import ClusterWorkers
 
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is in our own line
     with ClusterWorkers(scheduler) as workers:
         yield workers
 

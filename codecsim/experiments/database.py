@@ -68,11 +68,10 @@ def settings_of(config: EncoderConfig) -> dict:
 
 
 def run_key(config: EncoderConfig, clip_sha256: str, sources: str) -> str:
-    """What a run is found by; weights in files of one's own count by their content."""
-    parts = [plain(config), clip_sha256, sources]
+    """What a run is found by; weights in files of one's own count by their content, wherever they are."""
     weights = {field.name: _digest_of(getattr(config, field.name)) for field in MODEL_FIELDS}
-    weights = {name: digest for name, digest in weights.items() if digest}
-    return hashlib.sha256(canonical([*parts, weights] if weights else parts).encode()).hexdigest()
+    options = plain(config) | {name: digest for name, digest in weights.items() if digest}
+    return hashlib.sha256(canonical([options, clip_sha256, sources]).encode()).hexdigest()
 
 
 def _digest_of(path):

@@ -180,7 +180,7 @@ class _Reader:
         """Files that a pattern stands for."""
         if pattern == BUNDLED:
             return [bundled_clip()]
-        folder = self._path.parent
+        folder = self._path.parent.absolute()  # workers of a cluster are in another folder
         matches = sorted(glob.glob(os.path.join(glob.escape(str(folder)), pattern), recursive=True))
         matches = [pathlib.Path(path) for path in matches if os.path.isfile(path)]
         if not matches:
@@ -197,7 +197,7 @@ class _Reader:
         for name, value in options.items():
             has_path = name.endswith("model") or name.replace("_", "-") == "learn-preset"
             if has_path and isinstance(value, str) and (self._path.parent / value).exists():
-                found[name] = str(self._path.parent / value)
+                found[name] = str(self._path.parent.absolute() / value)
         return found
 
     def _arms(self, configs, qps):

@@ -1,5 +1,6 @@
 """Experiment files: what they mean, and that whatever is wrong is named with its line and with what is allowed."""
 
+import dataclasses
 import pathlib
 import shlex
 import tomllib
@@ -102,6 +103,14 @@ def test_weights_beside_the_file(write, tmp_path):
     weights.write_bytes(weights.read_bytes() + b" ")  # a run with other weights is another run
     changed = [run_key(config, "clip", "v") for config in configs]
     assert changed[0] != keys[0] and changed[1] == keys[1]
+    moved = weights.rename(tmp_path / "moved.safetensors")
+    assert run_key(dataclasses.replace(configs[0], model=str(moved)), "clip", "v") == changed[0]
+
+
+def test_paths_do_not_depend_on_where_the_reader_is(write, tmp_path, monkeypatch):
+    write(HEAD + ARM)
+    monkeypatch.chdir(tmp_path)
+    assert read_experiment("e.toml").clips[0].path == str(tmp_path / "a.y4m")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

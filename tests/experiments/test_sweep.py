@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import signal
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ from codecsim.cli import run as codecsim
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.formats.video import open_video
 
+EXAMPLE = pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments" / "bunny.toml"
 HEAD = 'clips = ["*.y4m"]\nqps = [27, 37]\nframes = 2\n[common]\npreset = "fast"\n'
 OFF, ON = '[arms.off]\nfilter = "off"\n', "[arms.on]\nlearner = {channels = 8}\n"
 SAME_AS_OFF = '[arms.same]\nfilter = "off"\n'
@@ -112,6 +114,16 @@ def test_tables(write, capsys):
     assert "**ldp, thin (`--preset fast --filter off --effort sao=false`) against off**" in printed
     lines = [line for line in printed.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| a", "| b", "| mean"]
+
+
+def test_the_example(tmp_path, capsys):
+    text = EXAMPLE.read_text().replace("frames = 17 ", "frames = 2  ").replace("[22, 27, 32, 37]", "[32, 37]")
+    (tmp_path / "bunny.toml").write_text(text)
+    assert codecsim(["sweep", str(tmp_path / "bunny.toml"), "--jobs", "1"]) == 0
+    printed = capsys.readouterr()
+    assert (
+        "6 runs to do" in printed.err and "**ldp, obmc (`--preset fast --filter off --obmc`) against off" in printed.out
+    )
 
 
 def test_a_failed_run_is_told_and_ends_no_other(write, tmp_path, capsys):
