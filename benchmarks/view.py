@@ -35,7 +35,7 @@ def main(arguments):
     if browser is None:
         raise ConfigError(f"no browser: expected one of {', '.join(BROWSERS)} on the path")
     out = measuring.Report(arguments, "Looking into a stream")
-    rows = []
+    rows, waiting = [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         source = measuring.default_clip(arguments)
         clip = measuring.cif_clip(source, folder, arguments.frames)
@@ -48,7 +48,8 @@ def main(arguments):
         rows.append(("both side by side", *watch([*both, "--source", clip], browser)))
     columns = ("filter", "first picture, s", "its CPU time, s", "all decoded, s", "step, ms", "with overlays", "jump")
     out.table(f"{source.stem} at CIF, {arguments.frames} pictures, QP {arguments.qp}", (*columns, "peak MB"), rows)
-    out.say("", f"Steps are median / largest. To reach: {OPEN_SECONDS:.0f} s and {STEP_MS:.0f} ms.")
+    load = f"Others kept {waiting:.0f} processes waiting for {os.cpu_count()} processors when this began."
+    out.say("", load, f"Steps are median / largest. To reach: {OPEN_SECONDS:.0f} s and {STEP_MS:.0f} ms.")
     return 0
 
 

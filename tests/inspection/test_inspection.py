@@ -30,7 +30,7 @@ CONFIGS = {
         preset="fast",
         learn=LEARN | {"experts": "online,rls"},
         chroma_filter="online",
-        intra_filter="frozen",
+        intra_filter="online",
         loop_filter="on",
         obmc=True,
     ),

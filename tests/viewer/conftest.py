@@ -20,7 +20,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("viewer")
     clip = make_clip("film", WIDTH, HEIGHT, PICTURES)
     learn = {"channels": 8, "tile_log2": 5}
-    tools = {"chroma_filter": "online", "intra_filter": "frozen", "loop_filter": "on", "obmc": True}
+    tools = {"chroma_filter": "online", "intra_filter": "online", "loop_filter": "on", "obmc": True}
     runs = {
         "learned": run_encoder(EncoderConfig("ldp", 27, preset="fast", learn=learn, **tools), clip),
         "plain": run_encoder(EncoderConfig("ra", 32, preset="fast", filter="off"), (clip[0], clip[1][:-2])),

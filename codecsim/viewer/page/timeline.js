@@ -48,7 +48,7 @@ export class Timeline {
       const parts = [`${r.type} POC ${r.poc}`, `${r.bits} bits`];
       if (r.psnr_y !== undefined) parts.push(`${r.psnr_y.toFixed(2)} dB`);
       if (r.loss !== undefined) parts.push(`loss ${r.loss}`);
-      if (r.trained_steps) parts.push(`${r.trained_steps} steps`);
+      if (steps(r)) parts.push(`${steps(r)} steps of training`);
       if (r.reset) parts.push("reset");
       return (this.reports.length > 1 ? `${"AB"[k]}  ` : "") + parts.join("  ");
     }).filter(Boolean);
@@ -130,14 +130,14 @@ export class Timeline {
     scaleText(ctx, row, format(high), format(low), this.canvas.clientWidth);
   }
 
-  // A bar for each picture after which a net was trained, as high as it took steps; a diamond for a reset.
+  // A bar for each picture that a net was trained with, as high as it took steps; a diamond for a reset.
   drawEvents(ctx, x, step, row) {
-    const most = this.reports.flat().reduce((value, r) => Math.max(value, r.trained_steps ?? 0), 1);
+    const most = this.reports.flat().reduce((value, r) => Math.max(value, steps(r)), 1);
     const wide = step / this.reports.length, middle = (row.top + row.bottom) / 2;
     this.reports.forEach((list, k) => list.forEach((r, index) => {
       const left = x(index) + k * wide;
-      if (r.trained_steps) {
-        const high = Math.max(r.trained_steps / most * (row.bottom - row.top), 2);
+      if (steps(r)) {
+        const high = Math.max(steps(r) / most * (row.bottom - row.top), 2);
         ctx.fillStyle = TRAINED;
         ctx.fillRect(left, row.bottom - high, Math.max(wide - 1, 1), high);
       }
@@ -150,6 +150,11 @@ export class Timeline {
       }
     }));
   }
+}
+
+// Of all nets, after a picture or within it.
+function steps(r) {
+  return (r.trained_steps ?? 0) + (r.chroma_trained_steps ?? 0) + (r.intra_trained_steps ?? 0);
 }
 
 function scaleText(ctx, row, high, low, width) {

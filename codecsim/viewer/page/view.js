@@ -246,6 +246,8 @@ function pictureFacts(r) {
     loss: r.loss === undefined ? "" : `${r.loss}`,
     accumulated: r.accumulated_loss === undefined || r.accumulated_loss === r.loss ? "" : `${r.accumulated_loss}`,
     trained: r.trained_steps === undefined ? "" : `${r.trained_steps} steps`,
+    "  chroma": r.chroma_trained_steps === undefined ? "" : `${r.chroma_trained_steps} steps`,
+    "intra trained": r.intra_trained_steps === undefined ? "" : `${r.intra_trained_steps} steps`,
     order: r.learner_order ?? "",
     "learner reset": r.reset ? "yes" : "",
   };
