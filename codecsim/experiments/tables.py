@@ -9,7 +9,7 @@ import io
 import math
 from collections.abc import Mapping
 
-from codecsim.experiments.bootstrap import LEVEL, confidence_of_mean
+from codecsim.experiments.bootstrap import LEVEL
 from codecsim.experiments.compare import PLANES, coded_bits, mean_of
 from codecsim.experiments.curves import Curve, compare_curves
 
@@ -112,19 +112,15 @@ def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> T
     columns += [Column("kMAC/px", "{:.2f}"), Column("of training", "{:.2f}")] if learned else []
     pairs = list(zip(compared, tests, strict=True))
     rows += _mean_rows(pairs, learned)
-    intervals = _intervals([row for row in compared if None not in row.bd_rate.values()])
+    whole = [row for row in compared if None not in row.bd_rate.values()]
+    ends = mean_of(whole).confidence if whole else {}
+    intervals = {f"{plane.upper()} %": tuple(found) for plane, found in ends.items() if found}
     if intervals:
         name = f"{100 * LEVEL:.0f} % interval"
         values = [intervals.get(column.name) for column in columns[1:]]
         rows.append(Row((name, *("{:+.2f} .. {:+.2f}".format(*v) if v else None for v in values)), "interval"))
     warnings = tuple((row.clip, warning) for row in compared for warning in row.warnings)
     return Table(title, tuple(columns), tuple(rows), warnings, intervals)
-
-
-def _intervals(compared):
-    """Confidence intervals of the mean BD-rates, by column; {} for too few clips."""
-    found = {f"{p.upper()} %": confidence_of_mean([row.bd_rate[p] for row in compared]) for p in PLANES}
-    return {name: tuple(interval) for name, interval in found.items() if interval is not None}
 
 
 def _mean_rows(pairs, learned):
