@@ -51,6 +51,7 @@ ARMS = MappingProxyType(
         "ai": (
             "off: --filter off",
             "intra: --filter off --intra-filter frozen",
+            "intra-online: --filter off --intra-filter online",
             "loop: --filter off --loop-filter on",
             "loop+intra: --filter off --intra-filter frozen --loop-filter on",
         ),
