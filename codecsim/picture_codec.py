@@ -33,6 +33,8 @@ from codecsim.learned.auxiliary import Further, predict_further, stack_reference
 from codecsim.learned.controller import Order
 from codecsim.learned.inputs import CODED
 from codecsim.learned.intra_filter import unused_intra_net
+from codecsim.learned.params import BlockSize
+from codecsim.learned.size_classes import block_areas
 from codecsim.picture import PAD_C, PAD_Y, Planes
 from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
 from codecsim.slice_tools import slice_tools
@@ -252,7 +254,9 @@ class PictureCodec:
         if self.tools.syntax.experts > 0:
             for learner in self.learners:
                 learner.obey(self.order)
-            luma = np.stack(self.learned_filter.predict(self.pred.y, self._auxiliary, self.tools.qp))
+            sizes_count = self.learned_filter.params.block_size != BlockSize.SHARED
+            areas = block_areas(self.blocks) if sizes_count else None
+            luma = np.stack(self.learned_filter.predict(self.pred.y, self._auxiliary, self.tools.qp, areas))
             if self.chroma_filter:
                 self._filtered_chroma = self.chroma_filter.predict(
                     self.pred, self._overlapped_chroma, luma[-1], self.tools.qp

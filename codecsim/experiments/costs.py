@@ -7,6 +7,7 @@ from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.params import Expert
 from codecsim.learned.prediction_filter import choose_experts, linear_sides
 from codecsim.learned.rls import make_taps
+from codecsim.learned.size_classes import n_filters
 from codecsim.learned.stream import LearnedStream
 
 _INTRA_STEP = 256  # samples of a training step, by intra_learner; those of blocks of 32 have more, context not counted
@@ -59,5 +60,6 @@ def _inter(learned, samples, reports):
     fitted = sum(report.fitted_samples or 0 for report in reports) / samples
     nets = len({Expert.ONLINE if expert == Expert.MIX else expert for expert in experts} - {Expert.RLS})
     inference = (nets * inference_kmac(spec) + sum(features) / 1000) * filtered / len(reports)
+    inference *= n_filters(learned.params)
     training = training_kmac(spec, learned.params, steps, samples) + fitted * sum(map(fit_macs, features)) / 1000
     return inference, training

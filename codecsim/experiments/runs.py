@@ -137,7 +137,7 @@ def _encoding(name, config, video_format, reports, stream_sha256, times):
     if costs is not None:
         result["kmac_per_pixel"] = costs
     if config.filter != "off":
-        result["encoder"]["model"] = LearnedStream.from_config(config).initial.digest().hex()
+        result["encoder"]["model"] = LearnedStream.from_config(config).digest.hex()
     result["pictures"] = [plain(report) for report in reports]
     return result
 

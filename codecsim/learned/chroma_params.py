@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from codecsim.errors import ConfigError
-from codecsim.learned.params import FIELDS, Field, LearnParams
+from codecsim.learned.params import LEARNER_FIELDS, BlockSize, Field, LearnParams
 
 
 @dataclass(frozen=True)
 class ChromaParams(LearnParams):
     """Signalled parameters of the chroma filter: those of a learner, of which U and V have one each, and these.
 
-    Sizes are in chroma samples.  The experts are those of luma, so `experts` is not looked at; `further` must be 0.
+    Sizes are in chroma samples.  The experts are those of luma, so `experts` is not looked at; `further` must be 0,
+    `block_size` shared.
 
     Raises
     ------
@@ -24,7 +25,7 @@ class ChromaParams(LearnParams):
     luma_coded: bool = True  # learn also where only luma has a residual
 
     packed_fields = (
-        *FIELDS,
+        *LEARNER_FIELDS,
         Field("luma_addition", 1, 0, 1),
         Field("luma_detail", 1, 0, 1),
         Field("luma_coded", 1, 0, 1),
@@ -34,6 +35,8 @@ class ChromaParams(LearnParams):
         super()._check()
         if self.further:
             raise ConfigError("chroma filter: it has no further predictions; expected further=0")
+        if self.block_size != BlockSize.SHARED:
+            raise ConfigError("chroma filter: it does not take the sizes of blocks; expected block_size=shared")
 
     @property
     def n_aux(self):

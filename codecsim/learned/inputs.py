@@ -9,6 +9,7 @@ from codecsim.learned.update import LIGHT, MASKED
 # Integer Gaussian of standard deviation 2; the taps of both directions sum to 64.
 BLUR = (14, 11, 8, 4, 2)
 QP_MIDDLE = 32
+AREA_MIDDLE_X2 = 17  # twice the middle of the log2 of areas
 CODED, UNCODED = 1, 2  # of a unit of an inter block: its luma residual is coded, is not
 
 
@@ -79,6 +80,18 @@ def fill_qp(qp, planes, plane):
     for y in range(planes.shape[1]):
         for x in range(planes.shape[2]):
             planes[plane, y, x] = value
+
+
+@kernel
+def fill_block_size(areas, margin, planes, plane):
+    """planes[plane] = 256 a doubling of the area of a sample's block, 0 between 16x16 and 16x32.
+
+    areas : (h // 4, w // 4) uint8, log2 of areas in samples
+    """
+    for y in range(4 * areas.shape[0]):
+        row, to = areas[y >> 2], planes[plane, y + margin][margin:]
+        for x in range(4 * areas.shape[1]):
+            to[x] = (2 * np.int32(row[x >> 2]) - AREA_MIDDLE_X2) * 128
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
@@ -41,6 +41,18 @@ class LossKind(IntEnum):
     L1 = 2
 
 
+class BlockSize(IntEnum):
+    """How the filter takes the sizes of blocks: not at all; as an input; with a net of its own for each class of sizes.
+
+    Classes: see size_classes.CLASS_LIMITS.
+    """
+
+    SHARED = 0
+    INPUT = 1
+    TWO_CLASSES = 2
+    THREE_CLASSES = 3
+
+
 class Method(IntEnum):
     """Optimiser."""
 
@@ -71,7 +83,7 @@ class Field(NamedTuple):
 
 
 # The order of pack().  A field named "x[i]" is an element of a tuple, "x:float" the bit pattern of a float32.
-FIELDS = (
+LEARNER_FIELDS = (
     Field("channels", 6, 8, 32),
     Field("hidden_layers", 3, 1, 4),
     Field("high_pass", 1, 0, 1),
@@ -108,7 +120,9 @@ FIELDS = (
     Field("tile_threshold_q8[3]", 24, 0, 2**24 - 1),
     Field("worse_q8", 9, 0, 256),
 )
+FIELDS = (*LEARNER_FIELDS, Field("block_size", 2, 0, 3))
 THRESHOLD_QP = (22, 27, 32, 37)
+BLOCK_SIZE = "block_size"  # name of the input plane
 
 
 def _integer(value):
@@ -180,6 +194,7 @@ class LearnParams:
     worse_q8: int = 0  # per QP above the best of the last 8 pictures, epochs shrink by so many 1/256; 256: no training
     reset_memory_log2: int = 3  # AUTO: both losses are averaged over about 2**n pictures; 0 = since the last reset
     experts: Expert = Expert.ONLINE | Expert.RLS  # what blocks choose among, besides no filter; each costs inference
+    block_size: BlockSize = BlockSize.SHARED  # classes: each costs the inference and has the memory of a whole filter
 
     packed_fields = FIELDS  # not annotated, so that it is no field: the same for all
 
@@ -226,7 +241,13 @@ class LearnParams:
         further = (f"further_{k + 1}" for k in range(self.further))
         switched = (("high_pass", self.high_pass), ("overlapped", self.overlapped))
         names = ("prediction", *(name for name, on in switched if on), *further)
-        return (*names, "qp") if self.qp_plane else names
+        names = (*names, "qp") if self.qp_plane else names
+        return (*names, BLOCK_SIZE) if self.block_size == BlockSize.INPUT else names
+
+    @property
+    def without_sizes(self):
+        """The same of a filter that does not take the sizes of blocks: models for it serve too."""
+        return replace(self, block_size=BlockSize.SHARED)
 
     @property
     def n_planes(self):

@@ -22,13 +22,14 @@ from codecsim.learned.inputs import (
     add_output,
     add_tile_losses,
     extend_plane,
+    fill_block_size,
     fill_difference,
     fill_high_pass,
     fill_prediction,
     fill_qp,
     measure_error,
 )
-from codecsim.learned.params import Control, Expert, LossKind, Reset
+from codecsim.learned.params import BlockSize, Control, Expert, LossKind, Reset
 from codecsim.learned.rls import DIFFERENCE_SIDE, PREDICTION_SIDE, LinearFilter, feature_planes
 from codecsim.learned.self_check import check_engine, require_subnormals
 from codecsim.learned.spec import OUTPUT_BITS
@@ -166,7 +167,7 @@ class PredictionFilter:
         self._pending, self._compiled = None, False
         self._lesson, self._obeyed = None, _NOTHING_LEARNT
 
-    def predict(self, pred_y, aux, qp):
+    def predict(self, pred_y, aux, qp, areas=None):
         """Filter a picture's prediction, and keep the inputs for `learn`.
 
         Parameters
@@ -174,6 +175,7 @@ class PredictionFilter:
         pred_y : (height, width) uint16
         aux : tuple of params.n_aux (height, width) uint16 further predictions
         qp : int, of the picture
+        areas : (height // 4, width // 4) uint8 of size_classes.block_areas; needed with BlockSize.INPUT
 
         Returns
         -------
@@ -188,8 +190,10 @@ class PredictionFilter:
                 raise ConfigError(f"learned tools: expected {self.height}x{self.width} uint16, got {plane.shape}")
         if len(aux) != self.params.n_aux:
             raise ConfigError(f"learned tools: expected {self.params.n_aux} auxiliary planes, got {len(aux)}")
+        if self.params.block_size == BlockSize.INPUT and areas is None:
+            raise ConfigError("learned tools: the sizes of blocks are an input, but are not given")
         pred = np.ascontiguousarray(pred_y).copy()
-        planes = self._inputs(pred, [np.ascontiguousarray(plane) for plane in aux], qp)
+        planes = self._inputs(pred, [np.ascontiguousarray(plane) for plane in aux], qp, areas)
         outputs, features = {}, None
         if Expert.INITIAL in self.experts:
             outputs[Expert.INITIAL] = self._run(self.state.initial.master, pred, planes)
@@ -348,7 +352,7 @@ class PredictionFilter:
             return parts[0]
         return hashlib.blake2b(b"".join(parts), digest_size=16).digest()
 
-    def _inputs(self, pred, aux, qp):
+    def _inputs(self, pred, aux, qp, areas):
         planes = np.zeros((self.spec.n_inputs, *self._plane_shape), np.int16)
         margin, depth = self.spec.margin, self.bit_depth
         fill_prediction(pred, margin, depth, planes)
@@ -359,10 +363,14 @@ class PredictionFilter:
         for plane in aux:
             fill_difference(plane, pred, margin, depth, planes, used)
             used += 1
-        for i in range(used):
-            extend_plane(planes, i, margin, self.height, self.width)
         if self.params.qp_plane:
             fill_qp(qp, planes, used)
+            used += 1
+        if self.params.block_size == BlockSize.INPUT:
+            fill_block_size(areas, margin, planes, used)
+            used += 1
+        for i in range(used):
+            extend_plane(planes, i, margin, self.height, self.width)
         return planes
 
     def _run(self, master, pred, planes):

@@ -6,7 +6,8 @@ from codecsim.learned.learner_presets import settings_at
 from codecsim.learned.model_files import INTER_LUMA, find_model, load_model
 from codecsim.learned.params import Control, Expert, LearnParams
 from codecsim.learned.prediction_filter import PredictionFilter
-from codecsim.learned.weights import builtin_weights
+from codecsim.learned.size_classes import CLASS_LIMITS, SizeClassFilter
+from codecsim.learned.weights import builtin_weights, with_more_inputs
 from codecsim.syntax.headers import (
     INTER_TOOLS,
     TOOL_CHROMA,
@@ -92,6 +93,7 @@ class LearnedStream:
     Attributes
     ----------
     initial : InitialWeights
+    digest : bytes, name of the weights in a stream: the model's, as it was before it got further inputs
 
     Raises
     ------
@@ -99,10 +101,9 @@ class LearnedStream:
     """
 
     def __init__(self, params, model=None):
-        if model is not None:
-            _check_inputs(params, model)
         self.params = params
-        self.initial = builtin_weights(params.spec) if model is None else model.initial()
+        self.initial = builtin_weights(params.spec) if model is None else _initial_weights(params, model)
+        self.digest = self.initial.digest() if model is None else model.digest
 
     @classmethod
     def from_config(cls, config):
@@ -162,7 +163,7 @@ class LearnedStream:
 
     def settings(self):
         """`ToolSettings` of the prediction filter for the sequence parameter set."""
-        return ToolSettings(changes(self.params), self.initial.digest())
+        return ToolSettings(changes(self.params), self.digest)
 
     @property
     def is_signalled(self):
@@ -171,7 +172,8 @@ class LearnedStream:
 
     def make_filter(self, sps, threads=1):
         """The learner, in its initial state, for pictures of the sequence's coded size."""
-        return PredictionFilter(self.params, sps.width, sps.height, sps.bit_depth, self.initial, threads)
+        kind = SizeClassFilter if self.params.block_size in CLASS_LIMITS else PredictionFilter
+        return kind(self.params, sps.width, sps.height, sps.bit_depth, self.initial, threads)
 
 
 def starting_model(name, kind, default, params):
@@ -193,14 +195,24 @@ def starting_model(name, kind, default, params):
         return None
     if name is not None:
         return load_model(name, kind)
-    model = load_model(default, kind)
-    return model if (model.inputs, model.spec) == (params.inputs, params.spec) else None
+    model, wanted = load_model(default, kind), params.without_sizes
+    return model if (model.inputs, model.spec) == (wanted.inputs, wanted.spec) else None
 
 
-def _check_inputs(params, model):
-    """Refuse a model for other inputs than the parameters say."""
-    if model.inputs == params.inputs and model.spec.n_outputs == 1:
-        return
+def _initial_weights(params, model):
+    """Those of a model, which need not know the sizes of blocks.
+
+    Raises
+    ------
+    ConfigError : a model for other inputs than the parameters say
+    """
+    if model.spec.n_outputs == 1 and model.inputs in (params.inputs, params.without_sizes.inputs):
+        if model.inputs == params.inputs:
+            return model.initial()
+        try:
+            return with_more_inputs(model.initial(), len(model.inputs), params.spec.n_inputs)
+        except ValueError as error:
+            raise ConfigError(f"model {model.name}: it cannot take the sizes of blocks too: {error}") from None
     further = sum(name.startswith("further_") for name in model.inputs)
     switches = [("high_pass", "high_pass"), ("overlapped", "overlapped"), ("qp_plane", "qp")]
     wanted = [f"{field}={int(name in model.inputs)}" for field, name in switches] + [f"further={further}"]

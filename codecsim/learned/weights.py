@@ -3,11 +3,11 @@
 import functools
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from codecsim.learned.spec import CONV3, KINDS, WEIGHT_BITS, NetSpec
+from codecsim.learned.spec import CONV3, DEPTHWISE3, KINDS, SKIP, WEIGHT_BITS, NetSpec
 
 _SEED = 0x636F6465_6373696D
 
@@ -45,6 +45,39 @@ class InitialWeights:
         """16 bytes that name these weights."""
         data = np.array(_shape_numbers(self.spec), "<i4").tobytes() + self.master.astype("<f4").tobytes()
         return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def with_more_inputs(initial, used, n_inputs):
+    """The same network with further inputs, which it does not look at yet.
+
+    Parameters
+    ----------
+    initial : InitialWeights
+    used : int, inputs that it looks at; those behind them, which may be there for an even number, give way
+    n_inputs : int, at least as many as it has, and equal to them where a depthwise layer comes first
+
+    Returns
+    -------
+    InitialWeights
+    """
+    old, new = initial.spec, replace(initial.spec, n_inputs=n_inputs)
+    master = np.zeros(new.n_weights, np.float32)
+    for before, after in zip(old.layers, new.layers, strict=True):
+        weights = initial.master[before.weights : before.skip].reshape(before.weight_shape)
+        skip = initial.master[before.skip : before.bias].reshape(before.n_out, -1, SKIP, SKIP)
+        kept = np.zeros(after.weight_shape, np.float32)
+        if before.weights > 0:
+            kept[:] = weights
+        elif before.kind == DEPTHWISE3:
+            kept[:used] = weights[:used]
+        else:
+            kept[:, :used] = weights[:, :used]
+        kept_skip = np.zeros((after.n_out, n_inputs if skip.size else 0, SKIP, SKIP), np.float32)
+        kept_skip[:, :used] = skip[:, :used]
+        bias = initial.master[before.bias : before.end]
+        master[after.weights : after.end] = np.concatenate([kept.ravel(), kept_skip.ravel(), bias])
+    master.flags.writeable = False
+    return InitialWeights(new, master)
 
 
 def _shape_numbers(spec):

@@ -46,6 +46,9 @@ SWITCHES = [
     {"high_pass": False, "qp_plane": False, "overlapped": False, "further": 0},
     {"tile_log2": 4},
     {"tile_log2": 7},
+    {"block_size": "input"},
+    {"block_size": "two_classes"},
+    {"block_size": "three_classes", "experts": "initial,online,rls,mix", "control": "signalled"},
     {"epochs_q2": 1},
     {"epochs_q2": 0},
 ]
@@ -66,6 +69,18 @@ def test_switches(switch):
     assert all(step is not None for step in steps)
     if switch.get("control") != "never" and switch.get("epochs_q2") != 0:
         assert any(steps)
+
+
+@pytest.mark.parametrize("config", ["ldp", "ldb", "ra"])
+@pytest.mark.parametrize("block_size", ["input", "two_classes", "three_classes"])
+def test_block_sizes(config, block_size):
+    """With the weights that ship, over asymmetric partitions, intra blocks and overlap, in pictures of odd size."""
+    learn = {"tile_log2": 4, "block_size": block_size, "experts": "online,rls"}
+    options = {"obmc": True, "internal_bit_depth": 10, "effort": {"amp": True, "filter_passes": 2}}
+    run = run_encoder(EncoderConfig(config, 24, preset="fast", learn=learn, **options), make_clip("zoom", 74, 54, 9))
+    check_own_decoder(run)
+    assert any(report.filtered_share for report in run.reports)
+    assert sum(bool(report.trained_steps) for report in run.reports) > 1
 
 
 def test_switches_are_exercised():

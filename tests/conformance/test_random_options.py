@@ -33,10 +33,11 @@ def draw_learning(rng):
         "method": rng.choice(["adam", "sgd"]),
         "learning_rate": rng.choice([2e-3, 2e-2]),
         "average_q8": rng.choice([0, 20, 255]),
-        "control": rng.choice(["always", "threshold", "never"]),
+        "control": rng.choice(["always", "threshold", "never", "signalled"]),
         "threshold_q8": (16, 32, 64, 128),
         "reset": rng.choice(["never", "idr", "auto"]),
         "reset_margin_q8": rng.choice([0, 8]),
+        "block_size": rng.choice(["input", "two_classes", "three_classes"]),
     }
     kept = rng.random(len(options)) < 0.5
     return {name: value for (name, value), keep in zip(options.items(), kept, strict=True) if keep}

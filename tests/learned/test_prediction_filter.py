@@ -118,7 +118,7 @@ def test_prediction_equals_naive_twin(params, bit_depth):
     assert (expected != pred).any()
 
 
-def naive_filter(master, params, pred, aux, qp, bit_depth):
+def naive_filter(master, params, pred, aux, qp, bit_depth, *further):
     scale = 1 << (bit_depth - 8)  # samples in one of 8 bits
     p, taps = pred.astype(np.int64), (2, 4, 8, 11, 14, 11, 8, 4, 2)
     padded = np.pad(p, 4, mode="edge")
@@ -127,7 +127,7 @@ def naive_filter(master, params, pred, aux, qp, bit_depth):
     high_pass = (4096 * p - blur + 32 * scale) // (64 * scale)
     planes = [8 * (p - 128 * scale) // scale, np.clip(high_pass, -8191, 8191)]
     planes += [np.clip(64 // scale * (plane.astype(np.int64) - p), -8191, 8191) for plane in aux]
-    planes.append(np.full_like(p, 128 * (qp - 32)))
+    planes += [np.full_like(p, 128 * (qp - 32)), *further]
     if len(planes) % 2:
         planes.append(np.zeros_like(p))
     margin = params.spec.margin

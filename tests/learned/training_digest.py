@@ -12,6 +12,7 @@ from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.params import Control, LearnParams, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
 from codecsim.learned.self_check import golden_digest
+from codecsim.learned.size_classes import CLASS_LIMITS, SizeClassFilter
 from codecsim.learned.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.weights import builtin_weights
 from tests.learned.intra_models import random_model
@@ -31,13 +32,15 @@ def pictures(count, height, width):
 
 def run(params, threads, count, spec=None, height=128, width=192):
     """Digest of the outputs and the states, and the number of training steps."""
-    learner = PredictionFilter(params, width, height, 8, builtin_weights(spec or params.spec), threads)
+    kind = SizeClassFilter if params.block_size in CLASS_LIMITS else PredictionFilter
+    learner = kind(params, width, height, 8, builtin_weights(spec or params.spec), threads)
+    areas = (5 + (np.arange(height // 4)[:, None] // 3 + np.arange(width // 4) // 5) % 8).astype(np.uint8)
     kinds = np.array([CODED, CODED, CODED, UNCODED, 0], np.uint8)
     coded = kinds[(np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5]
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
         aux = [np.roll(recon, 1 + k, k % 2) for k in range(params.n_aux)]
-        for filtered in learner.predict(pred, aux, 30):
+        for filtered in learner.predict(pred, aux, 30, areas):
             outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
         steps += learner.learn(recon, coded, 30).trained_steps
     return f"{learner.digest().hex()} {outputs:x}", steps
@@ -66,7 +69,7 @@ def main(threads):
     """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one.
 
     Then absolute errors everywhere, four tiles a step; defaults; linear filters beside the net; layers of all kinds,
-    with Adam and with SGD; the intra filter; in the self-check's, two outputs.
+    with Adam and with SGD; sizes of blocks as an input and in classes; the intra filter; in the self-check's, two outputs.
     """
     total = 0
     wide = ((CONV1, 24), (DEPTHWISE3, 24), (CONV1, 16), (CONV3, 8))
@@ -83,6 +86,8 @@ def main(threads):
             4,
             NetSpec(8, ((DEPTHWISE3, 8), (CONV1, 64), (DEPTHWISE3, 64), (CONV1, 16))),
         ),
+        (replace(PLAIN, block_size="input", tile_log2=5), 3, None),
+        (LearnParams(channels=8, block_size="three_classes"), 3, None),
     ):
         digest, steps = run(params, threads, count, spec)
         total += steps
