@@ -1,0 +1,49 @@
+"""What was learnt in one scene does little harm in the next; the figures for real clips: benchmarks/scene_cut.py."""
+
+import dataclasses
+import functools
+
+import pytest
+
+from codecsim.config import EncoderConfig
+from tests.conformance.clips import make_clip
+from tests.conformance.runs import check_own_decoder, run_encoder
+
+SIZE, PICTURES, QP = (136, 104), 6, 27  # pictures of each scene
+PAIRS = [("texture", "edges"), ("edges", "texture"), ("texture", "zoom"), ("film", "texture")]
+CONFIG = EncoderConfig("ldp", QP, preset="fast")
+
+
+def code(pair, **options):
+    """`Run` over both scenes."""
+    (video_format, first), (_, second) = (make_clip(name, *SIZE, PICTURES, k) for k, name in enumerate(pair, 1))
+    return run_encoder(dataclasses.replace(CONFIG, **options), (video_format, first + second))
+
+
+without = functools.cache(lambda pair: code(pair, filter="off"))
+
+
+def cost(run):
+    """Squared error and weighted bits of the second scene."""
+    lam = 0.57 * 2 ** ((QP - 12) / 3)
+    pictures = run.reports[PICTURES:]
+    error = sum(255**2 * 10 ** (-report.psnr_y / 10) for report in pictures) * SIZE[0] * SIZE[1]
+    return error + lam * sum(report.bits - report.parts["hashes"] for report in pictures)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids="-".join)
+def test_the_next_scene_costs_little_more(pair):
+    run = code(pair)
+    assert any(report.trained_steps for report in run.reports[:PICTURES])
+    assert cost(run) <= 1.01 * cost(without(pair))
+
+
+@pytest.mark.parametrize("learn", [{"reset": "auto"}, {"control": "signalled"}], ids=str)
+def test_resets_come_with_the_cut(learn):
+    """Automatic ones from the picture whose errors tell of it, ordered ones from the picture behind."""
+    pair = ("texture", "zoom")
+    run = code(pair, learn=learn)
+    check_own_decoder(run)
+    resets = [k for k, report in enumerate(run.reports) if report.reset]
+    assert len(resets) == 1 and PICTURES <= resets[0] <= PICTURES + 2
+    assert cost(run) <= cost(without(pair))
