@@ -41,6 +41,7 @@ ARMS = MappingProxyType(
             "loop: --filter off --loop-filter on",
             f"loop+all: {ALL} --loop-filter on",
             "oracle: --learner experts=online --oracle original",
+            "sent: --filter frozen --oracle weights",
         ),
         "ra": (
             "off: --filter off",
@@ -194,6 +195,12 @@ def show(report, config, results, arms):
     report.say("", *(f"- {arm.name}: `{arm.options or 'the defaults'}`" for arm in arms))
     if any(arm.name == "oracle" for arm in arms):
         report.say("", "The oracle learns from the original, which no decoder has: a bound, **not decodable**.")
+    if any(arm.name == "sent" for arm in arms):
+        report.say(
+            "",
+            "Sent: in place of learning, weights fitted to the original are sent where it pays; the bits of an ideal "
+            "entropy coder for them count: a simulation, **not decodable**.",
+        )
 
 
 def show_goals(report, found):

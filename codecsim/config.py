@@ -9,7 +9,7 @@ from codecsim.errors import ConfigError
 CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
-ORACLES = ("original",)  # for research, what the filter learns from instead of the reconstruction: see EncoderConfig
+ORACLES = ("original", "weights")  # for research, what no decoder can follow: see EncoderConfig
 INTRA_FILTERS = ("off", "frozen", "online")
 LOOP_FILTERS = ("off", "on")
 QP_GROUPS = (8, 16, 32, 64)
@@ -161,7 +161,9 @@ class EncoderConfig:
     filter: str = "online"  # prediction filter: off, frozen (never trained), online
     model: str | None = None  # initial weights: name, path or untrained; None: those that ship if they are of the shape
     learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # LearnParams' fields; values may be by QP
-    oracle: str | None = None  # of ORACLES: the filter learns from the original, which no decoder has; no stream
+    # of ORACLES; no stream. original: the filter learns from the source, which no decoder has; weights: those fitted to
+    # the source of each picture are sent, that is, filler data take their place
+    oracle: str | None = None
     chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online
     chroma_model: str | None = None  # its initial weights: name, path or untrained; None: those that ship
     chroma_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.chroma_params
@@ -198,8 +200,10 @@ class EncoderConfig:
             raise ConfigError(f"intra period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
         if self.model is not None and self.filter == "off":
             raise ConfigError(f"model {self.model!r} is for the prediction filter, which is off")
-        if self.oracle is not None and (self.filter != "online" or self.config == "ai"):
-            raise ConfigError(f"oracle {self.oracle!r} needs the prediction filter online, in pictures between others")
+        if self.oracle is not None and (self.filter == "off" or self.config == "ai"):
+            raise ConfigError(f"oracle {self.oracle!r} needs the prediction filter on, in pictures between others")
+        if self.oracle == "original" and self.filter != "online":
+            raise ConfigError("oracle 'original' needs the prediction filter online")
         if self.chroma_filter != "off" and self.filter == "off":
             raise ConfigError("the chroma filter goes with the prediction filter of luma, which is off")
         if self.chroma_model is not None and self.chroma_filter == "off":

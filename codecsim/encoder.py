@@ -24,6 +24,7 @@ from codecsim.search.choices import choose_prediction, source_before_choices
 from codecsim.search.loop import choose_loop_filter
 from codecsim.search.picture import PictureSearch
 from codecsim.search.sao import SaoSearch
+from codecsim.search.sent_weights import WeightSender
 from codecsim.structure import GOPS, coding_structure, dpb_size, picture_lambda, picture_qp, reference_picture_sets
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
@@ -186,6 +187,7 @@ class Encoder:
         # more than any slice can need: a coded picture is far smaller than twice its samples
         buffer = np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)
         self._coder = bind(make_coder(buffer, traced=trace is not None))
+        self._sender = WeightSender(learned, self._sps) if config.oracle == "weights" else None
 
     def encode(self, structure, frame):
         """Code one picture."""
@@ -198,14 +200,16 @@ class Encoder:
         current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
         codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
-        codec.oracle = orig if self._config.oracle else None
+        codec.oracle = orig if self._config.oracle == "original" else None
+        if self._sender:
+            self._sender.begin()
         lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
         self._search.begin(orig, lam)
         state = self._search.run(orig)
-        plain = choose_prediction(codec, state, orig)
+        plain = choose_prediction(codec, state, orig, self._sender)
         for _ in range(self._extra_passes if codec.filtered is not None else 0):
             state = self._search.run(source_before_choices(codec, orig, plain))
-            plain = choose_prediction(codec, state, orig)
+            plain = choose_prediction(codec, state, orig, self._sender)
         learn_report = codec.complete()
         self._sao_search.run(orig, lam)
         codec.offset()
@@ -222,6 +226,8 @@ class Encoder:
         header = dataclasses.replace(header, extension=picture_switches(tools, used, codec.order))
         header = dataclasses.replace(header, sao_luma=bool(syntax.sao_luma), sao_chroma=bool(syntax.sao_chroma))
         data, slice_bits, hash_bits = self._assemble(structure, header, payload, messages)
+        filler = self._sender.filler() if self._sender else b""
+        data += filler
         self._dpb.end(current.picture)
         self._dpb.take_output()
         recon = current.picture.crop(self._format)
@@ -237,6 +243,8 @@ class Encoder:
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
             picture_hash="".join(value.hex() for value in messages[0].values),
         )
+        if filler:
+            report.take_from_headers("sent_weights", 8 * len(filler))
         report.add_tools(codec)
         report.add_state(codec)
         if self._learned:

@@ -254,9 +254,7 @@ class PictureCodec:
         if self.tools.syntax.experts > 0:
             for learner in self.learners:
                 learner.obey(self.order)
-            sizes_count = self.learned_filter.params.block_size != BlockSize.SHARED
-            areas = block_areas(self.blocks) if sizes_count else None
-            luma = np.stack(self.learned_filter.predict(self.pred.y, self._auxiliary, self.tools.qp, areas))
+            luma = np.stack(self.learned_filter.predict(*self.filter_inputs()))
             if self.chroma_filter:
                 self._filtered_chroma = self.chroma_filter.predict(
                     self.pred, self._overlapped_chroma, luma[-1], self.tools.qp
@@ -264,6 +262,11 @@ class PictureCodec:
             self.filtered = Planes(luma, *self.pred[1:])
             self.use_chroma(self.chroma_used)
         self._show(FILTERED)
+
+    def filter_inputs(self):
+        """What the learned filter takes, after `prepare_filter`: arguments of PredictionFilter.predict."""
+        sizes_count = self.learned_filter.params.block_size != BlockSize.SHARED
+        return self.pred.y, self._auxiliary, self.tools.qp, block_areas(self.blocks) if sizes_count else None
 
     def use_chroma(self, used):
         """Say, after `filter`, whether blocks take filtered chroma with any of the luma experts."""

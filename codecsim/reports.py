@@ -50,6 +50,11 @@ class PictureReport:
         self.overlapped_share, self.loop_share = codec.overlapped_share(), codec.loop_share()
         self.loop_ran, self.intra_filter_shares = codec.loop_ran(), codec.intra_filter_shares()
 
+    def take_from_headers(self, part, bits):
+        """Say that so many of the bits of headers are of another part."""
+        self.parts["headers"] -= bits
+        self.parts[part] = bits
+
     def add_chroma(self, used, learned):
         """Say what the chroma filter did.
 

@@ -54,8 +54,8 @@ MODEL_HELP = (
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
 LOOP_FILTER_HELP = "Convolutional in-loop filter over whole pictures, by blocks; with it streams are not HEVC."
 ORACLE_HELP = (
-    "For research: let the filter learn from the original picture. No decoder can follow: there is no stream, only the "
-    "result, with its bits."
+    "For research, what no decoder can follow: there is no stream, only the result, with its bits. original: the "
+    "filter learns from the original picture; weights: those fitted to it are sent where that pays; their bits count."
 )
 
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.learned.update import MASTER_LIMIT
+
 
 class Sample(NamedTuple):
     """A picture to learn from; never written to once made."""
@@ -63,6 +65,12 @@ class LearnerState:
         if self.average is not None:
             twin.average = self.average.copy()
         return twin
+
+    def move(self, delta):
+        """Add (n,) float32 to the weights that are trained and to their running mean, within the weights' range."""
+        for weights in (self.master, self.average):
+            if weights is not None:
+                np.clip(weights + delta, -MASTER_LIMIT, MASTER_LIMIT, out=weights)
 
     @property
     def weights(self):

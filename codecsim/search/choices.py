@@ -1,5 +1,7 @@
 """The encoder's choice of overlap and of experts of the learned filter, per 32x32 of a searched picture."""
 
+import functools
+
 import numpy as np
 
 from codecsim.binding import bind
@@ -14,7 +16,7 @@ from codecsim.search.state import LAM, WEIGHT_CB, WEIGHT_CR
 _TRIALS = 2  # combinations of alternatives that a region is coded with, beside the plain one
 
 
-def choose_prediction(codec, state, orig):
+def choose_prediction(codec, state, orig, sender=None):
     """Predict what `codec` holds, choose overlap and learned filter per 32x32, and update its decisions.
 
     Parameters
@@ -22,6 +24,7 @@ def choose_prediction(codec, state, orig):
     codec : PictureCodec, searched
     state : bound Search, as PictureSearch.run left it
     orig : Planes, unpadded source at coded size
+    sender : sent_weights.WeightSender in an experiment, or None
 
     Returns
     -------
@@ -36,8 +39,12 @@ def choose_prediction(codec, state, orig):
         others = Planes(*(plane[np.newaxis] for plane in codec.overlapped))
         _choose(codec, state, others, blocks.overlap, OBMC_CHOICE)
     codec.prepare_filter()
-    if codec.learned_filter is not None and codec.tools.syntax.experts and codec.learned_filter.has_lesson:
-        choose_order(codec, lambda: _filtering_cost(codec, state, orig), state.value.lam[LAM])
+    if codec.learned_filter is not None and codec.tools.syntax.experts:
+        cost_of, lam = functools.partial(_filtering_cost, codec, state, orig), state.value.lam[LAM]
+        if codec.learned_filter.has_lesson:
+            choose_order(codec, cost_of, lam)
+        if sender is not None:
+            sender.choose(codec, orig.y, cost_of, lam)
     codec.run_filter()
     if codec.filtered is not None:
         choose_chroma(codec, state, orig)

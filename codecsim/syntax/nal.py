@@ -8,7 +8,7 @@ from codecsim.errors import BitstreamError
 TRAIL_N, TRAIL_R = 0, 1
 RADL_N, RASL_N, RASL_R = 6, 8, 9
 BLA_W_LP, IDR_W_RADL, IDR_N_LP, CRA = 16, 19, 20, 21
-VPS, SPS, PPS, AUD, EOS, EOB = 32, 33, 34, 35, 36, 37
+VPS, SPS, PPS, AUD, EOS, EOB, FILLER = 32, 33, 34, 35, 36, 37, 38
 PREFIX_SEI, SUFFIX_SEI = 39, 40
 
 MAX_NAL_BYTES = 1 << 27  # more than any level allows a coded picture; bounds the memory of a reader

@@ -1,0 +1,162 @@
+"""An experiment that cannot be decoded: weights fitted to each picture's source are supposed to be sent.
+
+Before a picture is filtered, a copy of the net is trained on the picture's prediction and its source.  What that adds
+to the weights is quantised, and the bits that an ideal adaptive arithmetic coder would need for it are counted.  Where
+the picture's rate-distortion cost says so, the net takes the addition, as the decoder would if it were really sent.
+That nothing is sent is told free of bits.
+"""
+
+import dataclasses
+import math
+
+import numpy as np
+
+from codecsim.blocks import CHOICE_LOG2, MODE_INTER
+from codecsim.errors import ConfigError
+from codecsim.learned.inputs import CODED
+from codecsim.learned.params import BlockSize, Control, Expert, Reset
+from codecsim.learned.prediction_filter import PredictionFilter
+from codecsim.syntax import nal as nal_units
+
+EPOCHS_Q2 = 96  # of training on a picture's source
+STEPS = tuple(2.0**-k for k in range(2, 9))  # of quantisation of what is added
+TRIED = 2  # of all ways of sending, those with the best estimate are tried at full cost
+_ESCAPE = 15  # magnitudes from here on are followed by an Exp-Golomb code
+_HEADER_BITS = 4  # which step, and which weights
+_NAL_BYTES = 6  # of a NAL unit beside its payload: start code, header, trailing bits
+
+
+class WeightSender:
+    """Chooses what to send for each picture.
+
+    Parameters
+    ----------
+    learned : LearnedStream
+    sps : Sps
+
+    Raises
+    ------
+    ConfigError : a net for each class of block sizes, or none that blocks may choose
+    """
+
+    def __init__(self, learned, sps):
+        params = learned.params
+        shared = params.block_size in (BlockSize.SHARED, BlockSize.INPUT)
+        if not shared or not params.experts & (Expert.ONLINE | Expert.MIX):
+            raise ConfigError("oracle 'weights' needs one net that learns, for blocks of all sizes")
+        own = {"control": Control.ALWAYS, "reset": Reset.NEVER, "experts": Expert.ONLINE, "average_q8": 0, "replay": 1}
+        params = dataclasses.replace(params, **own, epochs_q2=EPOCHS_Q2, hot_share_q8=1, worse_q8=0)
+        self._tuner = PredictionFilter(params, sps.width, sps.height, sps.bit_depth, learned.initial)
+        last = learned.initial.spec.layers[-1]
+        self._last_layer = np.zeros(learned.initial.spec.n_weights, bool)
+        self._last_layer[last.weights : last.end] = True
+        self.begin()
+
+    def begin(self):
+        """A new picture begins."""
+        self._before, self.bits = None, 0
+
+    def choose(self, codec, orig, cost_of, lam):
+        """Send what makes the picture cheapest, or nothing; the codec's learned filter has it then.
+
+        Parameters
+        ----------
+        codec : PictureCodec after `prepare_filter`
+        orig : (h, w) uint16 source of luma
+        cost_of : function without arguments: rate-distortion cost of the picture with what `codec.filtered` holds
+        lam : float, cost of a bit
+        """
+        learner = codec.learned_filter
+        if self._before is not None:  # another pass over the picture
+            learner.restore(self._before)
+        codec.run_filter()
+        self._before, self.bits = learner.snapshot(), 0
+        best, kept = cost_of(), None
+        for _, bits, delta in sorted(self._candidates(codec, orig, lam), key=lambda found: found[0])[:TRIED]:
+            learner.restore(self._before)
+            learner.state.move(delta)
+            codec.run_filter()
+            cost = cost_of() + lam * bits
+            if cost < best:
+                best, kept, self.bits = cost, delta, bits
+        learner.restore(self._before)
+        if kept is not None:
+            learner.state.move(kept)
+
+    def _candidates(self, codec, orig, lam):
+        """[(estimated cost, bits, (n,) float32 addition to the weights), ...]."""
+        inputs, tuner = codec.filter_inputs(), self._tuner
+        inter = codec.blocks.pred_mode >= MODE_INTER
+        start = codec.learned_filter.state.weights.copy()
+        tuner.state.reset()
+        tuner.state.master[:] = start
+        tuner.predict(*inputs)
+        tuner.learn(orig, CODED * inter.astype(np.uint8), codec.tools.qp)
+        added, samples, found = tuner.state.master - start, np.kron(inter, np.ones((4, 4), bool)), {}
+        plain = block_costs(codec.pred.y, orig, samples, lam)
+        for chosen in (np.ones_like(self._last_layer), self._last_layer):
+            for step in STEPS:
+                levels = np.rint(np.where(chosen, added, 0) / step).astype(np.int64)
+                if not levels.any():
+                    continue
+                bits = _HEADER_BITS + level_bits(levels[chosen])
+                tuner.state.master[:] = start
+                tuner.state.move((levels * step).astype(np.float32))
+                cost = np.minimum(plain, block_costs(tuner.predict(*inputs)[0], orig, samples, lam)).sum()
+                found[levels.tobytes()] = float(cost) + lam * bits, bits, (levels * step).astype(np.float32)
+        return list(found.values())
+
+    def filler(self):
+        """A NAL unit of filler data as long as what is sent, for it to count in the size; nothing where that is."""
+        if not self.bits:
+            return b""
+        payload = b"\xff" * max(0, -(-self.bits // 8) - _NAL_BYTES) + b"\x80"
+        return nal_units.write_nal_unit(nal_units.FILLER, payload, 0)
+
+
+def level_bits(levels):
+    """Bits of an ideal adaptive arithmetic code of integers: magnitudes by Krichevsky's and Trofimov's estimate, signs.
+
+    Parameters
+    ----------
+    levels : (n,) int64
+
+    Returns
+    -------
+    int, rounded up
+    """
+    magnitudes = np.abs(levels)
+    counts = np.bincount(np.minimum(magnitudes, _ESCAPE), minlength=_ESCAPE + 1)
+    log = math.lgamma(len(counts) / 2) - math.lgamma(levels.size + len(counts) / 2)
+    log += sum(math.lgamma(count + 0.5) - math.lgamma(0.5) for count in counts)
+    escaped = magnitudes[magnitudes >= _ESCAPE] - _ESCAPE
+    golomb = sum(2 * int(value + 1).bit_length() - 1 for value in escaped)
+    return math.ceil(-log / math.log(2)) + int(np.count_nonzero(levels)) + golomb
+
+
+def block_costs(plane, orig, samples, lam):
+    """What it costs to code the errors of a prediction in each 32x32 block, if they are Gaussian in each 8x8.
+
+    A sample of variance v costs v if that is below D = lam / (2 ln 2), where a bit and the error that it saves are
+    worth the same, else D and lam / 2 log2(v / D) for its bits.  Source: Cover and Thomas, Elements of Information
+    Theory, reverse water-filling.
+
+    Parameters
+    ----------
+    plane, orig : (h, w) uint16, h and w multiples of 8
+    samples : (h, w) bool, those that count
+    lam : float, squared error per bit
+
+    Returns
+    -------
+    (H32, W32) float64, squared error
+    """
+    h, w = orig.shape
+    errors = np.where(samples, (plane.astype(np.float64) - orig) ** 2, 0)
+    variance = errors.reshape(h // 8, 8, w // 8, 8).mean((1, 3))
+    worth = lam / (2 * math.log(2))
+    costs = 64 * (np.minimum(variance, worth) + lam / 2 * np.log2(np.maximum(variance / worth, 1)))
+    size = 1 << CHOICE_LOG2 - 3
+    padded = np.zeros((-(-costs.shape[0] // size) * size, -(-costs.shape[1] // size) * size))
+    padded[: costs.shape[0], : costs.shape[1]] = costs
+    return padded.reshape(padded.shape[0] // size, size, -1, size).sum((1, 3))
