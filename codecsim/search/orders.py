@@ -3,13 +3,14 @@
 from codecsim.learned.controller import Order
 from codecsim.learned.stream import picture_switches
 
+MARGIN = 1 / 256  # of the picture's cost, that another order must save: a lesson serves later pictures too
 HEADER_BITS = 2 + 8 * len(picture_switches(0, 0, Order.HOLD))  # that another order than to train takes more
 
 
 def choose_order(codec, cost_of, lam):
     """Try each order on the picture, and leave the codec with the best one, obeyed.
 
-    Only this picture counts, not what later ones would gain from the lesson.
+    Only this picture is looked at; that later ones gain from the lesson is allowed for by MARGIN.
 
     Parameters
     ----------
@@ -17,13 +18,16 @@ def choose_order(codec, cost_of, lam):
     cost_of : function without arguments: rate-distortion cost of the picture with what `codec.filtered` holds
     lam : float, cost of a bit
     """
-    before = _snapshot(codec)
-    best, kept = None, None
+    before, best, kept = _snapshot(codec), None, None
     for order in Order:
         _restore(codec, before)
         codec.order = order
         codec.run_filter()
-        cost = cost_of() + (lam * HEADER_BITS if order != Order.TRAIN else 0.0)
+        cost = cost_of()
+        if order == Order.TRAIN:
+            handicap = MARGIN * cost + lam * HEADER_BITS
+        else:
+            cost += handicap
         if best is None or cost < best:
             best, kept = cost, (order, _snapshot(codec))
     codec.order, after = kept
