@@ -69,7 +69,8 @@ def main(threads):
     """Long runs: Adam in the usual shape, SGD in a narrow deep one, thresholds and replay in a wide one.
 
     Then absolute errors everywhere, four tiles a step; defaults; linear filters beside the net; layers of all kinds,
-    with Adam and with SGD; sizes of blocks as an input and in classes; the intra filter; in the self-check's, two outputs.
+    with Adam and with SGD; sizes of blocks as an input and in classes; the intra filter; in the self-check's, two
+    outputs.
     """
     total = 0
     wide = ((CONV1, 24), (DEPTHWISE3, 24), (CONV1, 16), (CONV3, 8))
