@@ -18,6 +18,7 @@ SCRIPTS = {
     "cold-start": "cold_start.py",
     "host": "rd.py",
     "learned": "learned.py",
+    "scene-cut": "scene_cut.py",
     "view": "view.py",
     "report": "report.py",
     "loop-places": "loop_places.py",

@@ -19,9 +19,10 @@ from rd import DEFAULT_QPS, campaign_options, report_failures
 
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arms
+from codecsim.experiments.clips import find_clips, read_clip
 from codecsim.experiments.curves import compare_curves, find_curve
 from codecsim.experiments.database import Database, sources_digest
-from codecsim.experiments.jobs import Job, find_clips, read_clip, run_all
+from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame, VideoFormat
