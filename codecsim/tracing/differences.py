@@ -114,7 +114,8 @@ def explain(difference, names=("A", "B")):
     for name, record, error in zip(names, difference.records, difference.errors, strict=True):
         yield f"> {name:{width}}  {_ended(error) if record is None else text_line(record)}"
     for field in difference.fields:
-        yield f"  {field}: {getattr(first, field)} | {getattr(second, field)}"
+        label = "offset or low" if field == "register" else field
+        yield f"  {label}: {getattr(first, field)} | {getattr(second, field)}"
     if difference.fields:
         yield f"  {_meaning(difference)}"
     for name, records, error in zip(names, difference.after, difference.errors, strict=True):
@@ -136,6 +137,8 @@ def _meaning(difference):
         return "the syntax is the same up to here; what this step makes of it differs"
     if first.element != second.element or fields & {"x", "y", "size", "component", "ctu", "unit", "picture"}:
         return "the syntax goes another way: what decides whether an element is coded differs"
+    if fields == {"register"}:
+        return "the bits to come differ: the arithmetic coder already holds the first ones"
     if "value" in fields:
         return "the same element has another value"
     if "range" in fields or "position" in fields or "register" in fields:
