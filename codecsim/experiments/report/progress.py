@@ -89,9 +89,13 @@ def learning_figure(study: Study, config: str, clip: str, qp: int) -> dict:
             continue
         numbers, losses, waiting, steps, resets = zip(*rows, strict=True)
         symbols = [SYMBOLS[k % len(SYMBOLS)] + ("" if count else "-open") for count in steps]
-        texts = [f"{count} steps" + (", reset" if reset else "") for count, reset in zip(steps, resets, strict=True)]
+        orders = [result["pictures"][number - 1].get("learner_order") for number in numbers]
+        texts = [
+            f"{count} steps" + (", reset" if reset else "") + (f", ordered: {order}" if order else "")
+            for count, reset, order in zip(steps, resets, orders, strict=True)
+        ]
         for panel, values in enumerate((losses, waiting, steps)):
-            trace = line(k, arm.name, numbers, values, panel, text=texts)
+            trace = line(k, arm.name, numbers, values, panel, text=texts, connectgaps=True)
             trace["marker"] |= {"symbol": symbols}
             traces.append(trace)
         traces += _reset_traces(k, arm.name, rows)
@@ -107,7 +111,8 @@ def _learning(result):
     """(number, loss, waiting loss, steps, reset) of the pictures after which the learner could train.
 
     Losses are absolute errors in units of a sample, mean over the picture; `accumulated_loss` of a report is what had
-    gathered since the last training, that of the picture itself included.
+    gathered since the last training, that of the picture itself included. A learner that takes orders tells with a
+    picture what it did before it, and no loss where it did not train: None.
     """
     samples, before, found = result["width"] * result["height"], 0, []
     for number, picture in enumerate(result["pictures"], 1):
@@ -115,6 +120,9 @@ def _learning(result):
             before = 0
         waiting = picture.get("accumulated_loss")
         if waiting is None:
+            continue
+        if picture.get("learner_order") in ("hold", "reset"):
+            found.append((number, None, None, 0, bool(picture.get("reset"))))
             continue
         loss = waiting - before if waiting >= before else waiting
         steps = picture.get("trained_steps") or 0
@@ -128,7 +136,7 @@ def _reset_traces(k, name, rows):
     resets = [row for row in rows if row[4]]
     traces = []
     for panel in range(2 if resets else 0):
-        values = [row[1 + panel] for row in resets]
+        values = [row[1 + panel] or 0.0 for row in resets]
         trace = line(k, name, [row[0] for row in resets], values, panel, mode="markers", text=["reset"] * len(resets))
         trace["showlegend"] = False
         trace["marker"] = {"color": colour_of(k), "size": 14, "symbol": RESET_SYMBOL, "line": {"width": 1}}

@@ -9,6 +9,7 @@ TOOLS = {
     "overlapped_share": ("overlapped motion", "diamond"),
     "loop_share": ("in-loop filter", "star"),
     "chroma_used": ("chroma filter, of pictures", "cross"),
+    "intra_filter_shares": ("intra filter, of luma", "triangle-up"),
 }
 
 
@@ -20,7 +21,7 @@ def experts_figure(study: Study, config: str, clip: str) -> dict:
         for qp, result in _points(arms, arm):
             found = _mean_shares(result["pictures"])
             for name in TOOLS:
-                values = [picture[name] for picture in result["pictures"] if picture.get(name) is not None]
+                values = [_share(picture[name]) for picture in result["pictures"] if picture.get(name) is not None]
                 if values:
                     marks.setdefault(name, []).append((k, arm.name, qp, 100 * sum(values) / len(values)))
             if found or any(point[:3] == (k, arm.name, qp) for points in marks.values() for point in points):
@@ -52,6 +53,11 @@ def _points(arms, arm):
     """(QP, result) of an arm, in order of QP."""
     curve = arms.get(arm.name)
     return zip(curve.qps, curve.encoded, strict=True) if curve else ()
+
+
+def _share(value):
+    """Share of a tool in a picture: a number, whether it was used, or the sum of the shares by size of the blocks."""
+    return sum(value.values()) if isinstance(value, dict) else float(value)
 
 
 def _mean_shares(pictures):

@@ -41,6 +41,8 @@ def _picture(index, config, scale):
         picture |= {"accumulated_loss": 25344 * ((index - 1) % 3 + 1), "trained_steps": 80 if trained else 0}
         picture |= {"chroma_used": index % 2 == 0}
         picture |= {"reset": index == 5, "filtered_share": 0.6, "expert_shares": {"online": 0.4, "rls": 0.2}}
+    if config.filter == "online":
+        picture["intra_filter_shares"] = {"4": 0.125, "8": 0.375}
     if config.obmc and index:
         picture["overlapped_share"] = 0.75
     return picture

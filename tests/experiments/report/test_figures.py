@@ -1,5 +1,6 @@
 """Figures: plotly takes them, and they show what tables and results say."""
 
+import dataclasses
 import itertools
 import json
 
@@ -115,17 +116,36 @@ def test_losses_and_their_sums(study):
     assert {trace["name"] for trace in figure["data"]} == {"online"}
 
 
-def test_idr_pictures_are_marked(study):
-    result = study.curves["ldp"]["cars"]["online"].encoded[0]
-    changed = [dict(picture, poc=picture["poc"] % 3) for picture in result["pictures"]]
+def changed(study, change):
+    """The study with other pictures of arm online, clip cars, QP 22: `change` makes one of a picture."""
     own = dict(study.curves["ldp"]["cars"])
     curve = own["online"]
-    encoded = (result | {"pictures": changed}, *curve.encoded[1:])
-    own["online"] = type(curve)(curve.qps, encoded, curve.decoded, curve.machines)
-    other = type(study)(**{**vars(study), "curves": {"ldp": {"cars": own}}})
+    first = curve.encoded[0] | {"pictures": [change(picture) for picture in curve.encoded[0]["pictures"]]}
+    own["online"] = dataclasses.replace(curve, encoded=(first, *curve.encoded[1:]))
+    return dataclasses.replace(study, curves={"ldp": {"cars": own}})
+
+
+def test_idr_pictures_are_marked(study):
+    other = changed(study, lambda picture: picture | {"poc": picture["poc"] % 3})
     shapes = learning_figure(other, "ldp", "cars", 22)["layout"]["shapes"]
     assert [(shape["xref"], shape["x0"]) for shape in shapes] == [("x", 4), ("x2", 4), ("x3", 4)]
     assert not learning_figure(study, "ldp", "cars", 22)["layout"]["shapes"]
+
+
+def test_a_learner_that_takes_orders(study):
+    orders = {1: "train", 2: "hold", 3: "train", 4: "reset", 5: "train"}
+
+    def with_order(picture):
+        order = orders.get(picture["poc"])
+        trained = {"trained_steps": 80, "accumulated_loss": 25344} if order == "train" else {}
+        nothing = {"trained_steps": 0, "accumulated_loss": 0}
+        return picture | (nothing | trained | {"reset": order == "reset", "learner_order": order} if order else {})
+
+    figure = learning_figure(changed(study, with_order), "ldp", "cars", 22)
+    (loss, reset), (_, other), (steps,) = (traces(figure, "online", panel) for panel in range(3))
+    assert loss["y"] == [1.0, None, 1.0, None, 1.0] and steps["y"] == [80, 0, 80, 0, 80]
+    assert [text.split(": ")[1] for text in loss["text"]] == list(orders.values())
+    assert (reset["x"], reset["y"]) == (other["x"], other["y"]) == ([5], [0.0])
 
 
 def test_shares_of_experts_sum_to_all_blocks(study):
@@ -138,6 +158,7 @@ def test_shares_of_experts_sum_to_all_blocks(study):
     assert by_name["overlapped motion"]["y"] == [75.0] * 4
     assert by_name["overlapped motion"]["meta"] == {"arms": [1] * 4}
     assert by_name["chroma filter, of pictures"]["y"] == [40.0] * 4
+    assert by_name["intra filter, of luma"]["y"] == [50.0] * 4
 
 
 def test_parts_sum_to_all_bits(study):
