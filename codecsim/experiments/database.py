@@ -37,7 +37,7 @@ from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
 
 MODEL_FIELDS = [field for field in dataclasses.fields(EncoderConfig) if field.name.endswith("model")]
-NOT_CODING = ("cli", "experiments", "training", "formats", "inspection")
+NOT_CODING = ("cli", "experiments", "training", "formats", "inspection", "tracing", "viewer")
 
 
 def canonical(value) -> str:
