@@ -11,11 +11,14 @@ import argparse
 import dataclasses
 import pathlib
 import sys
+from types import MappingProxyType
 
 import measuring
 import numpy as np
 
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
+
+SETTINGS = MappingProxyType({"muon_rate": 0.02, "chroma_weights": (0.08, 0.3)})  # what gets on fast
 
 
 def parse(words=None):
@@ -48,7 +51,7 @@ def train_place(arguments, place, seed, note):
 
     spec = LoopSpec(arguments.channels, arguments.blocks, arguments.backbone, place)
     work = arguments.work and pathlib.Path(arguments.work) / f"{place}_{seed}"
-    training = LoopTraining(steps=arguments.steps, seed=seed)
+    training = LoopTraining(steps=arguments.steps, seed=seed, **SETTINGS)
     _, found = train_loop(spec, arguments.samples, training, arguments.validation, work, report=note)
     return found["gains"], spec
 

@@ -43,6 +43,12 @@ def test_structures_depths_and_threads(config, bit_depth):
     assert all(share is not None for share in shares) and any(0 < share < 1 for share in shares)
 
 
+def test_the_decoder_finds_the_light_weights_by_their_digest():
+    run = encode_loop("loop-filter-light", make_clip("cut", 106, 74, 3), "ra")
+    check_own_decoder(run)
+    assert any(report.loop_ran for report in run.reports)
+
+
 def test_beside_all_other_tools():
     options = {"filter": "online", "learn": {"channels": 8}, "obmc": True, "chroma_filter": "online"}
     run = encode_loop(None, make_clip("zoom", 106, 74, 5), intra_period=3, **options)
