@@ -4,14 +4,13 @@ import json
 
 import click
 
+from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.config import BIT_DEPTHS
 from codecsim.experiments.number_choice import NumberChoice
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import open_stream
-
-MODEL_HELP = "File or folder with weights that the stream may need and that do not ship; may be given several times."
 
 
 @click.command("decode")
@@ -24,7 +23,7 @@ MODEL_HELP = "File or folder with weights that the stream may need and that do n
 )
 @click.option("--keep-partial", is_flag=True, help="Keep the pictures before an error.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the filter.")
-@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
+@model_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
 def command(input_path, output, bit_depth, keep_partial, threads, models, as_json, quiet):

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from codecsim.cli.decode import MODEL_HELP
+from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.experiments.inspection import bits_per_part, read_parameter_sets
 from codecsim.experiments.runs import decode_stream
@@ -19,7 +19,7 @@ PICTURE_COLUMNS = ("poc", "type", "qp", "bits", "overlapped_share", "filtered_sh
 
 @click.command("info")
 @click.argument("input_path", metavar="IN")
-@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
+@model_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @quiet_option
 def command(input_path, models, as_json, quiet):

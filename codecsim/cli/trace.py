@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.table import Column, Table
 
-from codecsim.cli.decode import MODEL_HELP
+from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.experiments.traces import compare_traces, open_trace, write_block_statistics, write_trace
 from codecsim.formats.output import STANDARD_STREAM
@@ -30,7 +30,7 @@ BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draw
 @click.option("--samples", is_flag=True, help="Digests of each CTU's samples after each step too; --diff has them.")
 @click.option("--blocks", metavar="FILE.csv", help=BLOCKS_HELP)
 @click.option("--source", metavar="CLIP", help="With --blocks: the original, for the squared error of each block.")
-@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
+@model_option
 @click.option("--json", "as_json", is_flag=True, help="JSON lines instead of columns.")
 @quiet_option
 def command(paths, diff, context, output, summary, samples, blocks, source, models, as_json, quiet, **wanted):

@@ -9,7 +9,7 @@ import webbrowser
 import click
 
 from codecsim.cli import Interrupted
-from codecsim.cli.decode import MODEL_HELP
+from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.raw_options import raw_options
 from codecsim.errors import ConfigError
@@ -23,7 +23,7 @@ from codecsim.formats.video import InputOptions
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the page; by default any free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address of the page.")
 @click.option("--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Of the filter.")
-@click.option("--model", "models", multiple=True, metavar="PATH", help=MODEL_HELP)
+@model_option
 @quiet_option
 @raw_options
 def command(stream, other, source, port, no_browser, threads, models, quiet, size, fps, bit_depth):
