@@ -22,6 +22,8 @@ SMALL = {"channels": "8"}
 ALL = {"obmc": True, "chroma_filter": "online", "intra_filter": "frozen", "loop_filter": "on"}
 SETTINGS = {
     "ai": {"config": "ai", "intra_period": 2, "filter": "off"},
+    "ai learned": {"config": "ai", "intra_period": 2, "filter": "off", "intra_filter": "online"},
+    "ldp ordered": {"intra_period": 2, "learn": {**SMALL, "control": "signalled"}, "chroma_filter": "online"},
     "ldp off": {"intra_period": 3, "filter": "off", "adaptive_qp": 3},
     "ldp learned": {"intra_period": 2, "learn": {**SMALL, "experts": "online,rls,mix", "control": "threshold"}},
     "ldp 10 bits": {"intra_period": 2, "learn": SMALL, "internal_bit_depth": 10, "adaptive_qp": 3},
