@@ -21,6 +21,7 @@ SCRIPTS = {
     "scene-cut": "scene_cut.py",
     "view": "view.py",
     "report": "report.py",
+    "sweep": "sweep.py",
     "loop-places": "loop_places.py",
     "presets": "presets.py",
     "x265": "against_x265.py",
