@@ -83,6 +83,7 @@ def page(study: Study, tables: Mapping) -> str:
     """
     try:
         import jinja2
+        import markupsafe
     except ImportError as error:
         raise ConfigError("report: jinja2 is not installed; pip install --upgrade codecsim") from error
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True)
@@ -99,7 +100,7 @@ def page(study: Study, tables: Mapping) -> str:
         "figures": all_figures(study, tables),
     }
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    own = {name: jinja2.utils.markupsafe.Markup((_FOLDER / f"page.{name}").read_text()) for name in ("css", "js")}
+    own = {name: markupsafe.Markup((_FOLDER / f"page.{name}").read_text()) for name in ("css", "js")}
     return environment.get_template("page.html").render(
         study=study,
         overviews={config: overview(study, config, found) for config, found in tables.items() if found},
