@@ -10,7 +10,7 @@ from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
 from codecsim.learned.model_files import LOOP, load_model, save_model
-from codecsim.training.synthetic import FPS, SIZES, find_photos, write_clips
+from codecsim.training.synthetic import CHROMA, FPS, MEAN, SIZES, find_photos, write_clips
 
 
 @click.group("train")
@@ -27,9 +27,12 @@ def command():
 @click.option("-o", "--output", required=True, metavar="FOLDER", help="Folder of the clips.")
 @click.option("--count", type=click.IntRange(1, 1000), default=24, show_default=True, help="Number of clips.")
 @click.option("--frames", type=click.IntRange(2, 1000), default=17, show_default=True, help="Pictures of each clip.")
+@click.option(
+    "--chroma", type=click.Choice(CHROMA), default=MEAN, show_default=True, help="Of 2x2 samples: mean, or the first's."
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
 @quiet_option
-def clips_command(photos, output, count, frames, seed, quiet):
+def clips_command(photos, output, count, frames, chroma, seed, quiet):
     """Make y4m clips from PHOTOS, files or folders: smooth motion, layers, noise, drift of brightness.
 
     \b
@@ -37,7 +40,7 @@ def clips_command(photos, output, count, frames, seed, quiet):
     """
     files = find_photos(photos)
 
-    write_clips(files, output, count, seed, frames, on_clip=_note(quiet))
+    write_clips(files, output, count, seed, frames, chroma, on_clip=_note(quiet))
     widths = ", ".join(f"{w}x{h}" for w, h in SIZES)
     click.echo(f"{output}: {count} clips of {frames} pictures at {FPS} a second, of {len(files)} photos, {widths}")
 

@@ -27,7 +27,7 @@ from codecsim.recon import reconstruct
 from codecsim.structure import coding_structure
 from codecsim.tables import make_zorder
 from codecsim.tools.intra import REFS_SHAPE, gather_references
-from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, find_photos, read_photo, to_frame
+from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, POINT, find_photos, read_photo, to_frame
 
 QPS = (22, 27, 32, 37)
 SHIFTS = (-2, -1, 0, 1, 2)  # of the QPs, from picture to picture
@@ -74,7 +74,7 @@ def read_pictures(paths):
                 h, w = photo.shape[0] // 16 * 16, photo.shape[1] // 16 * 16
                 half = photo[:h, :w].reshape(h // 2, 2, w // 2, 2, 3).mean((1, 3))
                 for part in (photo[: h // 8 * 8, : w // 8 * 8], half):
-                    frame = to_frame(part)
+                    frame = to_frame(part, POINT)  # as the weights that ship were trained; luma is the same
                     yield photo_path.name, frame, VideoFormat(part.shape[1], part.shape[0], FPS, 8)
             continue
         with open_video(path) as video:

@@ -21,6 +21,7 @@ from codecsim.picture import Frame, VideoFormat
 
 SIZES = ((256, 192), (288, 176), (320, 176), (288, 240), (320, 240), (352, 288))
 FPS = fractions.Fraction(25)
+MEAN, POINT = CHROMA = ("mean", "point")  # where the chroma of 2x2 samples comes from
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 _OVERSAMPLING = 2  # samples a side that are averaged to one: the area of a sensor's pixel
 _SHUTTER = 3  # moments averaged to one picture
@@ -157,7 +158,7 @@ class _Layer:
         return below + share * (image - below)
 
 
-def make_clip(photos, size, n_frames, rng):
+def make_clip(photos, size, n_frames, rng, chroma=MEAN):
     """Pictures of one clip.
 
     Parameters
@@ -166,6 +167,7 @@ def make_clip(photos, size, n_frames, rng):
     size : (width, height), even
     n_frames : int
     rng : numpy Generator; the clip is a function of its state
+    chroma : str, of CHROMA, see to_frame
 
     Yields
     ------
@@ -197,30 +199,36 @@ def make_clip(photos, size, n_frames, rng):
         if noise:
             grain = rng.standard_normal(total.shape).astype(np.float32)
             total += noise * np.sqrt(0.3 + np.clip(total, 0, 255) / 180) * grain
-        yield to_frame(total)
+        yield to_frame(total, chroma)
 
 
-def to_frame(image):
-    """4:2:0 Frame of a (h, w, 3) float32 BGR image, ITU-R BT.601 in the range of video; chroma is the mean of 2x2."""
+def to_frame(image, chroma=MEAN):
+    """4:2:0 Frame of a (h, w, 3) float32 BGR image, ITU-R BT.601 in the range of video.
+
+    chroma : str, of CHROMA: the mean of 2x2 samples, or that of the upper left one
+    """
     h, w = image.shape[:2]
     image = np.clip(np.rint(image), 0, 255)
-    luma = cv2.cvtColor(image.astype(np.uint8), cv2.COLOR_BGR2YUV_I420)[:h].copy()
+    packed = cv2.cvtColor(image.astype(np.uint8), cv2.COLOR_BGR2YUV_I420)
+    luma = packed[:h].copy()
+    if chroma == POINT:  # as OpenCV does
+        return Frame(luma, *packed[h:].reshape(2, h // 2, w // 2).copy())
     blue, green, red = np.moveaxis(image.reshape(h // 2, 2, w // 2, 2, 3).mean((1, 3)), -1, 0)
-    chroma = (-37.797 * red - 74.203 * green + 112 * blue, 112 * red - 93.786 * green - 18.214 * blue)
-    return Frame(luma, *(np.rint(128 + plane / 255).astype(np.uint8) for plane in chroma))
+    planes = (-37.797 * red - 74.203 * green + 112 * blue, 112 * red - 93.786 * green - 18.214 * blue)
+    return Frame(luma, *(np.rint(128 + plane / 255).astype(np.uint8) for plane in planes))
 
 
-def write_clips(photo_paths, folder, count, seed=0, n_frames=17, sizes=SIZES, on_clip=lambda path: None):
+def write_clips(photo_paths, folder, count, seed=0, n_frames=17, chroma=MEAN, on_clip=lambda path: None):
     """Write `count` clips `synthetic_000.y4m` ... and `manifest.json` into a folder; clips that are there are kept.
 
-    Clip k depends on photos, seed, length, sizes and k alone.  Each photo is the background as often as any other.
+    Clip k depends on photos, seed, length, chroma and k alone.  Each photo is the background as often as any other.
 
     Parameters
     ----------
     photo_paths : list of files
     folder : path, made if need be
     count, seed, n_frames : int
-    sizes : tuple of (width, height)
+    chroma : str, of CHROMA, see to_frame
     on_clip : called with the path of each clip
 
     Returns
@@ -237,7 +245,8 @@ def write_clips(photo_paths, folder, count, seed=0, n_frames=17, sizes=SIZES, on
         "format": "codecsim synthetic clips 2",
         "seed": seed,
         "frames": n_frames,
-        "sizes": [f"{w}x{h}" for w, h in sizes],
+        "sizes": [f"{w}x{h}" for w, h in SIZES],
+        "chroma": chroma,
         "photos": [path.name for path in photo_paths],
     }
     described = folder / "manifest.json"
@@ -249,18 +258,18 @@ def write_clips(photo_paths, folder, count, seed=0, n_frames=17, sizes=SIZES, on
         path = folder / f"synthetic_{index:03d}.y4m"
         clips.append(path)
         if not path.exists():
-            _write_clip(path, photo_paths, index, seed, n_frames, sizes)
+            _write_clip(path, photo_paths, index, seed, n_frames, chroma)
         on_clip(path)
     return clips
 
 
-def _write_clip(path, photo_paths, index, seed, n_frames, sizes):
+def _write_clip(path, photo_paths, index, seed, n_frames, chroma):
     rng = np.random.default_rng((seed, index))
     chosen = [photo_paths[index % len(photo_paths)]]
     if rng.random() < 0.7:
         chosen.append(photo_paths[rng.integers(len(photo_paths))])
-    size = sizes[rng.integers(len(sizes))]
+    size = SIZES[rng.integers(len(SIZES))]
     with atomic_output(path) as file:
         write_y4m_header(file, VideoFormat(*size, FPS))
-        for frame in make_clip([read_photo(photo) for photo in chosen], size, n_frames, rng):
+        for frame in make_clip([read_photo(photo) for photo in chosen], size, n_frames, rng, chroma):
             write_y4m_frame(file, frame)

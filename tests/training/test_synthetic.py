@@ -6,7 +6,7 @@ import pytest
 
 from codecsim.errors import ConfigError
 from codecsim.formats.y4m import read_y4m_frames, read_y4m_header
-from codecsim.training.synthetic import Path, find_photos, make_clip, soft_mask, write_clips
+from codecsim.training.synthetic import MEAN, POINT, Path, find_photos, make_clip, soft_mask, to_frame, write_clips
 
 PATH = {
     "centre": (100.0, 80.0), "scale": 1.0, "angle": 0.0, "velocity": (1.5, -0.5), "shake": 0.0, "period": 10.0,
@@ -42,22 +42,23 @@ def test_path_moves_as_it_says():
     np.testing.assert_allclose([v[0, 0] for v in twice.source(x + 2, x, 1)], [100 + 3 * 3.5, 80 - 3 * 0.5], rtol=1e-6)
 
 
-def test_clips_depend_on_photos_seed_and_index_alone(photos, tmp_path):
+def test_clips_depend_on_photos_seed_and_index_alone(photos, tmp_path, monkeypatch):
     files = find_photos([photos])
     assert [path.name for path in files] == ["0.png", "1.png"]
     sizes = ((64, 48), (48, 64))
-    first = write_clips(files, tmp_path / "a", 3, seed=5, n_frames=3, sizes=sizes)
+    monkeypatch.setattr("codecsim.training.synthetic.SIZES", sizes)
+    first = write_clips(files, tmp_path / "a", 3, seed=5, n_frames=3)
     kept = first[1].read_bytes()
     first[1].unlink()
-    write_clips(files, tmp_path / "a", 3, seed=5, n_frames=3, sizes=sizes)
+    write_clips(files, tmp_path / "a", 3, seed=5, n_frames=3)
     assert first[1].read_bytes() == kept
-    other = write_clips(files, tmp_path / "b", 1, seed=6, n_frames=3, sizes=sizes)
+    other = write_clips(files, tmp_path / "b", 1, seed=6, n_frames=3)
     assert other[0].read_bytes() != first[0].read_bytes()
     video_format, frames = read(first[2])
     assert (video_format.width, video_format.height) in sizes and len(frames) == 3
     assert json.loads((tmp_path / "a" / "manifest.json").read_text())["photos"] == ["0.png", "1.png"]
     with pytest.raises(ConfigError, match="other settings"):
-        write_clips(files, tmp_path / "a", 3, seed=6, n_frames=3, sizes=sizes)
+        write_clips(files, tmp_path / "a", 3, seed=6, n_frames=3)
 
 
 def test_pictures_follow_the_motion():
@@ -91,3 +92,20 @@ def test_wrong_photos_are_named(photos, tmp_path):
     cv2.imwrite(str(photos / "small.png"), np.zeros((20, 20, 3)))
     with pytest.raises(ConfigError, match="20x20"):
         write_clips([photos / "small.png"], tmp_path / "d", 1)
+
+
+def test_chroma_of_four_samples():
+    """BT.601, one sample at a time; within one of it, since OpenCV's own constants are rounded."""
+    image = texture(3, (8, 12)) + np.random.default_rng(0).normal(0, 40, (8, 12, 3)).astype(np.float32)
+    image = np.rint(np.clip(image, 0, 255))
+    mean, point = to_frame(image, MEAN), to_frame(image, POINT)
+    np.testing.assert_array_equal(mean.y, point.y)
+    far = 0
+    for y, x in np.ndindex(4, 6):
+        four = [image[2 * y + j, 2 * x + i] for j in range(2) for i in range(2)]
+        for frame, (blue, green, red) in ((mean, sum(four) / 4), (point, four[0])):
+            u = 128 + (112 * blue - 74.203 * green - 37.797 * red) / 255
+            v = 128 + (112 * red - 93.786 * green - 18.214 * blue) / 255
+            assert abs(frame.u[y, x] - u) <= 1 and abs(frame.v[y, x] - v) <= 1
+        far += abs(int(mean.u[y, x]) - int(point.u[y, x])) > 2
+    assert far > 6
