@@ -45,6 +45,9 @@ ARMS = MappingProxyType(
         ),
         "ra": (
             "off: --filter off",
+            "frozen: --filter frozen",
+            "online: --learner experts=online",
+            "experts: --learner experts=initial,online,rls",
             f"all: {ALL}",
             "loop: --filter off --loop-filter on",
             f"loop+all: {ALL} --loop-filter on",
@@ -54,6 +57,7 @@ ARMS = MappingProxyType(
             "intra: --filter off --intra-filter frozen",
             "intra-online: --filter off --intra-filter online",
             "loop: --filter off --loop-filter on",
+            "loop-light: --filter off --loop-filter on --loop-model loop-filter-light",
             "loop+intra: --filter off --intra-filter frozen --loop-filter on",
         ),
     }
