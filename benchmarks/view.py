@@ -48,7 +48,7 @@ def main(arguments):
         rows.append(("both side by side", *watch([*both, "--source", clip], browser)))
     columns = ("filter", "first picture, s", "its CPU time, s", "all decoded, s", "step, ms", "with overlays", "jump")
     out.table(f"{source.stem} at CIF, {arguments.frames} pictures, QP {arguments.qp}", (*columns, "peak MB"), rows)
-    load = f"Others kept {waiting:.0f} processes waiting for {os.cpu_count()} processors when this began."
+    load = f"Other work kept {waiting:.0f} processes on {os.cpu_count()} processors when this began."
     out.say("", load, f"Steps are median / largest. To reach: {OPEN_SECONDS:.0f} s and {STEP_MS:.0f} ms.")
     return 0
 
