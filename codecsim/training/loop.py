@@ -18,6 +18,7 @@ from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.loop_spec import LoopSpec
 from codecsim.learned.model_files import LOOP, Model
 from codecsim.learned.update import MASTER_LIMIT
+from codecsim.training.logs import count_by_kind, tensorboard
 from codecsim.training.loop_data import LoopSamples
 from codecsim.training.loop_model import INPUT_SCALE, OUTPUT_SCALE, LoopModel, check_bits
 from codecsim.training.loop_optimiser import Optimisers
@@ -189,12 +190,9 @@ def _drop(run):
     dropped, before = run.kept[harmed], len(run.kept)
     if not harmed.all():
         run.kept = run.kept[~harmed]
-    kinds = {}
-    for k in dropped:
-        source, config, qp, *_ = run.samples.pictures[k]
-        for kind in (f"config {config}", f"QP {qp}", f"source {source}"):
-            kinds[kind] = kinds.get(kind, 0) + 1
-    return {"pictures": before, "dropped": len(dropped), "by_kind": dict(sorted(kinds.items()))}
+    about = [run.samples.pictures[k] for k in dropped]
+    kinds = count_by_kind([(config, qp, source) for source, config, qp, *_ in about])
+    return {"pictures": before, "dropped": len(dropped), "by_kind": kinds}
 
 
 def train_loop(spec, folder, training, validation=None, work=None, start=None, report=lambda line: None):
@@ -222,8 +220,7 @@ def train_loop(spec, folder, training, validation=None, work=None, start=None, r
     found, writer = {}, None
     if work is not None:
         work = pathlib.Path(work)
-        work.mkdir(parents=True, exist_ok=True)
-        writer = _tensorboard(work)
+        writer = tensorboard(work)
         if (work / _CHECKPOINT).exists():
             state = torch.load(work / _CHECKPOINT, weights_only=False)
             found = state.pop("found")
@@ -257,15 +254,6 @@ def train_loop(spec, folder, training, validation=None, work=None, start=None, r
     if not check_bits(model):
         raise ModelError("the trained in-loop filter changes nothing")
     return Model(LOOP, spec, weights, INPUTS, "loop-filter"), found
-
-
-def _tensorboard(folder):
-    """Writer of TensorBoard's files, or None where it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(folder)
 
 
 def usual_spec():
