@@ -26,7 +26,15 @@ def stream(clip, tmp_path_factory):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serves_until_it_is_stopped(stream, clip, number):
     command = [sys.executable, "-m", "codecsim", "view", stream, "--source", str(clip), "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+        # Tests that a shell runs in the background pass on that interruptions are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
@@ -34,9 +42,11 @@ def test_serves_until_it_is_stopped(stream, clip, number):
             assert json.load(response)["streams"] == [stream]
         with urllib.request.urlopen(f"{address}api/streams/0/pictures/0/error.png", timeout=30) as response:
             assert response.read().startswith(b"\x89PNG")
-    finally:
         process.send_signal(number)
-        output = process.communicate(timeout=60)
+        output = process.communicate(timeout=120)
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 0
     assert "Traceback" not in output[1] and "error" not in output[1]
 
