@@ -1,16 +1,14 @@
 """The page in a real browser, headless."""
 
-import shutil
 import threading
 
 import pytest
 
 from codecsim.viewer.server import HOST, make_server
+from tests.browsers import needs_chromium, open_browser
 from tests.viewer.conftest import HEIGHT, PICTURES, WIDTH
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
+pytestmark = needs_chromium
 SECONDS = 60_000  # of patience, in milliseconds: a busy machine is no fault of the page
 PIXELS = """(id) => {
   const canvas = document.getElementById(id);
@@ -38,10 +36,8 @@ def address(session):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with open_browser() as found:
         yield found
-        found.close()
 
 
 @pytest.fixture

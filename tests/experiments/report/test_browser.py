@@ -1,7 +1,6 @@
 """The page in a real browser: Debian's chromium, without a screen and without a network."""
 
 import re
-import shutil
 import xml.etree.ElementTree
 
 import cv2
@@ -11,21 +10,18 @@ import pytest
 from codecsim.cli import run
 from codecsim.experiments.report.page import FIGURES
 from codecsim.experiments.report.style import DARK, EXPERTS, colour_of
+from tests.browsers import needs_chromium, open_browser
 from tests.experiments.report.synthetic import CLIPS, OFF, ONLINE, QPS, make_database
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on PATH")
+pytestmark = needs_chromium
 SIZE = {"width": 1366, "height": 768}  # a laptop's
 DANGER = "<img src=x onerror=alert(1)><b>bold</b>"
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+    with open_browser() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
