@@ -8,6 +8,7 @@ import click
 from codecsim.cli.progress import quiet_option
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
+from codecsim.experiments.arms import read_arm
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
 from codecsim.learned.model_files import LOOP, load_model, save_model
 from codecsim.training.synthetic import CHROMA, FPS, MEAN, SIZES, find_photos, write_clips
@@ -161,15 +162,32 @@ def intra_command(samples, output, validation, work, quiet, **settings):
 @command.command("loop-samples")
 @click.argument("pictures", nargs=-1, required=True)
 @click.option("-o", "--output", required=True, metavar="FOLDER", help="Folder of the samples.")
-@click.option("--config", multiple=True, type=click.Choice(CONFIGS), default=("ai", "ldp", "ra"), show_default=True)
-@click.option("-q", "--qp", multiple=True, type=click.IntRange(0, 51), default=(22, 27, 32, 37), show_default=True)
+@click.option(
+    "--config", "configs", multiple=True, type=click.Choice(CONFIGS), default=("ai", "ldp", "ra"), show_default=True
+)
+@click.option(
+    "-q", "--qp", "qps", multiple=True, type=click.IntRange(0, 51), default=(22, 27, 32, 37), show_default=True
+)
 @click.option("--frames", type=click.IntRange(1), default=9, show_default=True, help="Pictures of a clip at most.")
 @click.option(
-    "--scale", multiple=True, type=click.FloatRange(0.1, 1), default=(1, 0.7, 0.5), show_default=True, help="Of photos."
+    "--scale",
+    "scales",
+    multiple=True,
+    type=click.FloatRange(0.1, 1),
+    default=(1, 0.7, 0.5),
+    show_default=True,
+    help="Of photos.",
 )
 @click.option("--qps-each", type=click.IntRange(1), help="Code each photo or clip at so many of the QPs, in turn.")
+@click.option(
+    "--options",
+    metavar="TEXT",
+    default="--filter off",
+    show_default=True,
+    help="Options of codecsim encode. With --loop-filter on, the filter sees what it has itself made of references.",
+)
 @quiet_option
-def loop_samples_command(pictures, output, config, qp, frames, scale, qps_each, quiet):
+def loop_samples_command(pictures, output, options, quiet, **settings):
     """Code PICTURES (photos, folders of photos, clips) and keep what the in-loop filter sees, and the originals.
 
     What is in the folder already is not coded again.
@@ -177,10 +195,11 @@ def loop_samples_command(pictures, output, config, qp, frames, scale, qps_each, 
     \b
     Example: codecsim train loop-samples photos/ clips/*.y4m -o samples -q 22 -q 30 -q 38 --scale 1 --scale 0.5
     """
-    from codecsim.training.loop_samples import take_samples
+    from codecsim.training.loop_samples import Coding, take_samples
 
-    encodings = take_samples(pictures, output, config, qp, frames, scale, qps_each, _note(quiet))
-    click.echo(f"{output}: {encodings} encodings")
+    arm = read_arm(f"options: {options}")
+    coding = Coding(**settings, encoder=lambda config, qp: arm.encoder_config(config, qp, None), name=options)
+    click.echo(f"{output}: {take_samples(pictures, output, coding, _note(quiet))} encodings")
 
 
 @command.command("loop")

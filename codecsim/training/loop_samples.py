@@ -8,24 +8,51 @@ A folder of samples holds, for each encoding, two uint8 arrays and a JSON file
 The JSON file is written last: an encoding that has one is not made again.
 """
 
+import dataclasses
 import hashlib
 import itertools
 import json
 import math
 import pathlib
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from codecsim.config import EncoderConfig
-from codecsim.encoder import encode
+from codecsim.encoder import Encoder
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_video
 from codecsim.picture import Frame, VideoFormat
+from codecsim.picture_codec import OFFSET
+from codecsim.structure import coding_structure
 from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, find_photos, read_photo, to_frame
 
 SLICE_TYPES = "BPI"
 SCALES = (1.0, 0.7, 0.5)  # of photos
+
+
+def plain_encoder(config, qp):
+    """EncoderConfig of the standard's tools alone."""
+    return EncoderConfig(config, qp, filter="off", hash="crc")
+
+
+@dataclasses.dataclass(frozen=True)
+class Coding:
+    """How photos and clips are coded."""
+
+    configs: tuple[str, ...]  # of clips; photos are coded all intra
+    qps: tuple[int, ...]
+    frames: int = 9  # pictures of a clip at most
+    scales: tuple[float, ...] = SCALES  # of photos, above 0 and at most 1
+    qps_each: int | None = None  # at how many of the QPs each photo and clip is coded, in turn; None: all
+    encoder: Callable[[str, int], EncoderConfig] = plain_encoder  # settings by configuration and QP
+    name: str = ""  # tells encodings with these settings from those with others
+
+    def qps_of(self, k):
+        """QPs of the k-th photo or clip."""
+        turns = math.ceil(len(self.qps) / (self.qps_each or len(self.qps)))
+        return self.qps[(k + k // turns) % turns :: turns]
 
 
 def split_frame(frame):
@@ -59,40 +86,53 @@ def _sources(paths, count, scales):
             yield path.name, VideoFormat(w, h, video.format.fps, 8), cut, True
 
 
-def take_samples(paths, folder, configs, qps, count=9, scales=SCALES, share=None, on_encoding=lambda name: None):
+def take_samples(paths, folder, coding, on_encoding=lambda name: None):
     """Encode and write what is not there yet.
 
     Parameters
     ----------
     paths : photos, folders of photos, clips
     folder : of the samples, made if it is not there
-    configs : of EncoderConfig; photos are coded all intra only
-    qps : of the encodings
-    count : int, pictures of a clip at most
-    scales : of photos, above 0 and at most 1
-    share : int, at how many of the QPs each photo and clip is coded: every so many-th, in turn; None: all
+    coding : Coding
+    on_encoding : called with the name of each encoding before it is made
 
     Returns
     -------
     int : encodings in the folder now
+
+    Raises
+    ------
+    ConfigError : pictures, or settings of the encoder, of more than 8 bits
     """
+    if coding.encoder(coding.configs[0], coding.qps[0]).internal_bit_depth not in (None, 8):
+        raise ConfigError("samples are taken from pictures of 8 bits, not of another internal bit depth")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    turns = math.ceil(len(qps) / (share or len(qps)))
-    for k, (name, video_format, frames, moves) in enumerate(_sources(paths, count, scales)):
-        content = hashlib.sha256(b"".join(plane.tobytes() for plane in frames[0])).hexdigest()[:8]
-        for config, qp in itertools.product(configs if moves else ("ai",), qps[(k + k // turns) % turns :: turns]):
+    for k, (name, video_format, frames, moves) in enumerate(_sources(paths, coding.frames, coding.scales)):
+        about = [*(plane.tobytes() for plane in frames[0]), coding.name.encode()]
+        content = hashlib.sha256(b"".join(about)).hexdigest()[:8]
+        for config, qp in itertools.product(coding.configs if moves else ("ai",), coding.qps_of(k)):
             stem = folder / f"{name}-{content}-{config}-{qp}"
             if not stem.with_name(stem.name + ".json").exists():
                 on_encoding(stem.name)
-                _take(stem, name, video_format, frames, EncoderConfig(config, qp, filter="off", hash="crc"))
+                _take(stem, name, video_format, frames, coding.encoder(config, qp))
     return len(list(folder.glob("*.json")))
 
 
 def _take(stem, source, video_format, frames, config):
-    coded = list(encode(config, video_format, frames))
-    about = {"source": source, "config": config.config, "qp": config.qp}
-    about["pictures"] = [[SLICE_TYPES.index(picture.report.type), picture.report.qp] for picture in coded]
-    np.save(f"{stem}.decoded.npy", np.stack([split_frame(picture.recon) for picture in coded]))
-    np.save(f"{stem}.original.npy", np.stack([split_frame(frames[picture.index]) for picture in coded]))
+    decoded, pictures, order = [], [], []
+    encoder = Encoder(config, video_format)
+
+    def look(step, codec):
+        if step == OFFSET:  # what the in-loop filter takes, whether it is on or not
+            decoded.append(split_frame(codec.picture.crop(video_format)))
+
+    encoder.codec.observers.append(look)
+    for structure, frame in coding_structure(config.config, frames, intra_period=config.intra_period):
+        report = encoder.encode(structure, frame).report
+        pictures.append([SLICE_TYPES.index(report.type), report.qp])
+        order.append(structure.index)
+    about = {"source": source, "config": config.config, "qp": config.qp, "pictures": pictures}
+    np.save(f"{stem}.decoded.npy", np.stack(decoded))
+    np.save(f"{stem}.original.npy", np.stack([split_frame(frames[k]) for k in order]))
     stem.with_name(stem.name + ".json").write_text(json.dumps(about))

@@ -1,6 +1,7 @@
 """Samples and training of the in-loop filter, end to end and small."""
 
 import dataclasses
+import itertools
 import json
 
 import cv2
@@ -17,7 +18,7 @@ from codecsim.learned.model_files import LOOP, load_model, save_model
 from codecsim.training.loop import LoopTraining, _drop, _Run, train_loop
 from codecsim.training.loop_data import LoopSamples
 from codecsim.training.loop_optimiser import orthogonalise
-from codecsim.training.loop_samples import split_frame, take_samples
+from codecsim.training.loop_samples import Coding, split_frame, take_samples
 from tests.conformance.clips import make_clip
 
 SPEC = LoopSpec(8, 1, "plain", "all", 4)
@@ -49,6 +50,36 @@ def test_samples_are_what_was_coded(folder):
         decoded, original, _ = samples.load(k)
         np.testing.assert_array_equal(original, split_frame(frame))
         assert 0 < samples.errors(k)[0] == pytest.approx(((decoded[:4] - 1.0 * original[:4]) ** 2).mean())
+
+
+def test_samples_with_the_filter_on_are_those_before_it(folder, tmp_path):
+    """The same first picture as without it, since it has no references; other pictures after that."""
+    plain, filtered = LoopSamples(folder), tmp_path / "filtered"
+    words = ["loop-samples", str(folder.parent / "clip.y4m"), "-o", str(filtered), "--quiet"]
+    words += ["--config", "ldp", "-q", "30"]
+    for options in ("--filter off --loop-filter on", "--filter off"):
+        done = CliRunner().invoke(command, [*words, "--options", options])
+        assert done.exit_code == 0, done.output
+    assert "2 encodings" in done.output
+    found = LoopSamples(filtered)
+    assert [about[1:3] for about in found.pictures] == [("ldp", 30)] * 6
+    starts = (plain, 3), (found, 0), (found, 3)
+    pictures = [[samples.load(k)[0] for k in range(first, first + 3)] for samples, first in starts]
+    for a, b in itertools.combinations(pictures, 2):
+        np.testing.assert_array_equal(a[0], b[0])
+    same = [all(np.array_equal(x, y) for x, y in zip(pictures[0], other, strict=True)) for other in pictures[1:]]
+    assert sorted(same) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [("--internal-bit-depth 10", "8 bits"), ("--qp 3", "cannot differ"), ("--bogus", "such option")],
+)
+def test_options_that_samples_cannot_have(folder, tmp_path, options, said):
+    words = ["loop-samples", str(folder.parent / "clip.y4m"), "-o", str(tmp_path / "s"), "--options", options]
+    done = CliRunner().invoke(command, words, standalone_mode=False)
+    assert said in str(done.exception).lower() or said in str(done.exception)
+    assert not (tmp_path / "s").exists()
 
 
 def test_an_interrupted_training_goes_on(folder, tmp_path, monkeypatch):
@@ -104,7 +135,8 @@ def test_photos_come_at_several_scales_and_take_turns_at_the_qps(tmp_path, monke
     )
     for name in ("a.png", "b.png"):
         assert cv2.imwrite(str(tmp_path / name), np.random.default_rng(0).integers(0, 256, (170, 200, 3), np.uint8))
-    take_samples([tmp_path], tmp_path / "samples", ("ldp",), (22, 27, 32, 37), scales=(1, 0.5), share=2)
+    coding = Coding(("ldp",), (22, 27, 32, 37), scales=(1, 0.5), qps_each=2)
+    take_samples([tmp_path], tmp_path / "samples", coding)
     whole, half = (168, 200), (80, 96)
     assert coded == [
         *(("a.png-1", whole, qp) for qp in (22, 32)), *(("a.png-0.5", half, qp) for qp in (27, 37)),
