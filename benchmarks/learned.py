@@ -3,7 +3,7 @@
     python benchmarks/learned.py --clips FOLDER --output benchmarks/learned.md
     python benchmarks/learned.py --clips FOLDER --clip carphone_qcif --config ldp --frames 9
 
-The clips are those that nothing was trained or tuned on.  Runs are kept and found again as by rd.py, so an interrupted
+The usual clips are those that nothing was trained or tuned on.  Runs are kept and found again as by rd.py, so an interrupted
 campaign goes on where it was, and its tables are made of what is there.
 """
 
@@ -38,6 +38,7 @@ ARMS = MappingProxyType(
             "experts: --learner experts=online,rls,mix",
             f"all: {ALL}",
             "threshold: --learner experts=online --learn-preset threshold-ldp",
+            "signalled: --learner experts=online --learn signalled --effort learner_trials=true",
             "loop: --filter off --loop-filter on",
             f"loop+all: {ALL} --loop-filter on",
             "oracle: --learner experts=online --oracle original",
@@ -47,6 +48,7 @@ ARMS = MappingProxyType(
             "off: --filter off",
             "frozen: --filter frozen",
             "online: --learner experts=online",
+            "light: --learn-preset light-ra",
             "experts: --learner experts=initial,online,rls",
             f"all: {ALL}",
             "loop: --filter off --loop-filter on",
