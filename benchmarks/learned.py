@@ -34,6 +34,7 @@ ARMS = MappingProxyType(
             "frozen: --filter frozen",
             "untrained: --learner experts=online --model untrained",
             "online: --learner experts=online",
+            "default:",
             "rls: --learner experts=rls",
             "experts: --learner experts=online,rls,mix",
             f"all: {ALL}",
