@@ -3,8 +3,8 @@
     python benchmarks/learned.py --clips FOLDER --output benchmarks/learned.md
     python benchmarks/learned.py --clips FOLDER --clip carphone_qcif --config ldp --frames 9
 
-The usual clips are those that nothing was trained or tuned on.  Runs are kept and found again as by rd.py, so an interrupted
-campaign goes on where it was, and its tables are made of what is there.
+The usual clips are those that nothing was trained or tuned on.  Runs are kept and found again as by rd.py, so an
+interrupted campaign goes on where it was, and its tables are made of what is there.
 """
 
 import argparse
@@ -60,7 +60,7 @@ ARMS = MappingProxyType(
             "intra: --filter off --intra-filter frozen",
             "intra-online: --filter off --intra-filter online",
             "loop: --filter off --loop-filter on",
-            "loop-light: --filter off --loop-filter on --loop-model loop-filter-light",
+            "loop-light: --filter off --loop-filter loop-filter-light",
             "loop+intra: --filter off --intra-filter frozen --loop-filter on",
         ),
     }

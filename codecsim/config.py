@@ -11,7 +11,6 @@ RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
 ORACLES = ("original", "weights")  # for research, what no decoder can follow: see EncoderConfig
 INTRA_FILTERS = ("off", "frozen", "online")
-LOOP_FILTERS = ("off", "on")
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
 BIT_DEPTHS = (8, 10)  # of coded samples
@@ -171,8 +170,8 @@ class EncoderConfig:
     intra_filter: str = "off"  # intra prediction filter: off, frozen, online
     intra_model: str | None = None  # its weights: name or path; None: those that ship
     intra_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.intra_params
-    loop_filter: str = "off"  # convolutional in-loop filter: off, on; with it streams are not HEVC
-    loop_model: str | None = None  # its weights: name or path; None: those that ship
+    # convolutional in-loop filter, with which streams are not HEVC: off; on: that which ships; or a name or path
+    loop_filter: str = "off"
     hash: str = "md5"  # picture hash: md5, crc or checksum
     internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
     threads: int = 1  # of the prediction filter; results do not depend on it
@@ -184,7 +183,6 @@ class EncoderConfig:
         _choice("oracle", self.oracle, (None, *ORACLES))
         _choice("chroma filter", self.chroma_filter, FILTERS)
         _choice("intra filter", self.intra_filter, INTRA_FILTERS)
-        _choice("in-loop filter", self.loop_filter, LOOP_FILTERS)
         _choice("quantisation group size", self.qp_group, QP_GROUPS)
         _choice("picture hash", self.hash, HASHES)
         _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
@@ -209,8 +207,6 @@ class EncoderConfig:
             raise ConfigError("the chroma filter goes with the prediction filter of luma, which is off")
         if self.chroma_model is not None and self.chroma_filter == "off":
             raise ConfigError(f"chroma model {self.chroma_model!r} is for the chroma filter, which is off")
-        if self.loop_model is not None and self.loop_filter == "off":
-            raise ConfigError(f"in-loop model {self.loop_model!r} is for the in-loop filter, which is off")
         if self.intra_model is not None and self.intra_filter == "off":
             raise ConfigError(f"intra model {self.intra_model!r} is for the intra filter, which is off")
         object.__setattr__(self, "effort", read_effort(self.effort))

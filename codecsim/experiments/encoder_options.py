@@ -11,7 +11,6 @@ from codecsim.config import (
     FILTERS,
     HASHES,
     INTRA_FILTERS,
-    LOOP_FILTERS,
     ORACLES,
     PRESETS,
     QP_GROUPS,
@@ -52,7 +51,10 @@ MODEL_HELP = (
     "filter's settings ask for their shape."
 )
 LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
-LOOP_FILTER_HELP = "Convolutional in-loop filter over whole pictures, by blocks; with it streams are not HEVC."
+LOOP_FILTER_HELP = (
+    "Convolutional in-loop filter over whole pictures, by blocks. On: with the weights that ship; a name or path: with "
+    "others. Such streams are not HEVC."
+)
 ORACLE_HELP = (
     "For research, what no decoder can follow: there is no stream, only the result, with its bits. original: the "
     "filter learns from the original picture; weights: those fitted to it are sent where that pays; their bits count."
@@ -119,12 +121,7 @@ _OPTIONS = (
     click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights."),
     click.option("--oracle", type=click.Choice(ORACLES), help=ORACLE_HELP),
     click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP),
-    click.option(
-        "--loop-filter", type=click.Choice(LOOP_FILTERS), default="off", show_default=True, help=LOOP_FILTER_HELP
-    ),
-    click.option(
-        "--loop-model", metavar="NAME|PATH", help="Weights of the in-loop filter; those that ship if not given."
-    ),
+    click.option("--loop-filter", metavar="off|on|NAME|PATH", default="off", show_default=True, help=LOOP_FILTER_HELP),
 )
 
 

@@ -76,7 +76,8 @@ def _warm_clip():
 
 def model_files(config) -> list[str]:
     """Weights of a configuration that are files of the user's own, which a decoder has to be shown."""
-    named = (config.model, config.chroma_model, config.intra_model, config.loop_model)
+    loop_model = None if config.loop_filter in ("off", "on") else config.loop_filter
+    named = (config.model, config.chroma_model, config.intra_model, loop_model)
     return [name for name in named if name and os.path.exists(name)]
 
 

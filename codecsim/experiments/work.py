@@ -30,7 +30,6 @@ TOOL_COSTS = MappingProxyType(
         ("filter", "online"): 0.8,
         ("chroma_filter", "frozen"): 0.2,
         ("chroma_filter", "online"): 0.4,
-        ("loop_filter", "on"): 0.6,
     }
 )
 
@@ -53,6 +52,7 @@ class Job:
         config = self.config
         samples = self.clip.width * self.clip.height * config.frames
         tools = 1.0 + sum(cost for (name, value), cost in TOOL_COSTS.items() if getattr(config, name) == value)
+        tools += 0.6 * (config.loop_filter != "off")
         return samples * tools * 1.05 ** (51 - config.qp)
 
     def __str__(self):

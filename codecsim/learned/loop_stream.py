@@ -30,7 +30,7 @@ class LoopStream:
         """
         if config.loop_filter == "off":
             return None
-        return cls(load_model(config.loop_model or DEFAULT_MODEL, LOOP))
+        return cls(load_model(DEFAULT_MODEL if config.loop_filter == "on" else config.loop_filter, LOOP))
 
     @classmethod
     def from_sps(cls, sps, places=()):
