@@ -213,7 +213,7 @@ class Encoder:
         learn_report = codec.complete()
         self._sao_search.run(orig, lam)
         codec.offset()
-        if codec.loop_on:
+        if codec.loop.on:
             choose_loop_filter(codec, orig, lam)
         codec.finish()
         payload = self._write_slice_data()

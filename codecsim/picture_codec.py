@@ -12,14 +12,11 @@ import hashlib
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.block_choices import apply_choice, intra_filter_shares, mark_coded, mark_residuals, take_filtered
+from codecsim.block_choices import apply_choice, intra_filter_shares, mark_coded, mark_residuals
 from codecsim.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
-    CHOICE_EVERYWHERE,
-    CHOICE_NOWHERE,
-    CHOICE_PER_BLOCK,
     CTU_SIZE,
     MODE_INTER,
     Blocks,
@@ -35,11 +32,11 @@ from codecsim.learned.inputs import CODED
 from codecsim.learned.intra_filter import unused_intra_net
 from codecsim.learned.params import BlockSize
 from codecsim.learned.size_classes import block_areas
+from codecsim.loop_stage import LoopStage
 from codecsim.picture import PAD_C, PAD_Y, Planes
 from codecsim.recon import Recon, make_scratch, predict_inter, reconstruct
 from codecsim.slice_tools import slice_tools
 from codecsim.syntax.headers import SLICE_I, TOOL_CHROMA, TOOL_INTRA, TOOL_LOOP, TOOL_OBMC
-from codecsim.syntax.loop_choice import SIZES_LOG2, code_loop_choice, make_loop_choice
 from codecsim.syntax.slice_data import code_slice_data
 from codecsim.tables import make_zorder
 from codecsim.tools.compensation import References
@@ -73,8 +70,7 @@ class PictureCodec:
         self.chroma_filter = chroma_filter
         self.chroma_used = False  # whether blocks take filtered chroma with filtered luma: TOOL_CHROMA of the picture
         self.intra_filter = intra_filter
-        self.loop_filter = loop_filter
-        self.loop_filtered = None  # Planes that the in-loop filter made of the picture, if it ran
+        self.loop = LoopStage(sps, loop_filter)
         self._filtered_chroma = ()  # what the chroma filter made of U and V, used or not
         self._unused_intra = None if intra_filter else unused_intra_net()
         width, height = sps.width, sps.height
@@ -84,7 +80,6 @@ class PictureCodec:
         self.sao = make_sao_params(height, width)
         self._bound_blocks, self._bound_levels = bind(self.blocks), bind(self.levels)
         self._bound_sao = bind(self.sao)
-        self.loop = make_loop_choice(height, width)
         self._deblocked = None  # planes for the use of sample adaptive offset
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
@@ -126,9 +121,8 @@ class PictureCodec:
         experts = len(self.learned_filter.experts) if self.learned_filter else 0
         self.tools = slice_tools(header, self.sps, pps, tools, experts)
         self.chroma_used = tools & TOOL_CHROMA > 0 and self.tools.syntax.experts > 0
-        self.loop_on = tools & TOOL_LOOP > 0
-        self.loop.where[:] = CHOICE_NOWHERE
-        self.overlapped = self.filtered = self.chroma_report = self.loop_filtered = None
+        self.loop.begin(tools & TOOL_LOOP > 0)
+        self.overlapped = self.filtered = self.chroma_report = None
         self._bound_motion = bind(self.picture.motion)
         self._bound_syntax = bind(self.tools.syntax)
         recon = Recon(
@@ -169,8 +163,7 @@ class PictureCodec:
         trace : Tracer that takes what the coder has recorded, CTU by CTU
         """
         init_contexts(coder.value.ctx, self.tools.cabac_init_type, self.tools.qp)
-        if self.loop_on:
-            code_loop_choice(mode, coder, self.loop, self.sps.height, self.sps.width)
+        self.loop.code_choice(mode, coder)
         store = self._bound_syntax, self._bound_blocks, self._bound_motion, self._bound_levels, self._bound_sao
         if trace is None:
             return code_slice_data(mode, coder, *store, 0, self.num_ctus)
@@ -388,23 +381,9 @@ class PictureCodec:
             sao_picture(self.picture.planes, self._deblocked, self.sao, self.sps.bit_depth)
         self._show(OFFSET)
 
-    def filter_loop(self):
-        """Run the in-loop filter after `offset`; `finish` takes what it made where it is chosen."""
-        self.loop_filtered = self.loop_filter.run(
-            self.picture.planes, self.tools.qp, self.tools.syntax.slice_type
-        )
-
     def finish(self):
         """Take what the in-loop filter makes where it is chosen, then extend the borders."""
-        if self.loop.where.any():
-            if self.loop_filtered is None:
-                self.filter_loop()
-            log2 = SIZES_LOG2[self.loop.size[0]]
-            pads, scales = (PAD_Y, PAD_C, PAD_C), (log2, log2 - 1, log2 - 1)
-            for c, (filtered, plane) in enumerate(zip(self.loop_filtered, self.picture.planes, strict=True)):
-                if self.loop.where[c] != CHOICE_NOWHERE:
-                    where = int(self.loop.where[c])
-                    take_filtered(filtered, where, self.loop.flags[c], scales[c], pads[c], plane)
+        self.loop.apply(self.picture.planes, self.tools)
         self.picture.pad()
         self._show(FINISHED)
 
@@ -413,20 +392,6 @@ class PictureCodec:
         taken = self.blocks.filtering.taken
         names = [expert.name.lower() for expert in self.learned_filter.experts]
         return {name: float(np.mean(taken == k)) for k, name in enumerate(names, 1)}
-
-    def loop_share(self):
-        """Share of the luma that the in-loop filter made, None where the picture has none."""
-        if not self.loop_on:
-            return None
-        if self.loop.where[0] != CHOICE_PER_BLOCK:
-            return float(self.loop.where[0] == CHOICE_EVERYWHERE)
-        log2 = SIZES_LOG2[self.loop.size[0]]
-        flags = self.loop.flags[0][: (self.sps.height - 1 >> log2) + 1, : (self.sps.width - 1 >> log2) + 1]
-        return float(np.mean(flags))
-
-    def loop_ran(self):
-        """Whether any component takes what the in-loop filter makes, None where it is off."""
-        return bool((self.loop.where != CHOICE_NOWHERE).any()) if self.loop_on else None
 
     def intra_filter_shares(self):
         """Share of the luma that the intra filter made, by side of its blocks; None where the picture cannot."""

@@ -47,8 +47,8 @@ class PictureReport:
 
     def add_tools(self, codec):
         """Say what the tools beyond HEVC that do not learn did; `codec`: PictureCodec behind the picture."""
-        self.overlapped_share, self.loop_share = codec.overlapped_share(), codec.loop_share()
-        self.loop_ran, self.intra_filter_shares = codec.loop_ran(), codec.intra_filter_shares()
+        self.overlapped_share, self.loop_share = codec.overlapped_share(), codec.loop.share
+        self.loop_ran, self.intra_filter_shares = codec.loop.ran, codec.intra_filter_shares()
 
     def take_from_headers(self, part, bits):
         """Say that so many of the bits of headers are of another part."""

@@ -21,7 +21,7 @@ LAYERS = (
     ("picture_hash", "dpb", "structure"),
     ("learned",),
     ("recon", "slice_tools"),
-    ("picture_codec", "block_choices", "intra_learning"),
+    ("picture_codec", "block_choices", "intra_learning", "loop_stage"),
     ("search",),
     ("encoder", "decoder", "tracing"),
     ("inspection",),

@@ -122,7 +122,7 @@ class PictureObserver:
             "bits": slice_bits(self._marks, *self._slice),
             "deblocked": codec.tools.deblocking,
             "sao": _copied(codec.sao),
-            "loop": _copied(codec.loop) if codec.loop_on else None,
+            "loop": _copied(codec.loop.choice) if codec.loop.on else None,
             "overlap_used": bool(syntax.obmc_on),
             "experts": tuple(expert.name.lower() for expert in experts),
             "chroma_filtered": codec.chroma_used,

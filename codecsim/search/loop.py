@@ -16,12 +16,12 @@ def choose_loop_filter(codec, orig, lam):
     orig : Planes, unpadded source at coded size
     lam : float, squared error per bit
     """
-    codec.filter_loop()
+    codec.loop.run(codec.picture.planes, codec.tools)
     rc = codec.rc.value
     weights = [1.0] + [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
     before = codec.picture.inner()
     gains = []  # by component: on the grid of the smallest blocks, weighted squared error that the filter takes away
-    for c, (source, plain, filtered) in enumerate(zip(orig, before, codec.loop_filtered, strict=True)):
+    for c, (source, plain, filtered) in enumerate(zip(orig, before, codec.loop.filtered, strict=True)):
         gain = _squared_error(source, plain) - _squared_error(source, filtered)
         gains.append(weights[c] * _block_sums(gain, 1 << (SIZES_LOG2[0] - (c > 0))))
     best = None
@@ -31,10 +31,10 @@ def choose_loop_filter(codec, orig, lam):
         if best is None or cost < best[0]:
             best = cost, size, choices
     _, size, choices = best
-    codec.loop.size[0] = size
+    codec.loop.choice.size[0] = size
     for c, (_, where, flags) in enumerate(choices):
-        codec.loop.where[c] = where
-        codec.loop.flags[c][: flags.shape[0], : flags.shape[1]] = flags
+        codec.loop.choice.where[c] = where
+        codec.loop.choice.flags[c][: flags.shape[0], : flags.shape[1]] = flags
 
 
 def _squared_error(a, b):
