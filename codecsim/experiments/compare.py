@@ -42,6 +42,17 @@ METRICS = {
 }
 
 
+def lacking(result: dict, metrics: Iterable[str]) -> list[str]:
+    """Those of the metrics, keys of METRICS, that a result does not have."""
+    return [name for name in metrics if METRICS[name].fields["y"] not in result]
+
+
+def quality_of(result: dict, metrics: Iterable[str]) -> dict[str, float]:
+    """What a result has of the metrics, keys of METRICS, by the names in the result."""
+    fields = [field for name in metrics for field in METRICS[name].fields.values()]
+    return {field: result[field] for field in fields if field in result}
+
+
 @dataclasses.dataclass(frozen=True)
 class ClipComparison:
     """One clip (or, with `clip` = 'mean', the mean over all of them)."""

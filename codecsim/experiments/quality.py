@@ -3,6 +3,9 @@
 A result gets a mean over its pictures by the name of each figure, and so does each of its pictures: `ssim_y`,
 `ssim_u`, `ssim_v`, the same for `ms_ssim`, and `vmaf`. Pictures are compared at the bit depth of the coded one. Where
 chroma is too small for the window of SSIM, only luma has figures.
+
+A piece of a video has the figures that its pictures have in the whole: VMAF of a picture depends on the motion from the
+original before it and to the one after it, so those around the piece are scored with it, and left out.
 """
 
 import contextlib
@@ -11,11 +14,13 @@ import pathlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 
-from codecsim.errors import ConfigError, FormatError
+import numpy as np
+
+from codecsim.errors import CodecError, ConfigError, FormatError
 from codecsim.experiments import vmaf
 from codecsim.experiments.compare import METRICS
 from codecsim.formats.output import OutputOrder
-from codecsim.formats.video import VideoInput, create_video
+from codecsim.formats.video import Neighbours, VideoInput, create_video
 from codecsim.metrics import plane_sse, psnr
 from codecsim.picture import Frame, VideoFormat, change_bit_depth
 from codecsim.similarity import WINDOW, ms_ssim, ssim
@@ -25,6 +30,9 @@ def _plane_psnr(original, coded, bit_depth):
     return psnr(plane_sse(original, coded), original.size, bit_depth)
 
 
+QUALITY_FIELDS = tuple(  # of a result and of its pictures
+    field for name, metric in METRICS.items() if name != "psnr" for field in metric.fields.values()
+)
 _OF_PLANES = {"psnr": _plane_psnr, "ssim": ssim, "ms-ssim": ms_ssim}
 
 
@@ -63,6 +71,7 @@ class QualityMeter:
         self._format = video_format
         self._originals = {}
         self._scores = {}
+        self._neighbours = Neighbours(None, iter(()))
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -78,8 +87,17 @@ class QualityMeter:
     def __exit__(self, *error):
         return self._stack.__exit__(*error)
 
-    def watch(self, originals: Iterable[Frame], bit_depth: int) -> Iterator[Frame]:
-        """Pass on originals of so many bits, remembering each until its coded picture is measured."""
+    def watch(
+        self, originals: Iterable[Frame], bit_depth: int, neighbours: Neighbours | None = None
+    ) -> Iterator[Frame]:
+        """Pass on originals of so many bits, remembering each until its coded picture is measured.
+
+        neighbours : the originals around them, of a piece of a video
+        """
+        self._neighbours = neighbours or self._neighbours
+        self._bit_depth = bit_depth
+        if self._ffmpeg and self._neighbours.before is not None:
+            self._write_uncoded(self._neighbours.before)
         for index, frame in enumerate(originals):
             self._originals[index] = frame, bit_depth
             yield frame
@@ -98,6 +116,9 @@ class QualityMeter:
         for write, frame in zip(self._writers, pair, strict=True):
             write(frame)
 
+    def _write_uncoded(self, original):
+        self._write([change_bit_depth(original, self._bit_depth, self._format.bit_depth)] * 2)
+
     def finish(self) -> list[dict[str, float]]:
         """Figures of each picture, in output order.
 
@@ -107,8 +128,12 @@ class QualityMeter:
         """
         pictures = [self._scores[index] for index in range(len(self._scores))]
         if self._ffmpeg:
+            before, after = self._neighbours.before, next(self._neighbours.after, None)
+            if after is not None:
+                self._write_uncoded(after)
             self._files.close()
             scores = vmaf.vmaf_scores(self._ffmpeg, self._folder / "reference.y4m", self._folder / "coded.y4m")
+            scores = scores[before is not None : len(scores) - (after is not None)]
             for picture, score in zip(pictures, scores, strict=True):
                 picture["vmaf"] = score
         return pictures
@@ -117,6 +142,37 @@ class QualityMeter:
 def mean_quality(pictures: list[dict[str, float]]) -> dict[str, float]:
     """Mean over the pictures of each figure."""
     return {name: sum(picture[name] for picture in pictures) / len(pictures) for name in pictures[0]}
+
+
+def check_metrics(metrics: Iterable[str], width: int, height: int) -> None:
+    """Measure a grey picture of this size, to know that this machine can.
+
+    Raises
+    ------
+    CodecError : an unknown metric, pictures that are too small for one, or no ffmpeg that has VMAF
+    """
+    video_format = VideoFormat(width, height, 25)
+    grey = Frame(*(np.full((height // k, width // k), 128, np.uint8) for k in (1, 2, 2)))
+    with QualityMeter(metrics, video_format) as meter:
+        for index, frame in enumerate(meter.watch([grey], video_format.bit_depth)):
+            meter.measure(index, frame)
+        try:
+            meter.finish()
+        except CodecError as error:
+            raise ConfigError(f"pictures of {width}x{height}: {error}") from None
+
+
+def with_quality_of(earlier: dict, result: dict) -> dict:
+    """A result with those figures beside PSNR that it lacks and an earlier one of the same pictures has."""
+    hashes = [[picture.get("picture_hash") for picture in found.get("pictures", ())] for found in (earlier, result)]
+    if hashes[0] != hashes[1] or None in hashes[0]:
+        return result
+    fields = [field for field in QUALITY_FIELDS if field in earlier and field not in result]
+    pictures = [
+        picture | {field: old[field] for field in fields}
+        for old, picture in zip(earlier["pictures"], result["pictures"], strict=True)
+    ]
+    return result | {field: earlier[field] for field in fields} | {"pictures": pictures}
 
 
 def measure_videos(

@@ -18,7 +18,7 @@ from codecsim.decoder import decode
 from codecsim.encoder import encode, internal_format
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.experiments.costs import kmac_per_pixel
-from codecsim.experiments.quality import QualityMeter, mean_quality
+from codecsim.experiments.quality import QUALITY_FIELDS, QualityMeter, mean_quality
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.learned.stream import LearnedStream
@@ -76,7 +76,7 @@ def encode_video(
         clock = stack.enter_context(_Clock())
         meter = stack.enter_context(QualityMeter(metrics, coded_format)) if metrics else None
         if meter:
-            frames = meter.watch(frames, video.format.bit_depth)
+            frames = meter.watch(frames, video.format.bit_depth, video.neighbours)
         stream = stack.enter_context(atomic_output(output))
         write_recon = None
         if recon is not None:
@@ -103,11 +103,7 @@ def encode_video(
                 qualities = [in_output_order[index] for index in indices]
     stream_sha256 = None if config.oracle is not None else digest.hexdigest()
     result = _encoding(video.name, config, coded_format, reports, stream_sha256, clock)
-    if meter:
-        result |= mean_quality(qualities)
-        for picture, quality in zip(result["pictures"], qualities, strict=True):
-            picture |= quality
-    return result
+    return _with_quality(result, qualities) if meter else result
 
 
 class Times(NamedTuple):
@@ -119,8 +115,18 @@ class Times(NamedTuple):
 
 def joined_result(video: VideoInput, config: EncoderConfig, results: list[dict], stream_sha256: str, times: Times):
     """The result of an encoding that was done in pieces, each from an IDR picture to the next, from their results."""
-    reports = [PictureReport(**picture) for result in results for picture in result["pictures"]]
-    return _encoding(video.name, config, internal_format(config, video.format), reports, stream_sha256, times)
+    pictures = [picture for result in results for picture in result["pictures"]]
+    known = [field.name for field in dataclasses.fields(PictureReport)]
+    reports = [PictureReport(**{name: picture[name] for name in known if name in picture}) for picture in pictures]
+    result = _encoding(video.name, config, internal_format(config, video.format), reports, stream_sha256, times)
+    measured = [field for field in QUALITY_FIELDS if all(field in picture for picture in pictures)]
+    return _with_quality(result, [{field: picture[field] for field in measured} for picture in pictures])
+
+
+def _with_quality(result, qualities):
+    """A result with what was measured beside PSNR, a dict of figures a picture."""
+    pictures = [picture | quality for picture, quality in zip(result["pictures"], qualities, strict=True)]
+    return result | mean_quality(qualities) | {"pictures": pictures}
 
 
 def _encoding(name, config, video_format, reports, stream_sha256, times):

@@ -1,12 +1,15 @@
 """Videos in and out by name: the format is told from the content, or from the options for raw samples."""
 
+import collections
 import contextlib
 import dataclasses
 import fractions
+import itertools
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from codecsim.errors import ConfigError, FormatError
 from codecsim.formats import container, samples, y4m
@@ -25,14 +28,31 @@ class InputOptions:
     bit_depth: int = 8  # of raw samples
 
 
+class Neighbours(NamedTuple):
+    """Pictures around a piece of a video."""
+
+    before: Frame | None  # the last one before it
+    after: Iterator[Frame]  # those behind it, to be walked once the piece has been
+
+
 @dataclasses.dataclass(frozen=True)
 class VideoInput:
-    """An open video. `frames` can be walked once."""
+    """An open video, or a piece of one. `frames` can be walked once."""
 
     name: str  # for messages and results
     format: VideoFormat
     frame_count: int | None  # where it is known without reading; for progress only
     frames: Iterator[Frame]
+    neighbours: Neighbours | None = None  # of a piece
+
+    def piece(self, first: int, frames: int, end: int) -> "VideoInput":
+        """A piece of what this video is up to picture `end`: so many pictures from `first` on."""
+        video = itertools.islice(self.frames, end)
+        skipped = collections.deque(itertools.islice(video, first), maxlen=1)
+        neighbours = Neighbours(skipped[0] if skipped else None, video)
+        return dataclasses.replace(
+            self, frame_count=None, frames=itertools.islice(video, frames), neighbours=neighbours
+        )
 
 
 @contextlib.contextmanager
