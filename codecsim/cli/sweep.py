@@ -33,15 +33,16 @@ def command(experiment, output, jobs, scheduler, segments, dry_run, as_json, qui
     """Run what is missing of EXPERIMENT.toml, clips x QPs x arms, and print its tables.
 
     Every run is kept in the database as soon as it is done and is not repeated, so an interrupted sweep goes on when it
-    is started again. benchmarks/experiments has an example; codecsim/experiments/experiment_file.py says what a file
-    may hold.
+    is started again. With metrics = ["ssim", "ms-ssim", "vmaf"], or some of them, in the file each run is measured by
+    these too, as `codecsim metrics` would measure its stream; kept runs that were not are done again.
+    benchmarks/experiments has an example; codecsim/experiments/experiment_file.py says what a file may hold.
 
     \b
     Example: codecsim sweep bunny.toml -o bunny.sqlite --jobs 2
     """
     if scheduler and jobs:
         raise click.UsageError("--jobs is for this machine; with --scheduler the cluster's workers count")
-    file = read_experiment(experiment)
+    file = read_experiment(experiment, runs_here=scheduler is None)
     if segments is not None:
         file = dataclasses.replace(file, segments=segments)
     output = output or str(pathlib.Path(experiment).with_suffix(".sqlite"))
@@ -53,7 +54,7 @@ def command(experiment, output, jobs, scheduler, segments, dry_run, as_json, qui
         failed = sweep.run_plan(plan, output, workers, quiet)
     if as_json:
         report = {"experiment": file.name, "database": output, "sources": plan.sources, "reference": file.reference}
-        report |= {"arms": plan.experiment.arms, "results": sweep.results(output, plan.experiment)}
+        report |= {"arms": plan.experiment.arms, "results": sweep.results(output, plan.experiment, file.metrics)}
         report["failed"] = [{"run": str(outcome.task), "error": outcome.error} for outcome in failed]
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:

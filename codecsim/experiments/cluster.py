@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.database import sources_digest
+from codecsim.experiments.quality import check_metrics
 from codecsim.experiments.work import Outcome, Task, perform
 
 CONNECT_SECONDS = 10
@@ -70,12 +71,27 @@ class ClusterWorkers:
                 raise ConfigError(f"worker {worker}: has version {digest} of codecsim's sources, this process {own}")
         return len(found)
 
+    def _check_metrics(self, tasks):
+        """See to it that every worker can measure what is to be measured.
+
+        Raises
+        ------
+        ConfigError
+        """
+        wanted = {(task.job.metrics, task.job.clip.width, task.job.clip.height) for task in tasks if task.job.metrics}
+        for metrics, width, height in sorted(wanted):
+            found = self._client.run(check_metrics, metrics, width, height, on_error="return")
+            for worker, error in sorted(found.items()):
+                if error is not None:
+                    raise ConfigError(f"worker {worker}: {error}")
+
     def run(
         self, tasks: list[Task], database, sources: str, decode: bool, starts: Callable[[Task], Task]
     ) -> Iterator[Outcome]:
         """As LocalWorkers.run, except that what tasks leave comes with their outcomes, to be kept here."""
         if not tasks:
             return
+        self._check_metrics(tasks)
         by_name = {f"codecsim-{k}": task for k, task in enumerate(tasks)}
         self._client.subscribe_topic(_STARTS, lambda event: starts(by_name[event[1]]) if event[1] in by_name else None)
         futures = {

@@ -6,7 +6,9 @@ they are brought up to date when they are opened):
 versions         one row a version of the sources that decide what is coded, with an optional label
 runs             one row a finished encoding, found by `key`: a digest of all settings, the clip's content and the
                  version; `result` is the whole result of `encode --json`, with every picture (POC, type, QP, bits by
-                 part, PSNR, share of blocks by expert, steps of training, loss, resets, hash of the learner)
+                 part, PSNR, share of blocks by expert, steps of training, loss, resets, hash of the learner), and
+                 with whatever else was measured of it, by the names of `compare.METRICS`: what is measured does not
+                 make a run another one, so more is added to what is there
 experiments      one row an experiment: its name, its definition as given (TOML), the arm that others are compared with,
                  and the version it was last started with
 experiment_arms  its arms in order, with their options as those of `codecsim encode`
@@ -26,12 +28,14 @@ import json
 import os
 import pathlib
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import codecsim
 from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
-from codecsim.experiments.compare import coded_bits
+from codecsim.experiments.compare import coded_bits, lacking
+from codecsim.experiments.quality import with_quality_of
 from codecsim.experiments.runs import PLANES, plain
 from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
@@ -176,10 +180,12 @@ class Database:
     def __exit__(self, *error):
         self._connection.close()
 
-    def find(self, key: str, decoded: bool = False) -> sqlite3.Row | None:
-        """The run with this key; where `decoded` only one that was decoded too."""
+    def find(self, key: str, decoded: bool = False, metrics: Sequence[str] = ()) -> sqlite3.Row | None:
+        """The run with this key; where `decoded` only one that was decoded too, and only one that has all `metrics`."""
         row = self._connection.execute("SELECT * FROM runs WHERE key = ?", (key,)).fetchone()
-        return None if row is None or decoded and row["decoder_seconds"] is None else row
+        if row is None or decoded and row["decoder_seconds"] is None:
+            return None
+        return None if metrics and lacking(json.loads(row["result"]), metrics) else row
 
     def runs(self, sources: str | None = None) -> list[sqlite3.Row]:
         """All runs, or those of a version, in the order in which they were kept."""
@@ -199,7 +205,7 @@ class Database:
         ).fetchall()
 
     def add(self, key: str, clip, config: EncoderConfig, sources: str, done):
-        """Keep a finished run.
+        """Keep a finished run in place of what has its key, of which stays what was measured of it and is not now.
 
         Parameters
         ----------
@@ -229,12 +235,17 @@ class Database:
             "machine": done.machine,
             "software": done.software,
             "date": _now(),
-            "result": canonical(result | {"input": clip.name}),
             "stream_sha256": result.get("stream_sha256"),
             "job_seconds": done.job_seconds,
         }
-        columns, marks = ", ".join(row), ", ".join("?" * len(row))
         with self._transaction():
+            before = self.find(key)
+            if before is not None:
+                result = with_quality_of(json.loads(before["result"]), result)
+                if done.decoder_seconds is None and done.machine == before["machine"]:
+                    row["decoder_seconds"] = before["decoder_seconds"]
+            row["result"] = canonical(result | {"input": clip.name})
+            columns, marks = ", ".join(row), ", ".join("?" * len(row))
             self._connection.execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
             self._connection.execute("DELETE FROM pieces WHERE key = ?", (key,))
 

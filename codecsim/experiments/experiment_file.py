@@ -5,6 +5,7 @@ clips = ["bundled", "clips/*.y4m"]  # files and patterns beside this file; `bund
 configs = ["ldp"]
 qps = [22, 27, 32, 37]
 frames = 17                         # of each clip; or by configuration: {ai = 4, ldp = 17}; all if not given
+metrics = ["ssim", "vmaf"]          # measured beside PSNR: some of ssim, ms-ssim, vmaf; none if not given
 reference = "off"                   # the arm that others are compared with; the first if not given
 
 [common]                            # options of `codecsim encode` that all arms have
@@ -20,6 +21,9 @@ learner = {experts = "online,rls"}
 Weights and presets of learners may be files beside this one, too.  Other keys at the top: `name` (the file's if not
 given), `decode = false` to check no streams, and `segments = N` to code a run in up to N pieces at a time, where it has
 IDR pictures to cut it at: see segments.py.
+
+What `metrics` are measured does not make a run another one: one that the database holds without them is done again, and
+keeps what was measured of it before.
 """
 
 import dataclasses
@@ -32,11 +36,14 @@ from codecsim.config import CONFIGS
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, arm_of_words
 from codecsim.experiments.clips import Clip, read_clip
+from codecsim.experiments.compare import METRICS
 from codecsim.experiments.option_tables import OptionError, known_key, similar, words_of
+from codecsim.experiments.quality import check_metrics
 from codecsim.formats.toml_file import TomlFile
 from codecsim.resources import bundled_clip
 
-KEYS = ("name", "clips", "configs", "qps", "frames", "reference", "decode", "segments", "common", "arms")
+KEYS = ("name", "clips", "configs", "qps", "frames", "metrics", "reference", "decode", "segments", "common", "arms")
+MEASURED = tuple(name for name in METRICS if name != "psnr")
 NEEDED = ("clips", "arms")
 BUNDLED = "bundled"
 DEFAULT_CONFIGS, DEFAULT_QPS = ("ldp",), (22, 27, 32, 37)
@@ -57,28 +64,35 @@ class ExperimentFile:
     reference: str  # name of an arm
     decode: bool  # check every stream by decoding it
     segments: int  # code a run in at most so many pieces at a time; 0 or 1: in one
+    metrics: tuple[str, ...]  # measured beside PSNR, keys of compare.METRICS
 
     def encoder_config(self, arm, config, qp, clip):
         """EncoderConfig of one run."""
         return arm.encoder_config(config, qp, min(self.frames[config] or clip.frames, clip.frames))
 
 
-def read_experiment(path: str | os.PathLike) -> ExperimentFile:
+def read_experiment(path: str | os.PathLike, runs_here: bool = True) -> ExperimentFile:
     """Read and check an experiment file.
+
+    Parameters
+    ----------
+    path : of the file
+    runs_here : bool, this machine will do the runs, so it must be able to measure what is to be measured
 
     Raises
     ------
     ConfigError : it cannot be read, is no TOML, or something in it is wrong; the text names the line, the key and what
         is allowed
     """
-    return _Reader(TomlFile(path)).read()
+    return _Reader(TomlFile(path), runs_here).read()
 
 
 class _Reader:
     """Reads one file."""
 
-    def __init__(self, file):
+    def __init__(self, file, runs_here):
         self._file = file
+        self._runs_here = runs_here
         self._path = pathlib.Path(file.path)
         self._table = file.data
 
@@ -107,10 +121,11 @@ class _Reader:
         if reference not in names:
             expected = f"{similar(reference, names)}; expected one of {', '.join(names)}"
             self._fail(("reference",), f"no arm {reference!r}{expected}")
+        clips = self._clips()
         return ExperimentFile(
             name,
             self._file.text,
-            self._clips(),
+            clips,
             configs,
             qps,
             self._frames(configs),
@@ -118,6 +133,7 @@ class _Reader:
             reference,
             self._get("decode", bool, "true or false", True),
             self._count("segments", ("segments",), self._table.get("segments", 0), least=0),
+            self._metrics(clips),
         )
 
     def _fail(self, path, message):
@@ -162,6 +178,20 @@ class _Reader:
             self._at(("frames", config), known_key, config, CONFIGS, "configuration")
             self._count(f"frames of {config}", ("frames", config), count)
         return {config: frames.get(config) for config in configs}
+
+    def _metrics(self, clips):
+        """What is to be measured, if it can be."""
+        expected = f"some of {', '.join(MEASURED)}"
+        if self._table.get("metrics") in (None, []):
+            return ()
+        metrics = self._list("metrics", (), str, f"a list of {expected}")
+        for name in metrics:
+            if name not in MEASURED:
+                self._fail(("metrics",), f"unknown metric {name!r}{similar(name, MEASURED)}; expected {expected}")
+        to_try = [name for name in metrics if self._runs_here or name != "vmaf"]  # which needs an ffmpeg
+        for size in dict.fromkeys((clip.width, clip.height) for clip in clips):
+            self._at(("metrics",), check_metrics, to_try, *size)
+        return metrics
 
     def _clips(self):
         """The clips, in the order of their patterns."""

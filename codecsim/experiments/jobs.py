@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 
+from codecsim.experiments.compare import lacking
 from codecsim.experiments.database import Database
 from codecsim.experiments.progress import CampaignProgress
 from codecsim.experiments.segments import join, split, why_whole
@@ -22,11 +23,15 @@ def to_do(jobs: Iterable[Job], database: str | os.PathLike, sources: str, decode
     database : path
     sources : digest of this version
     decode : bool, what was not decoded is to be done again; what an oracle made cannot be
+
+    A run of which not all of its job's metrics were measured is to be done again, too.
     """
     different = {job.key(sources): job for job in jobs}
     with Database(database) as kept:
         missing = {
-            key: job for key, job in different.items() if kept.find(key, decode and job.config.oracle is None) is None
+            key: job
+            for key, job in different.items()
+            if kept.find(key, decode and job.config.oracle is None, job.metrics) is None
         }
     return different, missing
 
@@ -74,9 +79,9 @@ def run_all(
                 failed.append(outcome)
             progress.ends(outcome)
             if outcome.task.piece is not None:
-                _join_if_whole(outcome.job, parts, database, sources)
+                _join_if_whole(outcome.job, parts, database, sources, decode)
         for job in missing.values():  # of which all pieces were there, but were not joined
-            _join_if_whole(job, parts, database, sources)
+            _join_if_whole(job, parts, database, sources, decode)
     return failed
 
 
@@ -87,21 +92,29 @@ def _tasks(missing, kept, segments, decode):
         pieces = split(job.config, segments) if segments > 1 and why_whole(job.config) is None else []
         if len(pieces) > 1:
             parts[key] = pieces
-            found = kept.pieces(key).items()
-            done = [piece for piece, left in found if not decode or left["decoder_seconds"] is not None]
+            done = _pieces_done(kept, key, job, decode)
             tasks += [Task(job, piece) for piece in pieces if piece not in done]
         else:
             tasks.append(Task(job))
     return tasks, parts
 
 
-def _join_if_whole(job, parts, database, sources):
+def _pieces_done(kept, key, job, decode):
+    """What there is of a job's pieces, but for those that were not decoded or measured as they are to be."""
+    return {
+        piece: left
+        for piece, left in kept.pieces(key).items()
+        if not (decode and left["decoder_seconds"] is None or lacking(left["result"], job.metrics))
+    }
+
+
+def _join_if_whole(job, parts, database, sources, decode):
     """Make one run of the pieces of a job, once all are there."""
     key = job.key(sources)
     if key not in parts:
         return
     with Database(database) as kept:
-        done = kept.pieces(key)
+        done = _pieces_done(kept, key, job, decode)
         if all(piece in done for piece in parts[key]):
             kept.add(key, job.clip, job.config, sources, join(job, [Done(**done[piece]) for piece in parts[key]]))
             del parts[key]

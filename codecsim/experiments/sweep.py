@@ -1,9 +1,12 @@
 """Running an experiment: its runs, what it is in the database, its tables."""
 
 import dataclasses
+import json
 import os
+from collections.abc import Sequence
 
 from codecsim.errors import ConfigError
+from codecsim.experiments.compare import quality_of
 from codecsim.experiments.curves import experiment_curves
 from codecsim.experiments.database import Cell, Database, Experiment
 from codecsim.experiments.experiment_file import ExperimentFile
@@ -37,7 +40,7 @@ def make_plan(file: ExperimentFile, sources: str) -> Plan:
         for clip in file.clips:
             for arm in file.arms:
                 for qp in file.qps:
-                    job = Job(clip, file.encoder_config(arm, config, qp, clip), arm.name)
+                    job = Job(clip, file.encoder_config(arm, config, qp, clip), arm.name, file.metrics)
                     where = (arm.name, config, clip.name, clip.sha256, qp, job.config.frames)
                     cells.append(Cell(*where, job.key(sources)))
                     jobs.append(job)
@@ -78,8 +81,8 @@ def run_plan(plan: Plan, database: str | os.PathLike, workers, quiet: bool = Fal
     return run_all(plan.jobs, database, plan.sources, workers, plan.file.decode, plan.file.segments, quiet)
 
 
-def results(database: str | os.PathLike, experiment: Experiment) -> list[dict]:
-    """The points of an experiment that are done, in its order."""
+def results(database: str | os.PathLike, experiment: Experiment, metrics: Sequence[str] = ()) -> list[dict]:
+    """The points of an experiment that are done, in its order, with what was measured of `metrics`."""
     names = ("frames", "bits", "hash_bits", "psnr_y", "psnr_u", "psnr_v", "encoder_seconds", "decoder_seconds")
     points = []
     with Database(database) as kept:
@@ -87,7 +90,8 @@ def results(database: str | os.PathLike, experiment: Experiment) -> list[dict]:
             row = kept.find(cell.key)
             if row is not None:
                 where = {"arm": cell.arm, "config": cell.config, "clip": cell.clip, "qp": cell.qp}
-                points.append(where | {name: row[name] for name in (*names, "stream_sha256", "key")})
+                measured = quality_of(json.loads(row["result"]), metrics) if metrics else {}
+                points.append(where | {name: row[name] for name in (*names, "stream_sha256", "key")} | measured)
     return points
 
 

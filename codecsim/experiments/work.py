@@ -1,7 +1,6 @@
 """One encoding of a campaign: what it is, doing it, and what is left of it."""
 
 import dataclasses
-import itertools
 import os
 import pathlib
 import platform
@@ -36,11 +35,12 @@ TOOL_COSTS = MappingProxyType(
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """One encoding. `arm` is for messages only."""
+    """One encoding. `arm` is for messages only, and what is measured of it does not make it another."""
 
     clip: Clip
     config: EncoderConfig  # with qp and frames
     arm: str
+    metrics: tuple[str, ...] = ()  # measured beside PSNR, keys of compare.METRICS
 
     def key(self, sources: str) -> str:
         """What its run is found by in the database."""
@@ -157,15 +157,15 @@ def code(task: Task, decode: bool) -> Done:
     CodecError
     """
     started = time.monotonic()
-    config, first = task.job.config, 0
+    config = task.job.config
     if task.piece is not None:
-        first = task.piece.first
         config = dataclasses.replace(config, frames=task.piece.frames)
     with tempfile.TemporaryDirectory(prefix="codecsim-") as folder:
         stream = pathlib.Path(folder) / "stream.bin" if config.oracle is None else None
         with open_video(locate_clip(task.job.clip)) as video:
-            rest = dataclasses.replace(video, frames=itertools.islice(video.frames, first, None))
-            result = encode_video(rest, config, stream)
+            if task.piece is not None:
+                video = video.piece(*task.piece, task.job.config.frames)
+            result = encode_video(video, config, stream, metrics=task.job.metrics)
         seconds = decoder_seconds(stream, result, model_files(config)) if decode and stream else None
         data = stream.read_bytes() if task.piece is not None and stream else None
     return Done(result, seconds, time.monotonic() - started, processor(), software(), data)

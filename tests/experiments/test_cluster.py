@@ -79,13 +79,29 @@ def test_a_cluster_gives_the_same_bits_and_digests(experiment, scheduler, tmp_pa
 
 
 def test_pieces_on_a_cluster(experiment, scheduler, tmp_path, capsys):
-    experiment.write_text(TEXT.replace('"ldp", "ra"', '"ldp"').replace("intra-period = 8", "intra-period = 2"))
+    text = TEXT.replace('"ldp", "ra"', '"ldp"').replace("intra-period = 8", "intra-period = 2")
+    experiment.write_text('metrics = ["ssim", "ms-ssim"]\n' + text)
     words = ["sweep", str(experiment), "--quiet"]
     assert codecsim([*words, "--jobs", "1", "-o", str(tmp_path / "one.sqlite")]) == 0
     two = ["--scheduler", scheduler, "--segments", "2", "-o", str(tmp_path / "two.sqlite")]
     assert codecsim([*words, *two]) == 0
-    assert rows_of(tmp_path / "one.sqlite") == rows_of(tmp_path / "two.sqlite")
+    rows = rows_of(tmp_path / "one.sqlite")
+    assert rows == rows_of(tmp_path / "two.sqlite")
+    assert all(0 < row["result"]["ms_ssim_y"] < 1 for row in rows.values())
     capsys.readouterr()
+
+
+def test_workers_that_cannot_measure_are_told(experiment, scheduler, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cluster, "check_metrics", _cannot)
+    experiment.write_text('metrics = ["ssim"]\n' + TEXT)
+    assert codecsim(["sweep", str(experiment), "--scheduler", scheduler, "--quiet"]) == 2
+    error = capsys.readouterr().err
+    assert "error: worker tcp://" in error and error.endswith("cannot measure ('ssim',) at 64x64\n")
+    assert error.count("\n") == 1 and rows_of(tmp_path / "e.sqlite") == {}
+
+
+def _cannot(metrics, width, height):
+    raise ConfigError(f"cannot measure {metrics} at {width}x{height}")
 
 
 def test_what_fails_on_a_worker_is_told(experiment, scheduler, tmp_path, capsys):

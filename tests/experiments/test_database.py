@@ -57,6 +57,7 @@ def test_a_file_of_version_1_is_brought_up_to_date(tmp_path):
         with Database(tmp_path / "old.sqlite") as kept:
             row = kept.find("k", decoded=True)
             assert (row["bits"], row["stream_sha256"], row["job_seconds"]) == (800, None, None)
+            assert kept.find("k", metrics=["ssim"]) is None
             assert kept.version("before") == "abc" and kept.experiments() == []
     with Database(tmp_path / "new.sqlite"):
         assert columns(tmp_path / "old.sqlite") == columns(tmp_path / "new.sqlite")

@@ -5,6 +5,7 @@ import pathlib
 import shlex
 import tomllib
 
+import numpy as np
 import pytest
 
 from codecsim.config import EncoderConfig
@@ -13,6 +14,8 @@ from codecsim.experiments.arms import read_arm
 from codecsim.experiments.database import run_key
 from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
 from codecsim.experiments.experiment_file import read_experiment
+from codecsim.formats.video import create_video
+from codecsim.picture import Frame, VideoFormat
 from codecsim.resources import bundled_clip, resource_folder
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments").glob("*.toml"))
@@ -46,6 +49,7 @@ def test_everything_that_a_file_can_say(write):
             reference = "on"
             decode = false
             segments = 3
+            metrics = ["ms-ssim", "ssim", "ssim"]
 
             [common]
             preset = "fast"
@@ -66,6 +70,7 @@ def test_everything_that_a_file_can_say(write):
     assert (file.name, file.configs, file.qps, file.reference) == ("all-1", ("ai", "ldb"), (30, 25), "on")
     assert [clip.name for clip in file.clips] == ["a", "b"]
     assert (file.decode, file.segments, file.frames) == (False, 3, {"ai": 2, "ldb": None})
+    assert file.metrics == ("ms-ssim", "ssim")
     off, on = file.arms
     common = {"preset": "fast", "intra_period": 2, "transform_skip": False}
     assert file.encoder_config(off, "ldb", 25, file.clips[0]) == EncoderConfig(
@@ -82,7 +87,7 @@ def test_everything_that_a_file_can_say(write):
 def test_what_is_not_said(write):
     file = read_experiment(write('clips = ["bundled"]\narms = {on = {}}'))
     assert (file.name, file.configs, file.qps, file.reference) == ("e", ("ldp",), (22, 27, 32, 37), "on")
-    assert (file.decode, file.segments, file.clips[0].path) == (True, 0, str(bundled_clip()))
+    assert (file.decode, file.segments, file.metrics, file.clips[0].path) == (True, 0, (), str(bundled_clip()))
     assert file.encoder_config(file.arms[0], "ldp", 22, file.clips[0]) == EncoderConfig("ldp", 22, file.clips[0].frames)
 
 
@@ -135,6 +140,13 @@ def test_examples_can_be_read(path):
         (HEAD + "\n[frames]\nldp = 3\nxx = 2\n" + ARM, 5, "unknown configuration 'xx'; expected one of ai, "),
         (HEAD + "decode = 1\n" + ARM, 2, "decode is 1; expected true or false"),
         (HEAD + "segments = -1\n" + ARM, 2, "segments is -1; expected a whole number from 0"),
+        (
+            HEAD + 'metrics = ["ms_ssim"]\n' + ARM,
+            2,
+            r"unknown metric 'ms_ssim' \(did you mean 'ms-ssim'\?\); expected some of ssim, ms-ssim, vmaf",
+        ),
+        (HEAD + 'metrics = ["psnr"]\n' + ARM, 2, "unknown metric 'psnr'.*; expected some of ssim, ms-ssim, vmaf"),
+        (HEAD + 'metrics = "ssim"\n' + ARM, 2, "metrics is 'ssim'; expected a list of some of ssim, ms-ssim, vmaf"),
         (HEAD + 'name = "a b"\n' + ARM, 2, "name is 'a b'; expected letters"),
         (HEAD + 'reference = "of"\n' + ARM, 2, r"no arm 'of' \(did you mean 'off'\?\); expected one of off"),
         ('clips = ["a.y4n"]\n' + ARM, 1, r"no file 'a.y4n' \(did you mean 'a.y4m'\?\)"),
@@ -196,6 +208,21 @@ def test_clips_must_differ(write, clips, tmp_path):
     (tmp_path / "d" / "a.y4m").write_bytes((clips / "b.y4m").read_bytes())
     with pytest.raises(ConfigError, match="line 1: .*have the same name"):
         read_experiment(write('clips = ["a.y4m", "d/*.y4m"]\n' + ARM))
+
+
+@pytest.mark.parametrize("runs_here", [True, False])
+def test_pictures_may_be_too_small_for_a_metric(tmp_path, runs_here):
+    with create_video(tmp_path / "tiny.y4m", VideoFormat(32, 8, 25)) as write_picture:
+        write_picture(Frame(*(np.zeros((8 // k, 32 // k), np.uint8) for k in (1, 2, 2))))
+    (tmp_path / "e.toml").write_text('clips = ["tiny.y4m"]\n\nmetrics = ["ms-ssim"]\n' + ARM)
+    with pytest.raises(ConfigError, match="line 3: SSIM has a window of 11x11, .* pictures of 32x8 are too small"):
+        read_experiment(tmp_path / "e.toml", runs_here)
+    (tmp_path / "e.toml").write_text('clips = ["tiny.y4m"]\n\nmetrics = ["vmaf"]\n' + ARM)
+    if runs_here:  # whether an ffmpeg has it or not
+        with pytest.raises(ConfigError, match="line 3: (pictures of 32x8: .*could not compute VMAF|vmaf needs an ff)"):
+            read_experiment(tmp_path / "e.toml", runs_here)
+    else:
+        assert read_experiment(tmp_path / "e.toml", runs_here).metrics == ("vmaf",)
 
 
 def test_a_file_that_is_not_there(tmp_path):
