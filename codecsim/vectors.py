@@ -38,6 +38,27 @@ def entry(context, b, signature, args, position, kind):
     return offset(b, array.data, args[position + 1], kind)
 
 
+def entries(context, b, signature, args, kinds, job):
+    """Where the data of an intrinsic's arrays begin, and the numbers after.
+
+    The last array is a job: int64, first where to begin in each of the arrays `job` names, then numbers.
+
+    Parameters
+    ----------
+    kinds : types of the entries of the arrays before the job
+    job : (array's position, ...), one for each of its starts, and how many numbers follow
+
+    Returns
+    -------
+    list of pointers, list of int64 values
+    """
+    positions, count = job
+    data = [context.make_array(signature.args[i])(context, b, args[i]).data for i in range(len(kinds) + 1)]
+    numbers = [b.load(offset(b, data[-1], integer(k), I64), typ=I64) for k in range(len(positions) + count)]
+    starts = [offset(b, data[i], numbers[k], kinds[i]) for k, i in enumerate(positions)]
+    return starts, numbers[len(positions) :]
+
+
 def load(b, pointer, kind, align=2):
     """Value of type `kind` at `pointer`, aligned to `align` bytes."""
     return b.load(b.bitcast(pointer, kind.as_pointer()), align=align, typ=kind)

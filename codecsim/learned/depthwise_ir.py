@@ -10,7 +10,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from codecsim.learned.spec import ACT_CLIP, GRAD_CLIP
-from codecsim.learned.vector_ir import lanes_of, rectify, requantise
+from codecsim.learned.vector_ir import LayerJob, lanes_of, rectify, requantise
 from codecsim.vectors import (
     I16,
     I32,
@@ -18,7 +18,7 @@ from codecsim.vectors import (
     INDEX,
     constant,
     dot_pairs,
-    entry,
+    entries,
     integer,
     interleave,
     join,
@@ -58,20 +58,14 @@ def _depthwise3(backward):
     clip = GRAD_CLIP if backward else ACT_CLIP
 
     @intrinsic
-    def depthwise3(
-        typingctx, x, xo, w, wo, bias, bo, out, oo, flat, fo, mask, mo, n_out, n_in, cs, rs, n, forms, leak, shift
-    ):
-        arrays = [item for array in (x, w, bias, out, flat, mask) for item in (array, INDEX)]
-        signature = types.void(*arrays, *([INDEX] * 8))
+    def depthwise3(typingctx, x, w, bias, out, flat, mask, job, shift):
+        signature = types.void(x, w, bias, out, flat, mask, job, INDEX)
 
         def codegen(context, b, sig, args):
             v_len = lanes_of(context)
-            kinds = (I16, I32, I32, I16, I16, I16)
-            xp, wp, bp, op, fp, mp = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate(kinds))
-            n_out, _, cs, rs, n, forms, leak, shift = args[12:]
-            leak, shift = b.trunc(leak, I32), b.trunc(shift, I32)
-            paired = b.icmp_signed("!=", b.and_(forms, integer(1)), integer(0))
-            planar = b.icmp_signed("!=", b.and_(forms, integer(2)), integer(0))
+            layer = LayerJob(context, b, sig, args)
+            xp, wp, bp, op, fp, mp = layer.pointers
+            n_out, _, cs, rs, n = layer.sizes
             with loop(b, n_out, 2) as (first, _), loop(b, n, 2 * v_len) as (p, _):
                 done = []
                 for j in range(2):
@@ -82,13 +76,13 @@ def _depthwise3(backward):
                     sums = _filter(b, offset(b, xp, at, I16), w_at, start, rs, v_len)
                     signs = _signs(b, offset(b, mp, at, I16), v_len) if backward else (None, None)
                     both = [
-                        requantise(b, rectify(b, acc, leak, v_len, sign), shift, clip, v_len)
+                        requantise(b, rectify(b, acc, layer.leak, v_len, sign), layer.shift, clip, v_len)
                         for acc, sign in zip(sums, signs, strict=True)
                     ]
                     done.append(both)
-                    with b.if_then(planar):
+                    with b.if_then(layer.planar):
                         store(b, join(b, *both, v_len), offset(b, fp, at, I16))
-                with b.if_then(paired):
+                with b.if_then(layer.paired):
                     even, odd = (
                         b.bitcast(join(b, done[0][k], done[1][k], v_len), ir.VectorType(I32, v_len)) for k in range(2)
                     )
@@ -105,17 +99,16 @@ depthwise3_forward, depthwise3_backward = _depthwise3(backward=False), _depthwis
 
 
 @intrinsic
-def gradient_depthwise3(typingctx, x, xo, g, go, dw, do, n_out, cs, rs, n):
+def gradient_depthwise3(typingctx, x, g, dw, job):
     """Intrinsic of a depthwise layer's weight gradient.
 
     A lane of an accumulator takes in at most 64 products of +-8191 * +-4095, which is less than 2**31.
     """
-    signature = types.void(*[item for array in (x, g, dw) for item in (array, INDEX)], *([INDEX] * 4))
+    signature = types.void(x, g, dw, job)
 
     def codegen(context, b, sig, args):
         v_len = lanes_of(context)
-        xp, gp, dp = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate((I16, I16, I64)))
-        n_out, cs, rs, n = args[6:]
+        (xp, gp, dp), (n_out, _, cs, rs, n) = entries(context, b, sig, args, (I16, I16, I64), (range(3), 5))
         kind, pair = ir.VectorType(I32, v_len), ir.VectorType(I16, 2 * v_len)
         acc = [cgutils.alloca_once(b, kind) for _ in range(9)]
         chunk = integer(64 * v_len)

@@ -10,6 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from codecsim.learned.packing import FLAT, PAIRED
 from codecsim.learned.spec import ACT_CLIP, GRAD_CLIP, LANES, OUTPUT_CLIP, OUTPUT_SHIFT, SKIP
 from codecsim.vectors import (
     I16,
@@ -18,7 +19,7 @@ from codecsim.vectors import (
     INDEX,
     constant,
     dot_pairs,
-    entry,
+    entries,
     integer,
     join,
     larger,
@@ -65,26 +66,41 @@ def rectify(b, acc, leak, n, positive=None):
     return larger(b, acc, less) if positive is None else b.select(positive, acc, less)
 
 
+class LayerJob:
+    """Arguments of an intrinsic of a layer, (x, w, bias, out, flat, mask, job, shift), see ops_plain.py.
+
+    Attributes
+    ----------
+    pointers : to where x, w, bias, out, flat and mask begin
+    sizes : outputs, inputs, cs, rs, n, int64 values
+    paired, planar : whether to write these forms
+    leak, shift : int32 values
+    """
+
+    def __init__(self, context, b, sig, args):
+        kinds = (I16, I32, I32, I16, I16, I16)
+        self.pointers, (*self.sizes, forms, leak) = entries(context, b, sig, args, kinds, (range(6), 7))
+        self.paired, self.planar = (
+            b.icmp_signed("!=", b.and_(forms, integer(form)), integer(0)) for form in (PAIRED, FLAT)
+        )
+        self.leak, self.shift = b.trunc(leak, I32), b.trunc(args[7], I32)
+
+
 def _conv(taps, backward):
     """Intrinsic of a convolution of `taps` x `taps` to blocks of 8 channels.  See ops_plain._conv for its meaning."""
     clip = GRAD_CLIP if backward else ACT_CLIP
 
     @intrinsic
-    def conv(
-        typingctx, x, xo, w, wo, bias, bo, out, oo, flat, fo, mask, mo, n_out, n_in, cs, rs, n, forms, leak, shift
-    ):
-        arrays = [item for array in (x, w, bias, out, flat, mask) for item in (array, INDEX)]
-        signature = types.void(*arrays, *([INDEX] * 8))
+    def conv(typingctx, x, w, bias, out, flat, mask, job, shift):
+        signature = types.void(x, w, bias, out, flat, mask, job, INDEX)
 
         def codegen(context, b, sig, args):
             v_len = lanes_of(context)
             group, n_vec = {16: (8, 2), 8: (8, 1), 4: (4, 2)}[v_len]
-            kinds = (I16, I32, I32, I16, I16, I16)
-            xp, wp, bp, op, fp, mp = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate(kinds))
-            n_out, n_in, cs, rs, n, forms, leak, shift = args[12:]
-            n_pairs, leak, shift = b.lshr(n_in, integer(1)), b.trunc(leak, I32), b.trunc(shift, I32)
-            paired = b.icmp_signed("!=", b.and_(forms, integer(1)), integer(0))
-            planar = b.icmp_signed("!=", b.and_(forms, integer(2)), integer(0))
+            layer = LayerJob(context, b, sig, args)
+            xp, wp, bp, op, fp, mp = layer.pointers
+            n_out, n_in, cs, rs, n = layer.sizes
+            n_pairs = b.lshr(n_in, integer(1))
             kind = ir.VectorType(I32, v_len)
             acc = [[cgutils.alloca_once(b, kind) for _ in range(n_vec)] for _ in range(group)]
             with loop(b, n, v_len * n_vec) as (p, _), loop(b, n_out, group) as (first, _):
@@ -113,15 +129,15 @@ def _conv(taps, backward):
                             here = offset(b, mp, b.add(at, b.mul(cs, integer(j))), I16)
                             h = load(b, here, ir.VectorType(I16, v_len))
                             positive = b.icmp_signed(">", h, constant(I16, v_len, 0))
-                        done.append(requantise(b, rectify(b, a, leak, v_len, positive), shift, clip, v_len))
-                    with b.if_then(paired):
+                        done.append(requantise(b, rectify(b, a, layer.leak, v_len, positive), layer.shift, clip, v_len))
+                    with b.if_then(layer.paired):
                         for j in range(0, group, 2):
                             pair = b.add(
                                 b.add(b.mul(first, cs), b.mul(cs, integer(j))),
                                 b.mul(b.add(p, integer(v * v_len)), integer(2)),
                             )
                             store(b, join(b, done[j], done[j + 1], v_len), offset(b, op, pair, I16))
-                    with b.if_then(planar):
+                    with b.if_then(layer.planar):
                         for j in range(group):
                             narrow = b.trunc(done[j], ir.VectorType(I16, v_len))
                             store(b, narrow, offset(b, fp, b.add(at, b.mul(cs, integer(j))), I16))
@@ -137,16 +153,15 @@ conv1_forward, conv1_backward = _conv(1, backward=False), _conv(1, backward=True
 
 
 @intrinsic
-def conv_output(typingctx, x, xo, w, wo, skip, so, sw, swo, bias, bo, out, oo, n_pairs, n_skip_pairs, cs, rs, n):
+def conv_output(typingctx, x, w, bias, out, job):
     """Intrinsic of the last layer: 3x3 over hidden channels plus 5x5 over inputs.  See ops_plain.output."""
-    arrays = [item for array in (x, w, skip, sw, bias, out) for item in (array, INDEX)]
-    signature = types.void(*arrays, *([INDEX] * 5))
+    signature = types.void(x, w, bias, out, job)
 
     def codegen(context, b, sig, args):
         v_len, n_vec = lanes_of(context), 8
-        kinds = (I16, I32, I16, I32, I32, I16)
-        xp, wp, sp, swp, bp, op = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate(kinds))
-        n_pairs, n_skip_pairs, cs, rs, n = args[12:]
+        pointers, sizes = entries(context, b, sig, args, (I16, I32, I32, I16), ((0, 1, 0, 1, 2, 3), 5))
+        xp, wp, sp, swp, bp, op = pointers
+        n_pairs, n_skip_pairs, cs, rs, n = sizes
         kind = ir.VectorType(I32, v_len)
         acc = [[cgutils.alloca_once(b, kind) for _ in range(n_vec)]]
         with loop(b, n, v_len * n_vec) as (p, _):
@@ -178,14 +193,14 @@ def _weight_gradient(taps, n_g, n_x):
     """
 
     @intrinsic
-    def weight_gradient(typingctx, x, xo, g, go, dw, do, n_out, n_in, cs, rs, n):
-        signature = types.void(*[item for array in (x, g, dw) for item in (array, INDEX)], *([INDEX] * 5))
+    def weight_gradient(typingctx, x, g, dw, job):
+        signature = types.void(x, g, dw, job)
 
         def codegen(context, b, sig, args):
             v_len = lanes_of(context)
             go_n, gx_n = (n_g // 2 if v_len < 16 and n_g > 1 else n_g), n_x
-            xp, gp, dp = (entry(context, b, sig, args, 2 * i, kind) for i, kind in enumerate((I16, I16, I64)))
-            n_out, n_in, cs, rs, n = args[6:]
+            (xp, gp, dp), sizes = entries(context, b, sig, args, (I16, I16, I64), (range(3), 5))
+            n_out, n_in, cs, rs, n = sizes
             kind, pair = ir.VectorType(I32, v_len), ir.VectorType(I16, 2 * v_len)
             acc = [[[cgutils.alloca_once(b, kind) for _ in range(taps)] for _ in range(gx_n)] for _ in range(go_n)]
             chunk = integer(64 * v_len)
