@@ -61,6 +61,7 @@ def main(arguments):
     report.table(title, columns, rows)
     of = f"{source.stem} at CIF, {arguments.frames} pictures, ldp, preset {arguments.preset}"
     summarise(report, clip, of, arguments.qp, *zip(*pairs, strict=True))
+    report.save()
     return 0
 
 

@@ -5,6 +5,7 @@ python benchmarks/cold_start.py
 
 import argparse
 import pathlib
+import sys
 import tempfile
 
 import measuring
@@ -12,11 +13,8 @@ import measuring
 from codecsim.resources import bundled_clip
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeat", type=int, default=3, help="later runs; the best counts")
-    measuring.output_option(parser)
-    arguments = parser.parse_args()
+def main(arguments):
+    """Measure and print the table; returns the exit status."""
     with tempfile.TemporaryDirectory() as folder:
         cache = {"CODECSIM_CACHE_DIR": str(pathlib.Path(folder) / "kernels")}
         stream = pathlib.Path(folder) / "s.bin"
@@ -34,6 +32,8 @@ def main():
             kept[f"later run of one picture, {what}"] = min(run.seconds for run in runs)
         out.table("Whole process", ("", "seconds", "of CPU", "to reach, s"), rows)
         out.keep("bundled clip, whole process", "s", "lower", kept)
+        out.save()
+    return 0
 
 
 def total(runs):
@@ -41,5 +41,13 @@ def total(runs):
     return f"{sum(run.seconds for run in runs):.2f}", f"{sum(run.cpu_seconds for run in runs):.2f}"
 
 
+def parse(words=None):
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=measuring.positive, default=3, help="later runs; the best counts")
+    measuring.output_option(parser)
+    return parser.parse_args(words)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(measuring.guarded(main, parse()))

@@ -8,8 +8,10 @@ that are produced, 64x64 if not said otherwise, and none of the context around t
 """
 
 import argparse
+import importlib.util
 import json
 import os
+import sys
 import time
 
 # OpenBLAS built for another processor, as some containers ask for, would make the yardstick short.
@@ -20,6 +22,7 @@ import measuring
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from codecsim.errors import ConfigError
 from codecsim.learned import ops_vector
 from codecsim.learned.complexity import forward_macs, inference_kmac, step_macs, training_kmac
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
@@ -217,18 +220,24 @@ def show(out, title, rows):
     )
 
 
-def main():
-    """Measure, and print tables or JSON."""
+def parse(words=None):
+    """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--no-torch", action="store_true", help="do not compare with torch, which must be installed")
     measuring.output_option(parser)
-    arguments = parser.parse_args()
+    return parser.parse_args(words)
+
+
+def main(arguments):
+    """Measure, and print tables or JSON; returns the exit status."""
+    if not arguments.no_torch and importlib.util.find_spec("torch") is None:
+        raise ConfigError("torch is not installed: pip install '.[train]', or leave it out with --no-torch")
     with threadpool_limits(1):
         found = measure(not arguments.no_torch)
     if arguments.json:
         print(json.dumps(found, indent=1))
-        return
+        return 0
     out = measuring.Report(arguments, "Speed of the learning engine")
     out.say("", f"float32 matrix product, one thread: {found['matrix_product_gmac_s']:.1f} GMAC/s")
     out.say("That is the best of large square ones; a product of this shape is one with the operands of a 1x1 layer.")
@@ -246,7 +255,9 @@ def main():
     for row in found["cif"]:
         of = f"CIF picture, {row['hidden_layers']} layers of {row['channels']} channels, {row['inputs']} inputs"
         out.keep(of, "ms", "lower", {f"engine, {way}": row[f"{way}_ms"] for way in ("predict", "learn")})
+    out.save()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(measuring.guarded(main, parse()))

@@ -147,7 +147,7 @@ def is_worse(measured, limit=None):
 def main(words=None):
     """Print the history; returns the exit status."""
     arguments = parse(words)
-    figures = [f for f in read(arguments.history) if re.search(arguments.pattern, f"{f['figure']}, {f['of']}")]
+    figures = [f for f in read(arguments.history) if arguments.pattern.search(f"{f['figure']}, {f['of']}")]
     print("| figure | of | value | against before | commit | date |", "| --- | --- | --- | --- | --- | --- |", sep="\n")
     worse = 0
     for measured in series(figures).values():
@@ -175,7 +175,8 @@ def parse(words=None):
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks history", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pattern", nargs="?", default="", help="regular expression of the figures to show")
+    told = "regular expression of the figures to show"
+    parser.add_argument("pattern", nargs="?", type=pattern, default="", help=told)
     parser.add_argument("--all", action="store_true", help="show every measurement, not only the newest")
     parser.add_argument("--check", action="store_true", help="exit status 1 if a figure has become worse")
     parser.add_argument("--limit", type=float, metavar="RATIO", help="from which a figure is worse, whatever its unit")
@@ -183,5 +184,15 @@ def parse(words=None):
     return parser.parse_args(words)
 
 
+def pattern(text):
+    """A regular expression of the command line."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no regular expression ({error})") from None
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    from measuring import guarded  # which needs this module
+
+    sys.exit(guarded(main, None))

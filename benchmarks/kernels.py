@@ -6,11 +6,11 @@ One thread; CPU time, best of several runs over all blocks of a CIF picture (lum
 call, chroma).  Called from a compiled loop, so that the cost of a call from Python is left out.
 """
 
+import argparse
 import json
+import sys
 import time
-import types
 
-import click
 import measuring
 import numba
 import numpy as np
@@ -226,20 +226,24 @@ def measure(function, arguments, runs):
     return times[0], min(times[1:])
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Write the figures as JSON to standard output, and nothing else.")
-@click.option("--only", type=click.Choice(list(GROUPS)), help="Measure one group.")
-@click.option("--runs", type=click.IntRange(min=1), default=8, show_default=True, help="Runs of which the best counts.")
-@click.option("--output", metavar="FILE.md", help="Keep what is printed.")
-@click.option("--history", metavar="FILE.jsonl", help="Append the figures to this history, see history.py.")
-def main(as_json, only, runs, output, history):
-    """Time the sample kernels."""
+def parse(words=None):
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON, and nothing else")
+    parser.add_argument("--only", choices=list(GROUPS), help="measure one group")
+    parser.add_argument("--runs", type=measuring.positive, default=8, help="the best counts; default: %(default)s")
+    measuring.output_option(parser)
+    return parser.parse_args(words)
+
+
+def main(arguments):
+    """Time the sample kernels; returns the exit status."""
     rows = []
     for group, cases in GROUPS.items():
-        if only and only != group:
+        if arguments.only and arguments.only != group:
             continue
-        for name, function, arguments in cases(np.random.default_rng(1)):
-            first, seconds = measure(function, arguments, runs)
+        for name, function, inputs in cases(np.random.default_rng(1)):
+            first, seconds = measure(function, inputs, arguments.runs)
             samples = WIDTH * HEIGHT * (1.5 if group == "filter" else 0.25 if "chroma" in name else 1)
             rows.append(
                 {
@@ -250,15 +254,17 @@ def main(as_json, only, runs, output, history):
                     "first_call_s": round(first, 2),
                 }
             )
-    if as_json:
-        click.echo(json.dumps(rows, indent=1))
-        return
-    report = measuring.Report(types.SimpleNamespace(output=output, history=history), "Speed of the kernels")
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    report = measuring.Report(arguments, "Speed of the kernels")
     cells = [(row["kernel"], f"{row['ns_per_sample']:.2f}", f"{row['ms_per_cif_picture']:.3f}") for row in rows]
     report.table("one thread, CPU time", ("kernel", "ns a sample", "ms a CIF picture"), cells)
     kept = {f"kernel, {row['kernel']}": row["ns_per_sample"] for row in rows}
     report.keep("blocks of a CIF picture", "ns/sample", "lower", kept)
+    report.save()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(measuring.guarded(main, parse()))

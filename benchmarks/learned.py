@@ -1,6 +1,6 @@
 """What each learned tool is worth: all arms side by side, and the figures that this project set out to reach.
 
-    python benchmarks/learned.py --clips FOLDER --output benchmarks/learned.md
+    python -m benchmarks learned --keep --clips FOLDER
     python benchmarks/learned.py --clips FOLDER --clip carphone_qcif --config ldp --frames 9
 
 The usual clips are those that nothing was trained or tuned on.  Runs are kept and found again as by rd.py, so an
@@ -16,6 +16,7 @@ import history
 import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
+from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arms
 from codecsim.experiments.clips import find_clips
 from codecsim.experiments.compare import mean_of
@@ -260,7 +261,25 @@ def _percent(value):
 
 def wanted_arms(config, names):
     """Arms of a configuration by their names, and off; or all."""
-    return [text for text in ARMS[config] if not names or text.split(":")[0] in ("off", *names)]
+    return [text for text in ARMS[config] if not names or name_of(text) in ("off", *names)]
+
+
+def name_of(text):
+    """Name of an arm's text."""
+    return text.split(":")[0]
+
+
+def check_arms(configs, names):
+    """Refuse names that are no arm of any of the configurations.
+
+    Raises
+    ------
+    ConfigError : there is one
+    """
+    known = list(dict.fromkeys(name_of(text) for config in configs for text in ARMS[config]))
+    unknown = [name for name in names or () if name not in known]
+    if unknown:
+        raise ConfigError(f"--arm {unknown[0]}: no such arm in {', '.join(configs)}; there are {', '.join(known)}")
 
 
 def campaign(arguments):
@@ -269,6 +288,7 @@ def campaign(arguments):
     names = arguments.clip or (list(TEST_CLIPS) if arguments.clips else None)
     clips = find_clips(arguments.clips, names)
     configs = arguments.config or list(ARMS)
+    check_arms(configs, arguments.arm)
     cells, arms, jobs = {}, {}, []
     for config in configs:
         frames = min(arguments.frames or 33, 4 if config == "ai" else 33)
@@ -295,7 +315,9 @@ def campaign(arguments):
     show_goals(report, found)
     for config, results in found.items():
         show(report, config, results, arms[config])
-    return report_failures(report, failed)
+    status = report_failures(report, failed)
+    report.save()
+    return status
 
 
 if __name__ == "__main__":

@@ -76,7 +76,18 @@ def main(arguments):
     report.table("**Gain in dB, filter on everywhere, outside the loop; mean over the QPs**", columns, cells)
     shape = dataclasses.asdict(rows[0][2]) | {"attention": "as the table says"}
     report.say("", f"{shape}, {rows[0][2].macs / 1000:.1f} kMAC a luma sample, {arguments.steps} steps each.")
+    keep_gains(report, arguments, configs, rows)
+    report.save()
     return 0
+
+
+def keep_gains(report, arguments, configs, rows):
+    """Keep the luma gains; `rows`: place, seed, LoopSpec and gains of each training."""
+    for place, seed, spec, gains in rows:
+        net = f"{spec.blocks} {spec.backbone} blocks of {spec.channels} channels"
+        of = f"{net}, {arguments.steps} steps, seed {seed}"
+        kept = {f"loop places, {place}, {config}, Y": float(mean_gains(gains, config)[0]) for config in configs}
+        report.keep(of, "dB", "higher", kept)
 
 
 if __name__ == "__main__":

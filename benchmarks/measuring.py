@@ -1,5 +1,6 @@
 """What the benchmarks share: clips, runs in fresh processes, tables, kept results."""
 
+import argparse
 import dataclasses
 import datetime
 import json
@@ -16,7 +17,7 @@ import history
 import numpy as np
 
 from codecsim.errors import CodecError
-from codecsim.formats.output import output_errors
+from codecsim.formats.output import atomic_output, check_output
 from codecsim.formats.video import create_video, open_video
 from codecsim.picture import Frame
 from codecsim.resources import bundled_clip
@@ -26,7 +27,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 class Report:
-    """Prints Markdown and keeps it in a file: what was run, by which version, where, and the tables.
+    """Prints Markdown: what was run, by which version, where, and the tables. `save` keeps all of it.
 
     Parameters
     ----------
@@ -35,9 +36,9 @@ class Report:
     """
 
     def __init__(self, arguments, title):
-        self._path = arguments.output and pathlib.Path(arguments.output)
+        self._path = arguments.output
         self._history = arguments.history
-        self._lines = []
+        self._lines, self._figures = [], []
         # Where files are does not matter, and is nobody's business.
         given = shlex.join(pathlib.Path(word).name if os.path.isabs(word) else word for word in sys.argv)
         self.say(f"# {title}", "", f"`{given}`, {datetime.date.today()}", "", history.described(history.provenance()))
@@ -46,10 +47,6 @@ class Report:
         """Add lines of text."""
         print(*lines, sep="\n", flush=True)
         self._lines += lines
-        if self._path:
-            with output_errors(str(self._path)):
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._path.write_text("\n".join(self._lines) + "\n")
 
     def table(self, title, columns, rows):
         """Add a table; numbers as they should be read, None as a dash."""
@@ -62,7 +59,7 @@ class Report:
         self.say("", table.title, "", *table.markdown())
 
     def keep(self, of, unit, better, figures):
-        """Keep figures in the history, if there is one.
+        """Add figures for the history.
 
         Parameters
         ----------
@@ -72,15 +69,39 @@ class Report:
         figures : dict of name to number; None is left out
         """
         shared = {"of": of, "unit": unit, "better": better}
-        kept = [{"figure": name, "value": value} | shared for name, value in figures.items() if value is not None]
-        if self._history and kept:
-            history.keep(self._history, kept)
+        self._figures += [
+            {"figure": name, "value": value} | shared for name, value in figures.items() if value is not None
+        ]
+
+    def save(self):
+        """Write the file that was asked for, in place of what it held, and append the figures to the history.
+
+        Raises
+        ------
+        FormatError : one of them cannot be written
+        """
+        if self._path:
+            with atomic_output(self._path) as file:
+                file.write(("\n".join(self._lines) + "\n").encode())
+        if self._history and self._figures:
+            history.keep(self._history, self._figures)
 
 
 def output_option(parser):
     """Option that says where the figures are kept."""
-    parser.add_argument("--output", metavar="FILE.md", help="keep what is printed, such as in benchmarks/results")
-    parser.add_argument("--history", metavar="FILE.jsonl", help="append the figures to this history, see history.py")
+    told = "keep what is printed, at the end and in place of what the file holds"
+    parser.add_argument("--output", type=output_file, metavar="FILE.md", help=told)
+    told = "append the figures to this history, see history.py"
+    parser.add_argument("--history", type=output_file, metavar="FILE.jsonl", help=told)
+
+
+def output_file(text):
+    """A file of the command line that can be written, so that no measurement is made in vain."""
+    try:
+        check_output(text)
+    except CodecError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def find_clip(folder, name):

@@ -7,22 +7,19 @@ Each run is a process of its own; its peak is what the system counted (maximum r
 
 import argparse
 import pathlib
+import sys
 import tempfile
 
 import measuring
 
+from codecsim.config import EncoderConfig
+
 TARGET_MB = 600
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    measuring.clip_options(parser)
-    measuring.output_option(parser)
-    parser.add_argument("--short", type=int, default=20, help="pictures; enough for all buffers to fill")
-    parser.add_argument("--long", type=int, default=300)
-    parser.add_argument("--qp", type=int, default=37)
-    parser.add_argument("--preset", default="fast")
-    arguments = parser.parse_args()
+def main(arguments):
+    """Measure and print the table; returns the exit status."""
+    EncoderConfig("ldp", arguments.qp, preset=arguments.preset)  # refuses wrong values before anything runs
     with tempfile.TemporaryDirectory() as folder:
         stream = pathlib.Path(folder) / "s.bin"
         warm = measuring.cif_clip(measuring.default_clip(arguments), folder, 3)
@@ -44,7 +41,21 @@ def main():
         growth = f"growth, {arguments.short} to {arguments.long} pictures, MB"
         title = f"Maximum resident set; to reach: at most {TARGET_MB} MB, no growth"
         out.table(title, ("filter", "", "peak MB", growth), rows)
+        out.save()
+    return 0
+
+
+def parse(words=None):
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    measuring.clip_options(parser)
+    measuring.output_option(parser)
+    parser.add_argument("--short", type=measuring.positive, default=20, help="pictures; enough for all buffers to fill")
+    parser.add_argument("--long", type=measuring.positive, default=300)
+    parser.add_argument("--qp", type=int, default=37)
+    parser.add_argument("--preset", default="fast")
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(measuring.guarded(main, parse()))

@@ -10,7 +10,6 @@ costs, those towards the faster one what another would. Kept runs are used as in
 
 import argparse
 import dataclasses
-import pathlib
 import sys
 
 import history
@@ -102,7 +101,9 @@ def main(arguments):
     with Database(arguments.database) as kept:
         for preset in presets:
             show(report, kept, sources, preset, clips, arguments)
-    return report_failures(report, failed)
+    status = report_failures(report, failed)
+    report.save()
+    return status
 
 
 def settings(arm, clip, qp, arguments):
@@ -155,7 +156,6 @@ def parse(words=None):
     )
     parser.add_argument("--qp", type=int, nargs="+", default=list(DEFAULT_QPS), help="default: 22 27 32 37")
     campaign_options(parser)
-    parser.set_defaults(output=str(pathlib.Path(__file__).with_suffix(".md")))
     return parser.parse_args(words)
 
 

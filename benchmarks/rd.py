@@ -95,7 +95,9 @@ def campaign(arguments):
     report.say("", f"Version {sources}. {RATE_NOTE} {TIME_NOTE}", *plan.left_out)
     with Database(arguments.database) as kept:
         show(report, kept, plan, arguments, sources, other)
-    return report_failures(report, failed)
+    status = report_failures(report, failed)
+    report.save()
+    return status
 
 
 def report_failures(report, failed):

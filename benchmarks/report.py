@@ -57,6 +57,7 @@ def main(arguments):
     of = f"{found['runs']} runs of {arguments.frames} pictures"
     report.keep(of, "s", "lower", {"report, CPU time": run.cpu_seconds})
     report.keep(of, "MB", "lower", {"report, size of the page": size})
+    report.save()
     return 0 if reached == "yes" else 1
 
 

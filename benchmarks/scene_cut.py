@@ -14,6 +14,7 @@ import pathlib
 import sys
 import tempfile
 
+import history
 import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
@@ -117,12 +118,15 @@ def campaign(arguments):
         failed = run_all(jobs, arguments.database, sources, arguments.jobs, not arguments.no_decode)
     report = measuring.Report(arguments, "Learning over a scene cut")
     report.say("", f"Version {sources}. {arguments.config}, {arguments.frames} pictures of each clip. {RATE_NOTE}")
-    rows = []
+    rows, qps = [], " ".join(map(str, arguments.qp))
     with Database(arguments.database) as kept:
         for name, clip in pairs.items():
             configs = [arm.encoder_config(arguments.config, arguments.qp[0], clip.frames) for arm in arms]
             off, *others = (find_curve(kept, sources, clip, config, arguments.qp) for config in configs)
             rows.append((name, *(compare_curves(name, off, curve).bd_rate["y"] for curve in others)))
+            of = f"{name}; {clip.width}x{clip.height}; {arguments.frames} pictures of each; QP {qps}"
+            figures = (f"scene cut, {arguments.config}, {arm.name} (`{arm.options}`), Y" for arm in arms[1:])
+            report.keep(of, history.BD_RATE, "lower", dict(zip(figures, rows[-1][1:], strict=True)))
     shown = [(name, *(None if value is None else f"{value:+.2f}" for value in values)) for name, *values in rows]
     report.table("**Luma BD-rate against off, %**", ("clips", *(arm.name for arm in arms[1:])), shown)
     values = [value for _, *values in rows for value in values]
@@ -130,6 +134,7 @@ def campaign(arguments):
     if not lost:
         told = "reached" if max(values) <= LIMIT else "missed"
         report.say("", f"Worst pair: {max(values):+.2f} %; to be reached: <= +{LIMIT} %: {told}.")
+    report.save()
     return 1 if lost or max(values) > LIMIT else 0
 
 

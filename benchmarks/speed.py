@@ -47,6 +47,7 @@ def main(arguments):
         title = what_was_coded(source, arguments)
         columns = ("filter", "QP", "encode", "by CPU time", "to reach", "decode", "by CPU time", "to reach")
         out.table(title, columns, rows)
+        out.save()
     return 0
 
 

@@ -1,7 +1,7 @@
 """How well a sweep uses the cores, and what its scheduling costs: 5 clips x 4 QPs x 3 arms.
 
     python benchmarks/sweep.py
-    python benchmarks/sweep.py --clips FOLDER --frames 17 --output benchmarks/results/sweep.md
+    python benchmarks/sweep.py --clips FOLDER --frames 17
 
 Without --clips, five clips are cut from the bundled one, 320x176. Kernels are compiled before. Then time runs from the
 call that starts the sweep to its return, and each moment of each worker is of one kind:
@@ -153,6 +153,11 @@ def main(arguments):
     report.table("**CPU time, of what the cores could give**", ("processes", "s", "%"), rows)
     for outcome in failed:
         report.say("", f"**Failed**: {outcome.task}: {outcome.error}")
+    if not failed:
+        of = f"{what}, {arguments.jobs} at a time"
+        report.keep(of, "%", "higher", {"sweep, busy workers": 100 * kinds["busy"]})
+        report.keep(of, "s", "lower", {"sweep, CPU time of scheduling": own, "sweep, CPU time of workers": children})
+    report.save()
     return 1 if failed else 0
 
 

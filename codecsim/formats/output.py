@@ -88,6 +88,19 @@ def atomic_output(path: str | os.PathLike):
         beside.unlink(missing_ok=True)
 
 
+def check_output(path: str | os.PathLike) -> None:
+    """Refuse what `atomic_output` would refuse, before there is anything to write.
+
+    Raises
+    ------
+    ConfigError, FormatError : the file cannot be created or written
+    """
+    path = os.fspath(path)
+    if path != STANDARD_STREAM:
+        with output_errors(path):
+            _checked_target(path)
+
+
 @contextlib.contextmanager
 def _closing(file):
     """Close a file whose writer has flushed it: what could not be written has been said."""

@@ -1,3 +1,4 @@
+import importlib.util
 import pathlib
 import sys
 
@@ -9,6 +10,15 @@ from codecsim.picture import Frame, VideoFormat
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # its commands run as scripts, and so do their modules
+
+
+@pytest.fixture(scope="session")
+def suite():
+    """The module behind `python -m benchmarks`."""
+    spec = importlib.util.spec_from_file_location("suite", BENCHMARKS / "__main__.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

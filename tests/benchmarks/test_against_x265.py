@@ -57,6 +57,7 @@ def test_same_quality_at_twice_the_time(tmp_path, capsys):
     ]
     slow = [point | {"seconds": 2 * point["seconds"], "bits": point["bits"] // 2} for point in points]
     against_x265.summarise(report, pathlib.Path("cif.y4m"), "a clip", (22, 27, 32, 37), slow, points)
+    report.save()
     printed = capsys.readouterr().out
     assert "(BD-rate): Y -50.00 %, U -50.00 %, V -50.00 %." in printed
     assert "QPs as given: 2.00 x." in printed
@@ -68,5 +69,5 @@ def test_same_quality_at_twice_the_time(tmp_path, capsys):
 def test_an_output_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     arguments = argparse.Namespace(output=str(tmp_path / "file" / "table.md"), history=None)
-    assert measuring.guarded(lambda arguments: measuring.Report(arguments, "title"), arguments) == 1
+    assert measuring.guarded(lambda arguments: measuring.Report(arguments, "title").save(), arguments) == 1
     assert "table.md: cannot be written" in capsys.readouterr().err

@@ -1,7 +1,6 @@
 """Figures over time, and the one command that runs and keeps them."""
 
 import argparse
-import importlib.util
 import json
 import re
 import subprocess
@@ -27,6 +26,7 @@ def test_each_line_says_what_measured_it_and_where(tmp_path):
     report = measuring.Report(argparse.Namespace(output=str(tmp_path / "t.md"), history=tmp_path / "h.jsonl"), "Title")
     report.keep("a clip", "pictures/s", "higher", {"speed": 12.5, "not measured": None})
     report.keep("a clip", "MB", "lower", {"memory": 300})
+    report.save()
     lines = [json.loads(line) for line in (tmp_path / "h.jsonl").read_text().splitlines()]
     assert [(line["figure"], line["value"], line["unit"], line["better"]) for line in lines] == [
         ("speed", 12.5, "pictures/s", "higher"),
@@ -143,11 +143,10 @@ def test_a_benchmark_keeps_its_table_and_figures(clips, tmp_path):
     assert {figure["unit"] for figure in figures} == {history.BD_RATE}
 
 
-def test_every_script_is_there_and_takes_both_options():
-    spec = importlib.util.spec_from_file_location("suite", BENCHMARKS / "__main__.py")
-    suite = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(suite)
+def test_every_script_takes_both_options_keeps_what_it_found_and_tells_errors(suite):
     for name, script in suite.SCRIPTS.items():
         text = (BENCHMARKS / script).read_text()
-        assert "output_option" in text or "campaign_options" in text or '"--history"' in text, name
+        assert "output_option" in text or "campaign_options" in text, name
+        assert re.search(r"\b(report|out)\.save\(\)", text) and re.search(r"\.keep\(|keep_rates\(", text), name
+        assert "sys.exit(measuring.guarded(" in text, name
         assert suite.first_line(BENCHMARKS / script)
