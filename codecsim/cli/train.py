@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import click
 
@@ -9,6 +10,7 @@ from codecsim.cli.progress import quiet_option
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arm
+from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
 from codecsim.learned.model_files import LOOP, load_model, save_model
 from codecsim.training.synthetic import CHROMA, FPS, MEAN, SIZES, find_photos, write_clips
@@ -92,6 +94,7 @@ def _add_filter_commands(kind, what):
         from codecsim.training.by_engine import EngineTraining, train_filter
         from codecsim.training.filter_samples import KINDS
 
+        _check_output(output)
         training = EngineTraining(steps=steps, seed=seed) if dropping else EngineTraining(steps, seed=seed, drop_at=())
         params = KINDS[kind].params(channels=channels)
         model, found = train_filter(kind, params, samples, training, validation, work, _note(quiet))
@@ -107,6 +110,27 @@ _add_filter_commands("chroma", "inter chroma prediction")
 def _note(quiet):
     """Says a line on standard error, unless `quiet`."""
     return (lambda line: None) if quiet else lambda line: click.echo(f"codecsim: {line}", err=True)
+
+
+def _check_output(output):
+    """Raise a CodecError where a model cannot be written; its folder is made."""
+    if output == STANDARD_STREAM:
+        raise ConfigError("-o: expected the name of a file, not '-'; standard output has the report")
+    with output_errors(output):
+        pathlib.Path(output).parent.mkdir(parents=True, exist_ok=True)
+    check_output(output)
+
+
+def _check_torch(device):
+    """Raise a ConfigError where torch is not installed, or has no such device."""
+    try:
+        from codecsim.training.device_times import device_name
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise ConfigError("this training needs torch: pip install 'codecsim[train]'") from None
+    if device_name(device) is None:
+        raise ConfigError(f"--device {device}: torch finds no such device here; expected cpu")
 
 
 @command.command("intra-samples")
@@ -147,6 +171,8 @@ def intra_command(samples, output, validation, work, quiet, **settings):
     \b
     Example: codecsim train intra samples -o intra.safetensors --validation others
     """
+    _check_torch(settings["device"])
+    _check_output(output)
     from codecsim.training.intra import IntraTraining, train_intra, usual_spec, validate
 
     model = train_intra(usual_spec(), samples, IntraTraining(**settings), work, _note(quiet))
@@ -251,6 +277,8 @@ def loop_command(samples, output, validation, work, quiet, start, **settings):
     \b
     Example: codecsim train loop samples -o loop.safetensors --validation others --work run
     """
+    _check_torch(settings["device"])
+    _check_output(output)
     from codecsim.training.loop import LoopTraining, train_loop
 
     try:

@@ -6,6 +6,7 @@ import pathlib
 import secrets
 import stat
 import sys
+import tempfile
 from collections.abc import Callable
 
 from codecsim.errors import ConfigError, FormatError
@@ -98,7 +99,9 @@ def check_output(path: str | os.PathLike) -> None:
     path = os.fspath(path)
     if path != STANDARD_STREAM:
         with output_errors(path):
-            _checked_target(path)
+            target, mode = _checked_target(path)
+            if mode is None or stat.S_ISREG(mode):
+                tempfile.TemporaryFile(dir=target.parent).close()
 
 
 @contextlib.contextmanager

@@ -25,9 +25,10 @@ from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from codecsim.errors import ConfigError, ModelError
+from codecsim.formats.output import atomic_output, output_errors
 from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.loop_spec import LoopSpec
 from codecsim.learned.spec import SKIP, NetSpec
@@ -135,9 +136,12 @@ class Model:
 
 
 def save_model(path, model):
-    """Write a model to a file; its folder is made."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a model to a file; its folder is made.
+
+    Raises
+    ------
+    FormatError : the file cannot be written
+    """
     tensors, at = {}, 0
     for name, shape in model.tensors:
         size = math.prod(shape)
@@ -150,7 +154,10 @@ def save_model(path, model):
         "inputs": list(model.inputs),
         "digest": model.digest.hex(),
     }
-    save_file(tensors, path, metadata={"codecsim": json.dumps(header)})
+    with output_errors(str(path)):
+        pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with atomic_output(path) as file:
+        file.write(save(tensors, metadata={"codecsim": json.dumps(header)}))
 
 
 def load_model(name, kind=None):

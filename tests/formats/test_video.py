@@ -9,8 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from codecsim.errors import ConfigError, FormatError
-from codecsim.formats.output import atomic_output
+from codecsim.errors import CodecError, ConfigError, FormatError
+from codecsim.formats.output import atomic_output, check_output
 from codecsim.formats.samples import frame_to_bytes
 from codecsim.formats.video import InputOptions, create_video, open_video
 from codecsim.picture import VideoFormat
@@ -145,6 +145,19 @@ def test_outputs_that_cannot_be_written(tmp_path):
     with pytest.raises(KeyError), atomic_output(plain) as file:
         file.write(b"new")
         raise KeyError
+    assert plain.read_bytes() == b"kept"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+def test_outputs_are_checked_before_long_work(tmp_path):
+    plain = tmp_path / "file"
+    plain.write_bytes(b"kept")
+    nowhere = tmp_path / "no" / "x"
+    for path, message in ((tmp_path, "is a folder"), (plain / "x", "file/x"), ("", "empty"), (nowhere, "no folder")):
+        with pytest.raises(CodecError, match=message):
+            check_output(path)
+    check_output(plain)
+    check_output(tmp_path / "new")
     assert plain.read_bytes() == b"kept"
     assert os.listdir(tmp_path) == ["file"]
 

@@ -1,6 +1,7 @@
 """Model files: what is written is read again, what cannot be is refused, what is asked for is found."""
 
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -10,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from codecsim.cli import run
-from codecsim.errors import ConfigError, ModelError
+from codecsim.errors import ConfigError, FormatError, ModelError
 from codecsim.formats.video import create_video
 from codecsim.learned import model_files
 from codecsim.learned.model_files import (
@@ -66,6 +67,26 @@ def test_tensors_stand_in_canonical_order(tmp_path):
     assert tensors["hidden.1.weight"].shape == (16, 1, 3, 3)
     np.testing.assert_array_equal(tensors["hidden.1.bias"], model.weights[layers[1].bias : layers[1].end])
     np.testing.assert_array_equal(tensors["output.skip"].ravel(), model.weights[layers[-1].skip : layers[-1].bias])
+
+
+def test_outputs_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_bytes(b"kept")
+    for path, message in ((tmp_path, "is a folder"), (tmp_path / "file" / "x", "file/x: cannot be written")):
+        with pytest.raises(FormatError, match=message):
+            save_model(path, make_model())
+    assert (tmp_path / "file").read_bytes() == b"kept"
+
+
+def test_a_pipe_stays_a_pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    spec = NetSpec(2, (("conv1", 8),))
+    save_model(tmp_path / "pipe", make_model(spec=spec))
+    read = os.read(reader, 1 << 16)
+    os.close(reader)
+    save_model(tmp_path / "file", make_model(spec=spec))
+    assert (tmp_path / "pipe").is_fifo()
+    assert read == (tmp_path / "file").read_bytes()
 
 
 def rewrite(path, change_header=None, change_tensors=None, raw=None):
