@@ -67,6 +67,7 @@ class _Run:
         self.mean = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.optimiser = Optimisers(self.model, training.learning_rate, training.muon_rate)
         self.rng = np.random.default_rng(training.seed)
+        self.growth = np.zeros(6)  # of each plane's squared error, running mean
         self.kept = np.arange(len(samples.pictures))
         self.errors = np.stack([samples.errors(k) for k in self.kept])
         self.shares = samples.shares(training.intra_share, training.size_power, training.emphasis)
@@ -81,6 +82,7 @@ class _Run:
             "optimiser": self.optimiser.state_dict(),
             "rng": self.rng.bit_generator.state,
             "kept": self.kept.tolist(),
+            "growth": self.growth,
         }
 
     def resume(self, state):
@@ -97,6 +99,7 @@ class _Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.rng.bit_generator.state = state["rng"]
         self.kept = np.array(state["kept"])
+        self.growth = state.get("growth", self.growth)
 
     def averaged(self, exact=True):
         """The model with the running mean of its weights, rounded or not."""
@@ -121,7 +124,7 @@ class _Run:
         return weights / weights.sum()
 
     def take_step(self):
-        """One step; returns (6,) how much the squared error of each plane grows, as shares of its picture's."""
+        """One step, whose growth of each plane's squared error, as shares of its picture's, goes into `growth`."""
         training, done = self.training, self.step / self.training.steps
         self.model.exact = done >= training.rounded_from
         decoded, original, features, errors = self.batch()
@@ -137,7 +140,8 @@ class _Run:
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 self.mean[name].lerp_(value, 1 - keep)
-        return (left - before).detach().mean(0).cpu().numpy()
+        growth = (left - before).detach().mean(0).cpu().numpy()
+        self.growth = self.growth + (growth - self.growth) / min(self.step, 200)
 
 
 def _change(model, decoded, features, precision):
@@ -185,11 +189,12 @@ def gains_by_encoding(model, samples):
 
 
 def _drop(run):
-    """Leave out the pictures whose luma the filter makes worse; returns what is said about them."""
+    """Leave out the pictures whose luma the filter makes worse, unless that is all; returns what is said about them."""
     harmed = measure(run.averaged(False), run.samples, run.kept, run.training.precision)[:, 0] < 0
+    if harmed.all():
+        harmed[:] = False  # nothing would be left to learn from
     dropped, before = run.kept[harmed], len(run.kept)
-    if not harmed.all():
-        run.kept = run.kept[~harmed]
+    run.kept = run.kept[~harmed]
     about = [run.samples.pictures[k] for k in dropped]
     kinds = count_by_kind([(config, qp, source) for source, config, qp, *_ in about])
     return {"pictures": before, "dropped": len(dropped), "by_kind": kinds}
@@ -225,17 +230,17 @@ def train_loop(spec, folder, training, validation=None, work=None, start=None, r
             state = torch.load(work / _CHECKPOINT, weights_only=False)
             found = state.pop("found")
             run.resume(state)
+            report(f"goes on at step {run.step}")
     drop_at = int(training.drop_from * training.steps)
-    mean = np.zeros(6)
     while run.step < training.steps:
         if run.step == drop_at and "dropping" not in found:
             found["dropping"] = _drop(run)
             if others:
                 found["before_dropping"] = gains_by_encoding(run.averaged(), others)
             report(f"dropped {found['dropping']['dropped']} of {found['dropping']['pictures']} pictures")
-        mean += (run.take_step() - mean) / min(run.step, 200)
+        run.take_step()
         if run.step % _EVERY == 0 or run.step == training.steps:
-            losses = {"luma": mean[:4].mean(), "cb": mean[4], "cr": mean[5]}
+            losses = {"luma": run.growth[:4].mean(), "cb": run.growth[4], "cr": run.growth[5]}
             said = ", ".join(f"{plane} {100 * loss:+.2f} %" for plane, loss in losses.items())
             report(f"step {run.step} of {training.steps}: error {said}")
             for plane, loss in losses.items() if writer else ():

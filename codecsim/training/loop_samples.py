@@ -109,8 +109,11 @@ def take_samples(paths, folder, coding, on_encoding=lambda name: None):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for k, (name, video_format, frames, moves) in enumerate(_sources(paths, coding.frames, coding.scales)):
-        about = [*(plane.tobytes() for plane in frames[0]), coding.name.encode()]
-        content = hashlib.sha256(b"".join(about)).hexdigest()[:8]
+        about = hashlib.sha256()
+        for plane in itertools.chain.from_iterable(frames):
+            about.update(np.ascontiguousarray(plane))
+        about.update(coding.name.encode())
+        content = about.hexdigest()[:8]
         for config, qp in itertools.product(coding.configs if moves else ("ai",), coding.qps_of(k)):
             stem = folder / f"{name}-{content}-{config}-{qp}"
             if not stem.with_name(stem.name + ".json").exists():

@@ -97,7 +97,11 @@ def test_an_interrupted_training_goes_on(folder, tmp_path, monkeypatch):
         patch.setattr(_Run, "take_step", stop)
         with pytest.raises(KeyboardInterrupt):
             train_loop(SPEC, folder, SHORT, work=tmp_path)
-    resumed, found = train_loop(SPEC, folder, SHORT, work=tmp_path)
+    said, heard = [], []
+    resumed, found = train_loop(SPEC, folder, SHORT, work=tmp_path, report=said.append)
+    train_loop(SPEC, folder, SHORT, report=heard.append)
+    assert said[0] == "goes on at step 8"
+    assert said[1:] == heard[-1:]  # the error too is as if it had not been interrupted
     np.testing.assert_array_equal(resumed.weights, whole.weights)
     with pytest.raises(ConfigError, match="other settings or samples"):
         train_loop(SPEC, folder, dataclasses.replace(SHORT, seed=1), work=tmp_path)
@@ -115,6 +119,24 @@ def test_pictures_that_are_harmed_are_dropped(folder):
     said = _drop(run)
     assert run.kept.tolist() == [0, 1, 2, 3, 5]
     assert said["dropped"] == said["by_kind"]["config ldp"] == said["by_kind"]["QP 30"] == 1
+
+
+def test_where_all_pictures_are_harmed_none_is_dropped(folder):
+    run = _Run(SPEC, LoopSamples(folder), SHORT)
+    run.mean = {name: torch.zeros_like(value) for name, value in run.mean.items()}
+    run.mean["tail.bias"] += 2
+    said = _drop(run)
+    assert run.kept.tolist() == list(range(6))
+    assert said == {"pictures": 6, "dropped": 0, "by_kind": {}}
+
+
+def test_samples_of_more_pictures_are_others(folder, tmp_path):
+    """Though the first picture is the same."""
+    for frames in ("1", "2", "2"):
+        words = ["loop-samples", str(folder.parent / "clip.y4m"), "-o", str(tmp_path), "--frames", frames, "--quiet"]
+        done = CliRunner().invoke(command, [*words, "--config", "ai", "-q", "40"])
+    assert "2 encodings" in done.output
+    assert len(LoopSamples(tmp_path).pictures) == 3
 
 
 def test_the_command_writes_a_model_that_codes(folder, tmp_path):
