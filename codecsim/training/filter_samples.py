@@ -77,8 +77,14 @@ def collect(path, filter_kind, config, count):
     ------
     planes, error, qp : (n_inputs, h, w) int16 with margin; (h, w) int16 prediction minus original, MASKED in intra
         blocks and outside the picture; int
+
+    Raises
+    ------
+    ConfigError : pictures of more than 8 bits
     """
     with open_video(path, InputOptions(None, None, 8)) as video:
+        if video.format.bit_depth != 8:
+            raise ConfigError(f"{path}: samples are taken from pictures of 8 bits")
         video_format = internal_format(config, video.format)
         encoder = Encoder(config, video_format)
         for structure, frame in coding_structure(config.config, itertools.islice(video.frames, count)):
@@ -115,7 +121,7 @@ def take_samples(kind, clips, folder, qps, count, on_encoding=lambda name: None)
 
     Raises
     ------
-    CodecError : a clip that cannot be read
+    CodecError : a clip that cannot be read, or has more than 8 bits
     """
     folder, filter_kind = pathlib.Path(folder), KINDS[kind]
     folder.mkdir(parents=True, exist_ok=True)

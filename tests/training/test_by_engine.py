@@ -7,11 +7,13 @@ import pytest
 
 from codecsim.cli import run
 from codecsim.errors import ConfigError
+from codecsim.formats.video import create_video
 from codecsim.formats.y4m import write_y4m_frame, write_y4m_header
 from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.model_files import INTER_LUMA, load_model
 from codecsim.learned.params import LearnParams
 from codecsim.learned.update import MASKED
+from codecsim.picture import Frame, VideoFormat
 from codecsim.training import by_engine
 from codecsim.training.by_engine import BLOCK, EngineTraining, block_errors, measure, train_filter
 from codecsim.training.filter_samples import FilterSamples, take_samples
@@ -55,6 +57,15 @@ def test_samples_are_taken_once(luma_samples, clip):
     assert {config for _, config, *_ in samples.about} == {"ldp", "ra"}
     with pytest.raises(ConfigError, match="no sample of chroma"):
         FilterSamples(luma_samples, "chroma")
+
+
+@pytest.mark.parametrize("kind", ["luma", "chroma"])
+def test_clips_of_ten_bits_are_refused(tmp_path, kind):
+    with create_video(tmp_path / "deep.y4m", VideoFormat(64, 64, 25, 10)) as write:
+        write(Frame(*(np.full((n, n), 512, np.uint16) for n in (64, 32, 32))))
+    with pytest.raises(ConfigError, match="deep.y4m: samples are taken from pictures of 8 bits"):
+        take_samples(kind, [tmp_path / "deep.y4m"], tmp_path / "samples", (32,), 2)
+    assert not any((tmp_path / "samples").iterdir())
 
 
 @pytest.mark.parametrize("kind", ["luma", "chroma"])
