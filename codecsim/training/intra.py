@@ -265,9 +265,22 @@ def train_intra(spec, folder, training, work=None, report=lambda line: None):
     if training.jobs == 1:
         found = [train_network(job, report) for job in jobs]
     else:
-        with ProcessPoolExecutor(training.jobs, get_context("spawn")) as pool:
-            found = [future.result() for future in [pool.submit(train_network, job, print) for job in jobs]]
+        found = _train_at_once(jobs, training.jobs, report)
     return Model(INTRA, spec, np.concatenate(found), INPUTS)
+
+
+def _train_at_once(jobs, count, report):
+    """What `train_network` returns for each job, `count` processes at a time; this one reports what they say."""
+    context = get_context("spawn")
+    with context.Manager() as manager, ProcessPoolExecutor(count, context) as pool:
+        lines = manager.Queue()
+        futures = [pool.submit(train_network, job, lines.put) for job in jobs]
+        for future in futures:
+            future.add_done_callback(lambda _: lines.put(None))
+        for _ in futures:  # each ends with None
+            for line in iter(lines.get, None):
+                report(line)
+        return [future.result() for future in futures]
 
 
 def usual_spec():

@@ -1,5 +1,7 @@
 """Samples and training of the intra filter, end to end and small."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -97,6 +99,14 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, folder, mo
     assert said[:2] == ["network 0 goes on at step 30", "network 1 goes on at step 10"]
     with pytest.raises(ConfigError, match="other settings"):
         train_intra(SPEC, folder, IntraTraining(steps=31, seed=3), tmp_path)
+
+
+def test_networks_trained_at_once_are_the_same_and_report(folder, capfd):
+    training, said = IntraTraining(steps=2, seed=3), []
+    model = train_intra(SPEC, folder, dataclasses.replace(training, jobs=2), report=said.append)
+    assert model.digest == train_intra(SPEC, folder, training).digest
+    assert sorted(line.split(":")[0] for line in said) == [f"network {k}, step 2 of 2" for k in range(2)]
+    assert capfd.readouterr().out == ""
 
 
 def test_networks_share_no_sample(folder):
