@@ -71,10 +71,12 @@ def edited(source, edit):
 
     Raises
     ------
-    ValueError : the place is not there, or there twice
+    ValueError : the place is not there, or there twice, or the edit has been made
     """
     # the last line that is looked for may go on
     old, new = edit.old.removesuffix("\n"), edit.new.removesuffix("\n")
+    if new in source:
+        raise ValueError(f"{edit.file}: has been edited already, and nothing is changed; it has:\n{edit.new}")
     if source.count(old) != 1:
         raise ValueError(f"{edit.file}: found {source.count(old)} times, expected once:\n{edit.old}")
     return source.replace(old, new)

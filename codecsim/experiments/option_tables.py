@@ -1,7 +1,6 @@
 """Options of `codecsim encode` as a table of names and values, as TOML and JSON have them."""
 
 import difflib
-import shlex
 from collections.abc import Iterable, Mapping
 
 import click
@@ -66,11 +65,6 @@ def words_of(table: Mapping[str, object], without: Iterable[str] = ()) -> list[s
         else:
             words += _words(key, name, value)
     return words
-
-
-def options_text(words: Iterable[str]) -> str:
-    """Words as they are typed in a shell."""
-    return shlex.join(words)
 
 
 def _named_words(key, name, value):

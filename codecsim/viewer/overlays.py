@@ -7,6 +7,7 @@ from codecsim.inspection.bits import Q
 from codecsim.inspection.planes import sum_squares
 from codecsim.syntax.loop_choice import SIZES_LOG2
 
+# The page has the same lists, in blocks.js.
 CU_FIELDS = ("x", "y", "size", "mode", "part", "qp", "intra_filter", "bits_q8")
 PU_FIELDS = (
     *("x", "y", "width", "height", "mode", "merge", "ref_idx0", "ref_idx1", "poc0", "poc1"),

@@ -80,8 +80,22 @@ def test_edits_are_made_on_request(tmp_path):
     assert done.returncode == 0 and "edited codecsim/learned/inputs.py" in done.stdout
     assert {name: (tmp_path / name).read_text() for name in apply.edit_sources(ROOT)} == apply.edit_sources(ROOT)
     assert "NetSpec(" in (tmp_path / "stack.py").read_text()
+
+
+def test_edits_are_made_once(tmp_path):
+    edited = apply.edit_sources(ROOT)
+    for name, source in edited.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(source)
+    command = [sys.executable, BENCHMARKS / "tutorial" / "apply.py", "--sources", tmp_path]
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert again.returncode in (0, 1)
+    assert again.returncode == 1 and again.stdout == ""
+    assert again.stderr.startswith("apply: error: codecsim/learned/inputs.py: has been edited already")
+    assert {name: (tmp_path / name).read_text() for name in edited} == edited
+    assert not (tmp_path / "stack.py").exists()
+    for edit in apply.edits(TEXT):  # each of them would be refused
+        with pytest.raises(ValueError, match="edited already"):
+            apply.edited(edited[edit.file], edit)
 
 
 def test_the_text_says_what_it_uses():

@@ -1,4 +1,6 @@
 import json
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from codecsim.blocks import MODE_INTRA
 from codecsim.errors import ConfigError, FormatError
 from codecsim.inspection.stream import inspect_stream
+from codecsim.viewer import overlays
 from codecsim.viewer.layers import split_planes
 from codecsim.viewer.overlays import CU_FIELDS, PU_FIELDS, TU_FIELDS
 from codecsim.viewer.session import Session
@@ -48,6 +51,14 @@ def test_reports(session, files):
 
 def _rows(flat, fields):
     return [dict(zip(fields, flat[k : k + len(fields)], strict=True)) for k in range(0, len(flat), len(fields))]
+
+
+@pytest.mark.parametrize(("name", "fields"), [("CU", CU_FIELDS), ("PU", PU_FIELDS), ("TU", TU_FIELDS)])
+def test_the_page_reads_the_fields_in_the_order_in_which_they_are_served(name, fields):
+    text = (pathlib.Path(overlays.__file__).parent / "page" / "blocks.js").read_text()
+    own = re.findall(r'"(\w+)"', re.search(rf"const {name}_FIELDS = \[(.*?)\];", text, re.DOTALL)[1])
+    shorter = {"bits_q8": "bits", "ref_idx0": "ref0", "ref_idx1": "ref1"}  # the page divides bits by their scale
+    assert own == [re.sub(r"_(\w)", lambda found: found[1].upper(), shorter.get(field, field)) for field in fields]
 
 
 def test_block_data(session, files):
