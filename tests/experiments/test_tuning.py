@@ -17,7 +17,7 @@ from codecsim.experiments.runs import encode_video, plain
 from codecsim.experiments.tuning import evaluation, study
 from codecsim.experiments.tuning.evaluation import Evaluator, Measured, picture_costs, trial_cells
 from codecsim.experiments.tuning.outcome import check_separation, make_preset, preset_text
-from codecsim.experiments.tuning.plan import Plan, read_plan
+from codecsim.experiments.tuning.plan import SAMPLERS, Plan, read_plan
 from codecsim.experiments.tuning.space import USUAL, Dimension, default_point, field_types
 from codecsim.experiments.tuning.study import Search, choose_trial, finished_trials, is_on_front, open_study, run_trials
 from codecsim.formats.video import create_video, open_video
@@ -270,6 +270,25 @@ def test_a_study_begins_at_the_defaults_and_goes_on(search):
     run_trials(search, 9, 0.0, 1, said.append)
     assert Analytic.calls == 5
     assert [trial.number for trial in open_study(search).trials] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_search_that_goes_on_makes_new_points(search, sampler):
+    plan = dataclasses.replace(search.plan, sampler=sampler)
+    for trials in (4, 7, 10):  # the first two are where the search begins
+        run_trials(search._replace(plan=plan), trials, None, 1, lambda line: None)
+    points = [tuple(trial.params.values()) for trial in open_study(search).trials]
+    assert len(points) == len(set(points)) == 10
+
+
+def test_equal_searches_make_equal_points(search, tmp_path):
+    points = []
+    for name in ("first", "second"):
+        own = search._replace(storage=f"sqlite:///{tmp_path}/{name}.sqlite")
+        run_trials(own, 5, None, 1, lambda line: None)
+        run_trials(own, 8, None, 1, lambda line: None)
+        points.append([trial.params for trial in open_study(own).trials])
+    assert points[0] == points[1]
 
 
 def test_what_decides_values_names_the_study(search):

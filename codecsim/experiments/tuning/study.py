@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import joblib
+import numpy as np
 import optuna
 
 from codecsim.errors import CodecError, ConfigError
@@ -54,12 +55,7 @@ def open_study(search: Search, worker: int = 0) -> optuna.Study:
     ConfigError : the storage cannot be opened
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    plan, seed = search.plan, search.plan.seed + worker
-    samplers = {
-        "tpe": lambda: optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP),
-        "nsga2": lambda: optuna.samplers.NSGAIISampler(seed=seed, population_size=STARTUP),
-        "random": lambda: optuna.samplers.RandomSampler(seed=seed),
-    }
+    plan = search.plan
     prunes = plan.prune and not plan.multi_objective
     warm_up = sum(frames_of(plan, clip) for clip in search.clips)  # the first round: each clip once
     pruner = optuna.pruners.MedianPruner(5, warm_up) if prunes else optuna.pruners.NopPruner()
@@ -68,7 +64,6 @@ def open_study(search: Search, worker: int = 0) -> optuna.Study:
             storage=search.storage,
             study_name=search.study_name,
             directions=["minimize"] * (1 + plan.multi_objective),
-            sampler=samplers[plan.sampler](),
             pruner=pruner,
             load_if_exists=True,
         )
@@ -77,7 +72,21 @@ def open_study(search: Search, worker: int = 0) -> optuna.Study:
     if worker == 0 and not study.trials:
         for start in ({}, *plan.starts):
             study.enqueue_trial(default_point(plan.dimensions, start), skip_if_exists=True)
+    study.sampler = _make_sampler(plan, worker, len(study.get_trials(deepcopy=False)))
     return study
+
+
+def _make_sampler(plan, worker, trials):
+    """The sampler of a process that finds so many trials: an equal seed would make the points of an earlier one again.
+
+    Trials that were not finished count, so that a search that failed at a point does not go on with it.
+    """
+    seed = int(np.random.SeedSequence([plan.seed, worker, trials]).generate_state(1)[0])
+    if plan.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    if plan.sampler == "nsga2":
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=STARTUP)
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
 
 
 def run_trials(search: Search, trials: int, seconds: float | None, processes: int, say: Callable[[str], None]) -> None:
