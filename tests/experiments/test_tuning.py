@@ -141,6 +141,7 @@ def test_usual_ranges_are_allowed_from_end_to_end(learner, name):
         ("frames = 3", "frames = true", "line 3: frames is True"),
         ("qps = [27, 37]", "qps = [27]", "line 4: qps is .27.; expected a list of at least two QPs"),
         ("prune = false", 'sampler = "grid"', "line 7: sampler is 'grid'; expected one of tpe, nsga2, random"),
+        ("prune = false", "seed = -1", "line 7: seed is -1; expected a whole number from 0"),
         ("prune = false", 'config = "low"', "line 7: config is 'low'; expected one of ai, ldp, ldb, ra"),
         ("training_at_most = 0.5", "training_at_most = -1", "line 6: training_at_most is -1; .*above 0"),
         ('["b"]', '["a"]', "line 11: a is a clip of validation and of test"),

@@ -122,6 +122,8 @@ def read_plan(path) -> Plan:
     if data.get("frames", 1) < 1 or data.get("training_at_most", 1) <= 0:
         key = "frames" if data.get("frames", 1) < 1 else "training_at_most"
         raise file.error(f"{key} is {data[key]}; expected {_KEYS[key][1]}, above 0", key)
+    if data.get("seed", 0) < 0:
+        raise file.error(f"seed is {data['seed']}; expected a whole number from 0", "seed")
     plain = {k: v for k, v in data.items() if k not in ("clips", *LEARNERS, "start", "qps", "name")}
     fixed, dimensions = _read_learners(file, tuple(qps))
     plan = Plan(
