@@ -41,6 +41,7 @@ from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
 
 MODEL_FIELDS = [field for field in dataclasses.fields(EncoderConfig) if field.name.endswith("model")]
+LOCK_SECONDS = 60  # to wait for other processes
 NOT_CODING = ("cli", "experiments", "training", "formats", "inspection", "tracing", "viewer")
 
 
@@ -126,7 +127,8 @@ class Database:
 
     Raises
     ------
-    FormatError : the file is no such database, or of another version of it
+    FormatError : from each method, too: the file is no such database, or of another version of it, or cannot be read or
+        written, since it is read-only, the disk is full, or another process keeps it locked
     """
 
     def __init__(self, path):
@@ -134,11 +136,26 @@ class Database:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # None: transactions only where this module begins them
-            self._connection = sqlite3.connect(self._path, timeout=60, isolation_level=None)
-            self._connection.row_factory = sqlite3.Row
-            self._prepare()
-        except (OSError, sqlite3.DatabaseError) as error:
+            self._connection = sqlite3.connect(self._path, timeout=LOCK_SECONDS, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
             raise FormatError(f"{path}: is no database of runs ({error})") from error
+        self._connection.row_factory = sqlite3.Row
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _execute(self, statement, values=()):
+        """Rows that a statement finds; what is wrong with the file is a FormatError."""
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):  # about the statement, not about the file
+            raise
+        except sqlite3.Error as error:
+            is_other = type(error) is sqlite3.DatabaseError  # or damaged; the others are subclasses
+            what = "is no database of runs" if is_other else "the database of runs cannot be used"
+            raise FormatError(f"{self._path}: {what} ({error})") from error
 
     def _prepare(self):
         if self._schema_version() == SCHEMA_VERSION:
@@ -158,21 +175,24 @@ class Database:
     def _execute_all(self, statements):
         """Execute statements inside of a transaction, which sqlite3's own way would end."""
         for statement in statements.split(";\n"):
-            self._connection.execute(statement)
+            self._execute(statement)
 
     @contextlib.contextmanager
     def _transaction(self):
         """All that the body does, or nothing."""
-        self._connection.execute("BEGIN IMMEDIATE")
+        self._execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # SQLite may have ended it itself
+                with contextlib.suppress(FormatError):
+                    self._execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _schema_version(self):
-        return self._connection.execute("PRAGMA user_version").fetchone()[0]
+        ((version,),) = self._execute("PRAGMA user_version")
+        return version
 
     def __enter__(self):
         return self
@@ -182,7 +202,7 @@ class Database:
 
     def find(self, key: str, decoded: bool = False, metrics: Sequence[str] = ()) -> sqlite3.Row | None:
         """The run with this key; where `decoded` only one that was decoded too, and only one that has all `metrics`."""
-        row = self._connection.execute("SELECT * FROM runs WHERE key = ?", (key,)).fetchone()
+        row = next(iter(self._execute("SELECT * FROM runs WHERE key = ?", (key,))), None)
         if row is None or decoded and row["decoder_seconds"] is None:
             return None
         return None if metrics and lacking(json.loads(row["result"]), metrics) else row
@@ -190,19 +210,19 @@ class Database:
     def runs(self, sources: str | None = None) -> list[sqlite3.Row]:
         """All runs, or those of a version, in the order in which they were kept."""
         where, values = ("", ()) if sources is None else (" WHERE sources = ?", (sources,))
-        return self._connection.execute(f"SELECT * FROM runs{where} ORDER BY rowid", values).fetchall()
+        return self._execute(f"SELECT * FROM runs{where} ORDER BY rowid", values)
 
     def versions(self) -> list[sqlite3.Row]:
         """All versions, in the order of their first run."""
-        return self._connection.execute("SELECT * FROM versions ORDER BY date").fetchall()
+        return self._execute("SELECT * FROM versions ORDER BY date")
 
     def curve(self, sources: str, clip_sha256: str, config: EncoderConfig) -> list[sqlite3.Row]:
         """Runs of a version with the settings, structure and pictures of `config`, at every QP, in order of QP."""
-        return self._connection.execute(
+        return self._execute(
             "SELECT * FROM runs WHERE sources = ? AND clip_sha256 = ? AND config = ? AND frames_asked = ?"
             " AND settings = ? ORDER BY qp",
             (sources, clip_sha256, config.config, config.frames, canonical(settings_of(config))),
-        ).fetchall()
+        )
 
     def add(self, key: str, clip, config: EncoderConfig, sources: str, done):
         """Keep a finished run in place of what has its key, of which stays what was measured of it and is not now.
@@ -246,18 +266,18 @@ class Database:
                     row["decoder_seconds"] = before["decoder_seconds"]
             row["result"] = canonical(result | {"input": clip.name})
             columns, marks = ", ".join(row), ", ".join("?" * len(row))
-            self._connection.execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
-            self._connection.execute("DELETE FROM pieces WHERE key = ?", (key,))
+            self._execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
+            self._execute("DELETE FROM pieces WHERE key = ?", (key,))
 
     def add_piece(self, key: str, piece: tuple[int, int], done):
         """Keep a piece of a run, `piece` its first picture and their number; `done`: work.Done."""
         text = canonical({name: value for name, value in vars(done).items() if name != "stream"})
         row = (key, *piece, text, done.stream)
-        self._connection.execute("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?)", row)
+        self._execute("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?, ?)", row)
 
     def pieces(self, key: str) -> dict[tuple[int, int], dict]:
         """What `add_piece` kept of a run: by piece, the fields of work.Done."""
-        rows = self._connection.execute("SELECT * FROM pieces WHERE key = ?", (key,))
+        rows = self._execute("SELECT * FROM pieces WHERE key = ?", (key,))
         return {(row["first"], row["frames"]): json.loads(row["done"]) | {"stream": row["stream"]} for row in rows}
 
     def add_experiment(self, experiment: Experiment):
@@ -266,24 +286,24 @@ class Database:
         with self._transaction():
             for table in ("experiment_runs", "experiment_arms", "experiments"):
                 column = "name" if table == "experiments" else "experiment"
-                self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
-            self._connection.execute(
+                self._execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))
+            self._execute(
                 "INSERT INTO experiments (name, definition, reference, sources, date) VALUES (?, ?, ?, ?, ?)",
                 (name, experiment.definition, experiment.reference, experiment.sources, _now()),
             )
-            self._connection.executemany(
-                "INSERT INTO experiment_arms (experiment, place, arm, options) VALUES (?, ?, ?, ?)",
-                [(name, place, *pair) for place, pair in enumerate(experiment.arms.items())],
-            )
-            self._connection.executemany(
-                "INSERT INTO experiment_runs (experiment, arm, config, clip, clip_sha256, qp, frames, key)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [(name, *cell) for cell in experiment.cells],
-            )
+            for place, pair in enumerate(experiment.arms.items()):
+                add = "INSERT INTO experiment_arms (experiment, place, arm, options) VALUES (?, ?, ?, ?)"
+                self._execute(add, (name, place, *pair))
+            for cell in experiment.cells:
+                self._execute(
+                    "INSERT INTO experiment_runs (experiment, arm, config, clip, clip_sha256, qp, frames, key)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (name, *cell),
+                )
 
     def experiments(self) -> list[str]:
         """Names of the experiments, the latest first."""
-        rows = self._connection.execute("SELECT name FROM experiments ORDER BY date DESC, rowid DESC")
+        rows = self._execute("SELECT name FROM experiments ORDER BY date DESC, rowid DESC")
         return [row["name"] for row in rows]
 
     def experiment(self, name: str) -> Experiment:
@@ -293,18 +313,16 @@ class Database:
         ------
         ConfigError : there is none
         """
-        row = self._connection.execute("SELECT * FROM experiments WHERE name = ?", (name,)).fetchone()
+        row = next(iter(self._execute("SELECT * FROM experiments WHERE name = ?", (name,))), None)
         if row is None:
             known = ", ".join(self.experiments()) or "none"
             raise ConfigError(f"{self._path}: no experiment {name!r}; there are: {known}")
-        arms = self._connection.execute(
-            "SELECT arm, options FROM experiment_arms WHERE experiment = ? ORDER BY place", (name,)
-        ).fetchall()
-        cells = self._connection.execute(
+        arms = self._execute("SELECT arm, options FROM experiment_arms WHERE experiment = ? ORDER BY place", (name,))
+        cells = self._execute(
             "SELECT arm, config, clip, clip_sha256, qp, frames, key FROM experiment_runs WHERE experiment = ?"
             " ORDER BY rowid",
             (name,),
-        ).fetchall()
+        )
         return Experiment(
             name,
             row["definition"],
@@ -322,10 +340,10 @@ class Database:
         ConfigError : another version has the label
         """
         add = "INSERT OR IGNORE INTO versions (sources, version, date) VALUES (?, ?, ?)"
-        self._connection.execute(add, (sources, codecsim.__version__, _now()))
+        self._execute(add, (sources, codecsim.__version__, _now()))
         if label:
             try:
-                self._connection.execute("UPDATE versions SET label = ? WHERE sources = ?", (label, sources))
+                self._execute("UPDATE versions SET label = ? WHERE sources = ?", (label, sources))
             except sqlite3.IntegrityError:
                 raise ConfigError(f"label {label!r} is that of version {self.version(label)}; choose another") from None
 
@@ -336,7 +354,7 @@ class Database:
         ------
         ConfigError : there is none, or several
         """
-        rows = self._connection.execute("SELECT * FROM versions ORDER BY date").fetchall()
+        rows = self._execute("SELECT * FROM versions ORDER BY date")
         labelled = [row["sources"] for row in rows if row["label"] == name]
         found = labelled or [row["sources"] for row in rows if row["sources"].startswith(name)]
         if len(found) != 1:

@@ -1,8 +1,10 @@
 """Running the jobs of a campaign that are not in its database, on whatever workers there are."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 
+from codecsim.errors import CodecError
 from codecsim.experiments.compare import lacking
 from codecsim.experiments.database import Database
 from codecsim.experiments.progress import CampaignProgress
@@ -74,14 +76,18 @@ def run_all(
             compile_all([job.config for job in missing.values()], progress.warming)
         for outcome in workers.run(tasks, database, sources, decode, progress.starts):
             if outcome.done is not None:
-                keep(outcome, database, sources)
+                outcome = keep(outcome, database, sources)
             if outcome.error:
                 failed.append(outcome)
             progress.ends(outcome)
             if outcome.task.piece is not None:
-                _join_if_whole(outcome.job, parts, database, sources, decode)
+                with contextlib.suppress(CodecError):  # tried again at the end
+                    _join_if_whole(outcome.job, parts, database, sources, decode)
         for job in missing.values():  # of which all pieces were there, but were not joined
-            _join_if_whole(job, parts, database, sources, decode)
+            try:
+                _join_if_whole(job, parts, database, sources, decode)
+            except CodecError as error:
+                failed.append(Outcome(Task(job), error=str(error)))
     return failed
 
 

@@ -115,7 +115,7 @@ class Outcome:
     seconds: float = 0.0  # of CPU time, encoding
     span: Span | None = None
     error: str | None = None  # why there is no result
-    done: Done | None = None  # where the worker could not keep it itself
+    done: Done | None = None  # what is not in the database yet
 
     @property
     def job(self) -> Job:
@@ -139,14 +139,25 @@ def perform(task: Task, decode: bool) -> Outcome:
     return Outcome(task, result["bits"], result["psnr_y"], result["cpu_seconds"], span, done=done)
 
 
-def keep(outcome: Outcome, database: str | os.PathLike, sources: str):
-    """Write what a task left into the database."""
+def keep(outcome: Outcome, database: str | os.PathLike, sources: str) -> Outcome:
+    """Write what a task left into the database.
+
+    Returns
+    -------
+    The outcome without what is kept now, or with the error why it could not be: other tasks go on
+    """
     job, piece = outcome.job, outcome.task.piece
-    with Database(database) as kept:
-        if piece is None:
-            kept.add(job.key(sources), job.clip, job.config, sources, outcome.done)
-        else:
-            kept.add_piece(job.key(sources), piece, outcome.done)
+    try:
+        with Database(database) as kept:
+            if piece is None:
+                kept.add(job.key(sources), job.clip, job.config, sources, outcome.done)
+            else:
+                kept.add_piece(job.key(sources), piece, outcome.done)
+    except CodecError as error:
+        return dataclasses.replace(outcome, error=f"done, but not kept: {error}")
+    except Exception:  # a bug, as in perform
+        return dataclasses.replace(outcome, error=traceback.format_exc())
+    return dataclasses.replace(outcome, error=None, done=None)
 
 
 def code(task: Task, decode: bool) -> Done:

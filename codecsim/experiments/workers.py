@@ -1,6 +1,5 @@
 """Processes of this machine that do the tasks of a campaign."""
 
-import dataclasses
 import functools
 import os
 import threading
@@ -66,14 +65,15 @@ _busy = threading.Lock()  # held while a task is done
 
 
 def work(task: Task, database, sources: str, decode: bool, campaign: int) -> Outcome:
-    """Do a task and keep what it leaves, for the campaign whose process has the id `campaign`."""
+    """Do a task and keep what it leaves, for the campaign whose process has the id `campaign`.
+
+    What could not be kept is in the outcome, so that the campaign can try once more.
+    """
     if os.getpid() != campaign:
         _end_with(campaign)
     with _busy:
         outcome = perform(task, decode)
-        if outcome.done is not None:
-            keep(outcome, database, sources)
-        return dataclasses.replace(outcome, done=None)
+        return outcome if outcome.done is None else keep(outcome, database, sources)
 
 
 @functools.cache

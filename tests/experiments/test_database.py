@@ -4,8 +4,12 @@ import sqlite3
 
 import pytest
 
+from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
+from codecsim.experiments import database
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.database import Cell, Database, Experiment
+from codecsim.experiments.work import Done
 
 # As the file was before it knew experiments.
 VERSION_1 = """
@@ -85,3 +89,68 @@ def test_an_experiment_of_the_same_name_takes_the_place_of_the_old(tmp_path):
         with pytest.raises(sqlite3.IntegrityError):
             kept.add_experiment(twice)
         assert kept.experiment("e") == changed
+
+
+OPERATIONS = {
+    "open": lambda kept, path: Database(path),
+    "add_version": lambda kept, path: kept.add_version("new", "label"),
+    "add_experiment": lambda kept, path: kept.add_experiment(EXPERIMENT),
+    "add_piece": lambda kept, path: kept.add_piece("k", (0, 1), Done({}, None, 1.0, "m", "s", b"stream")),
+    "add": lambda kept, path: kept.add("k", CLIP, EncoderConfig(frames=2), "abc", DONE),
+    "find": lambda kept, path: kept.find("k"),
+    "pieces": lambda kept, path: kept.pieces("k"),
+    "experiment": lambda kept, path: kept.experiment("e"),
+}
+READS = ("open", "find", "pieces", "experiment")
+CLIP = Clip("a", "a.y4m", 64, 64, 2, "01")
+RESULT = {"frames": 2, "bits": 8, "psnr_y": 1.0, "psnr_u": 1.0, "psnr_v": 1.0, "cpu_seconds": 1.0, "pictures": []}
+DONE = Done(RESULT, None, 1.0, "m", "s")
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """A database that waits for others 10 ms only."""
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.01)
+    with Database(tmp_path / "runs.sqlite") as kept:
+        yield kept
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_file_that_stays_locked(kept, tmp_path, name):
+    other = sqlite3.connect(tmp_path / "runs.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(FormatError, match="runs.sqlite: the database of runs cannot be used .database is locked"):
+        OPERATIONS[name](kept, tmp_path / "runs.sqlite")
+    other.close()
+    kept.add_experiment(EXPERIMENT)
+    OPERATIONS[name](kept, tmp_path / "runs.sqlite")  # nothing is left open
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in READS])
+def test_a_file_that_may_not_be_written(kept, tmp_path, name):
+    kept._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(FormatError, match="cannot be used .attempt to write a readonly database"):
+        OPERATIONS[name](kept, tmp_path / "runs.sqlite")
+
+
+def test_a_disk_that_is_full(kept):
+    kept.add_experiment(EXPERIMENT)
+    ((pages,),) = kept._connection.execute("PRAGMA page_count")
+    kept._connection.execute(f"PRAGMA max_page_count = {pages}")
+    large = Experiment("e", "x" * 100_000, "off", {"off": ""}, CELLS[:1], "abc")
+    with pytest.raises(FormatError, match="cannot be used .database or disk is full"):
+        kept.add_experiment(large)
+    assert kept.experiment("e") == EXPERIMENT
+    kept._connection.execute(f"PRAGMA max_page_count = {pages + 100}")
+    kept.add_experiment(large)
+    assert kept.experiment("e") == large
+
+
+def test_a_file_that_is_damaged(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    with Database(path) as kept:
+        kept.add_experiment(EXPERIMENT)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:100] + bytes(len(whole) - 100))
+    with pytest.raises(FormatError, match="runs.sqlite: is no database of runs"), Database(path) as kept:
+        kept.experiments()

@@ -1,6 +1,7 @@
 """`codecsim sweep`: what runs, what is kept, what a kill leaves, and that nothing depends on who did the work."""
 
 import hashlib
+import itertools
 import json
 import os
 import pathlib
@@ -13,6 +14,7 @@ import time
 import pytest
 
 from codecsim.cli import run as codecsim
+from codecsim.errors import FormatError
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.formats.video import open_video
 
@@ -137,6 +139,52 @@ def test_a_failed_run_is_told_and_ends_no_other(write, tmp_path, capsys):
     assert [point["clip"] for point in report["results"]] == ["a", "a"]
     assert len(report["failed"]) == 2 and "b.y4m" in report["failed"][0]["error"]
     assert printed.err.count("codecsim: error: b ldp QP ") == 2
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """Numbers of the calls, from 1, of a method of the database that find it locked."""
+
+    def lock(method, calls):
+        add, count = getattr(Database, method), itertools.count(1)
+
+        def add_or_fail(self, *arguments):
+            if next(count) in calls:
+                raise FormatError("database is locked")
+            add(self, *arguments)
+
+        monkeypatch.setattr(Database, method, add_or_fail)
+
+    return lock
+
+
+def test_a_run_that_cannot_be_kept_ends_no_other(write, tmp_path, capsys, locked):
+    """The second run, neither by the worker nor by the campaign; the third one only by the worker."""
+    path = write(HEAD + OFF)
+    locked("add", (2, 3, 4))
+    assert codecsim(["sweep", path, "--jobs", "1", "--json", "--quiet"]) == 1
+    printed = capsys.readouterr()
+    report = json.loads(printed.out)
+    assert len(report["results"]) == 3
+    assert [failed["error"] for failed in report["failed"]] == ["done, but not kept: database is locked"]
+    assert printed.err.count("\n") == 1 and report["failed"][0]["run"] in printed.err
+    assert codecsim(["sweep", path, "--jobs", "1", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "1 runs to do, 3 already" in printed.err and len(json.loads(printed.out)["results"]) == 4
+
+
+@pytest.mark.parametrize(("calls", "failed"), [((1,), 0), ((1, 3), 1)])
+def test_pieces_that_cannot_be_joined_at_once(write, capsys, locked, calls, failed):
+    """The first run, when its last piece is done; and again at the end."""
+    path = write(HEAD.replace("[27, 37]", "[37]") + "intra_period = 1\n" + OFF)
+    words = ["sweep", path, "--jobs", "1", "--segments", "2", "--json"]
+    locked("add", calls)
+    assert codecsim(words) == min(failed, 1)
+    report = json.loads(capsys.readouterr().out)
+    assert (len(report["results"]), len(report["failed"])) == (2 - failed, failed)
+    assert codecsim(words) == 0
+    printed = capsys.readouterr()
+    assert "0 runs to do" in printed.err and len(json.loads(printed.out)["results"]) == 2
 
 
 @pytest.mark.parametrize(
