@@ -142,6 +142,8 @@ def _check_torch(device):
 def intra_samples_command(pictures, output, scale, seed, quiet):
     """Code PICTURES (photos, folders of photos, clips) all intra and take samples for the intra filter.
 
+    What is in the folder already is not coded again; samples are drawn from all that is there.
+
     \b
     Example: codecsim train intra-samples photos/ clip.y4m -o samples
     """

@@ -23,6 +23,7 @@ from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, Model
 from codecsim.learned.spec import ACT_BITS, CONV3, WEIGHT_BITS, NetSpec
 from codecsim.learned.update import MASTER_LIMIT
+from codecsim.training.intra_samples import DRAWN
 from codecsim.training.logs import tensorboard
 
 SIZES = (2, 3, 4, 5)
@@ -102,10 +103,10 @@ class Samples:
     def __init__(self, folder, spec, which):
         self._margin, self._kept = spec.net.margin, {}
         self._basis = {log2: _dct(1 << log2) for log2 in SIZES}
+        if not (pathlib.Path(folder) / DRAWN).is_file():
+            raise ConfigError(f"{folder}: no samples of the intra filter; codecsim train intra-samples makes them")
         for log2 in SIZES:
             files = [pathlib.Path(folder) / f"{name}_{log2}.npy" for name in ("planes", "error", "about")]
-            if not all(file.is_file() for file in files):
-                raise ConfigError(f"{folder}: no samples of the intra filter; codecsim train intra-samples makes them")
             planes, error, about = (np.load(file, mmap_mode="r") for file in files)
             seen = np.flatnonzero(spec.table[(about[:, 1] > 1).astype(int), log2 - 2] == which)
             if seen.size:

@@ -1,12 +1,25 @@
 """Samples for the intra prediction filter: transform blocks of pictures that this codec has coded all intra.
 
-A folder of samples holds, for blocks of 4, 8, 16 and 32 samples a side, int16 arrays
+A folder of samples holds, for each encoding of a picture, two uint8 arrays and a JSON file
+
+    <name>.samples.npy  (3, h, w)          luma of the original, the reconstruction and the prediction
+    <name>.blocks.npy   (2, h / 4, w / 4)  log2 of the size of transform blocks, and mode
+    <name>.json                            {"source", "qp", "number": grows in the order of coding}
+
+and what is drawn from all of them, for blocks of 4, 8, 16 and 32 samples a side, as int16 arrays
 
     planes_<log2>.npy  (n, inputs, side + 8, side + 8)  all input planes with the widest margin
     error_<log2>.npy   (n, side, side)                  original less prediction, transposed as the filter sees it
     about_<log2>.npy   (n, 2)                           slice QP and mode
+    drawn.json                                          {"seed", "scale", "encodings": names, "blocks": of each size}
+
+The JSON files are written last: an encoding that has one is not made again, and without drawn.json there is nothing to
+train on.
 """
 
+import hashlib
+import json
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -16,6 +29,7 @@ from codecsim.binding import bind
 from codecsim.config import EncoderConfig
 from codecsim.encoder import Encoder
 from codecsim.errors import ConfigError
+from codecsim.formats.output import atomic_output
 from codecsim.formats.video import open_video
 from codecsim.intra_learning import rows_of
 from codecsim.learned.intra_filter import make_intra_net, pack_nets
@@ -33,6 +47,7 @@ QPS = (22, 27, 32, 37)
 SHIFTS = (-2, -1, 0, 1, 2)  # of the QPs, from picture to picture
 BLOCKS = {2: 150_000, 3: 150_000, 4: 45_000, 5: 12_000}  # at most, by log2 of the size
 VIDEO_PICTURES = 4  # of a clip, spread over it
+DRAWN = "drawn.json"
 _SPEC = IntraSpec(NetSpec(len(INPUTS), ((CONV3, 8),) * (MAX_MARGIN - 1)))
 
 
@@ -87,18 +102,18 @@ def read_pictures(paths):
                 yield path.name, frame, VideoFormat(w, h, video.format.fps, 8)
 
 
-def _blocks_of(picture):
-    """(log2, y, x) of the transform blocks of a CodedPicture, units of 4 samples."""
-    for y, x in np.ndindex(picture.size_log2.shape):
-        log2 = int(picture.size_log2[y, x])
-        units = 1 << (log2 - 2)
-        if y % units == 0 and x % units == 0:
-            yield log2, y, x
+def _places(size_log2, log2):
+    """(n, 2) rows and columns of the transform blocks of one size of a picture, in units of 4 samples."""
+    units = 1 << (log2 - 2)
+    return np.argwhere(size_log2[::units, ::units] == log2) * units
 
 
 def write_samples(pictures, folder, seed=0, scale=1.0):
-    """Write samples of CodedPictures to a folder; which blocks, is drawn.
+    """Write samples of coded pictures to a folder; which blocks, is drawn.
 
+    Parameters
+    ----------
+    pictures : dict of the name of an encoding to its CodedPicture
     scale : float, of the numbers in BLOCKS
 
     Returns
@@ -107,51 +122,112 @@ def write_samples(pictures, folder, seed=0, scale=1.0):
     """
     rng, folder = np.random.default_rng(seed), pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    places = {log2: [] for log2 in BLOCKS}
-    for k, picture in enumerate(pictures):
-        for log2, y, x in _blocks_of(picture):
-            places[log2].append((k, y, x))
+    (folder / DRAWN).unlink(missing_ok=True)
     counts = {}
-    for log2, found in places.items():
-        wanted = min(len(found), int(BLOCKS[log2] * scale))
-        drawn = [found[i] for i in sorted(rng.permutation(len(found))[:wanted])]
-        _write_size(pictures, drawn, log2, folder)
-        counts[log2] = wanted
+    for log2, most in BLOCKS.items():
+        places = [_places(picture.size_log2, log2) for picture in pictures.values()]
+        ends = np.cumsum([len(found) for found in places])
+        counts[log2] = min(int(ends[-1]), int(most * scale))
+        drawn = np.sort(rng.permutation(int(ends[-1]))[: counts[log2]])
+        parts = np.split(drawn, np.searchsorted(drawn, ends[:-1]))
+        chosen = [found[part - end + len(found)] for found, part, end in zip(places, parts, ends, strict=True)]
+        _write_size(zip(pictures.values(), chosen, strict=True), counts[log2], log2, folder)
+    _write_json(folder / DRAWN, {"seed": seed, "scale": scale, "encodings": [*pictures], "blocks": counts})
     return counts
 
 
-def _write_size(pictures, drawn, log2, folder):
-    """Arrays of the blocks of one size; drawn: (picture, y, x) in units."""
+def _write_json(path, value):
+    with atomic_output(path) as file:
+        file.write(json.dumps(value).encode())
+
+
+def _write_size(drawn, count, log2, folder):
+    """Arrays of the blocks of one size; drawn: (CodedPicture, (n, 2) rows and columns in units), `count` in all."""
     n, side = 1 << log2, (1 << log2) + 2 * MAX_MARGIN
     shapes = {"planes": (len(INPUTS), side, side), "error": (n, n), "about": (2,)}
+    names = {name: folder / f"{name}_{log2}.npy" for name in shapes}
+    parts = {name: folder / f".{path.name}.part" for name, path in names.items()}
     out = {
-        name: np.lib.format.open_memmap(folder / f"{name}_{log2}.npy", "w+", np.int16, (len(drawn), *shape))
-        for name, shape in shapes.items()
+        name: np.lib.format.open_memmap(parts[name], "w+", np.int16, (count, *shape)) for name, shape in shapes.items()
     }
     refs, packed = np.zeros(REFS_SHAPE, np.int32), pack_nets(_SPEC, np.zeros(_SPEC.n_weights, np.float32))
-    last = None
-    for i, (k, uy, ux) in enumerate(drawn):
-        picture = pictures[k]
-        if k != last:
-            net = bind(make_intra_net(_SPEC, range(len(INPUTS)), packed, picture.qp, 8))
-            recon, zorder = np.pad(picture.recon, PAD_Y).astype(np.uint16), make_zorder(*picture.size_log2.shape)
-            pred, last = picture.pred.astype(np.uint16), k
-        y, x, mode = 4 * uy, 4 * ux, int(picture.mode[uy, ux])
-        gather_references(recon, PAD_Y, zorder, x, y, log2, 0, 8, refs)
-        fill_patch(net, recon, PAD_Y, zorder, x, y, log2, mode, refs, pred)
-        area = slice(y, y + n), slice(x, x + n)
-        error = picture.original[area].astype(np.int16) - picture.pred[area]
-        out["planes"][i] = net.value.patch[:, :side, :side]
-        out["error"][i] = error.T if is_transposed(mode) else error
-        out["about"][i] = picture.qp, mode
+    i = 0
+    for picture, places in drawn:
+        net = bind(make_intra_net(_SPEC, range(len(INPUTS)), packed, picture.qp, 8))
+        recon, zorder = np.pad(picture.recon, PAD_Y).astype(np.uint16), make_zorder(*picture.size_log2.shape)
+        pred = picture.pred.astype(np.uint16)
+        for uy, ux in places.tolist():
+            y, x, mode = 4 * uy, 4 * ux, int(picture.mode[uy, ux])
+            gather_references(recon, PAD_Y, zorder, x, y, log2, 0, 8, refs)
+            fill_patch(net, recon, PAD_Y, zorder, x, y, log2, mode, refs, pred)
+            area = slice(y, y + n), slice(x, x + n)
+            error = picture.original[area].astype(np.int16) - picture.pred[area]
+            out["planes"][i] = net.value.patch[:, :side, :side]
+            out["error"][i] = error.T if is_transposed(mode) else error
+            out["about"][i] = picture.qp, mode
+            i += 1
+    for name, array in out.items():
+        array.flush()
+        os.replace(parts[name], names[name])
 
 
 def take_samples(paths, folder, seed=0, scale=1.0, on_picture=lambda name, qp: None):
-    """Code pictures at several QPs and write samples of them; returns their numbers as `write_samples` does."""
-    coded = []
+    """Code pictures at several QPs, but for those that are in the folder already, and write samples of all that are.
+
+    Parameters
+    ----------
+    paths : photos, folders of photos, clips
+    folder : of the samples, made if it is not there
+    seed, scale : as of `write_samples`
+    on_picture : called with the name and the QP of each picture before it is coded
+
+    Returns
+    -------
+    dict of log2 to number of blocks
+
+    Raises
+    ------
+    ConfigError : pictures of more than 8 bits
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     for k, (name, frame, video_format) in enumerate(read_pictures(paths)):
-        for qp in QPS:
-            qp += SHIFTS[k % len(SHIFTS)]
-            coded.append(code_picture(frame, video_format, qp))
-            on_picture(name, qp)
-    return write_samples(coded, folder, seed, scale)
+        content = hashlib.sha256(b"".join(plane.tobytes() for plane in frame)).hexdigest()[:8]
+        for usual in QPS:
+            encoding = f"{name}-{content}-{usual}"
+            if not (folder / f"{encoding}.json").exists():
+                qp = usual + SHIFTS[k % len(SHIFTS)]
+                on_picture(name, qp)
+                _store(folder, encoding, name, code_picture(frame, video_format, qp))
+    pictures = load_pictures(folder)
+    try:
+        drawn = json.loads((folder / DRAWN).read_text())
+    except FileNotFoundError:
+        drawn = {}
+    if [drawn.get(key) for key in ("seed", "scale", "encodings")] == [seed, scale, [*pictures]]:
+        return {int(log2): count for log2, count in drawn["blocks"].items()}
+    return write_samples(pictures, folder, seed, scale)
+
+
+def _store(folder, encoding, source, picture):
+    """Write a CodedPicture as an encoding of a folder."""
+    np.save(folder / f"{encoding}.samples.npy", np.stack(picture[:3]))
+    np.save(folder / f"{encoding}.blocks.npy", np.stack(picture[3:5]))
+    number = len(list(folder.glob("*.json")))
+    _write_json(folder / f"{encoding}.json", {"source": source, "qp": picture.qp, "number": number})
+
+
+def _encodings(folder):
+    """(name, contents of the JSON file) of the encodings in a folder."""
+    for path in sorted(folder.glob("*.json")):
+        if path.name != DRAWN:
+            yield path.name.removesuffix(".json"), json.loads(path.read_text())
+
+
+def load_pictures(folder):
+    """dict of the name of each encoding in a folder to its CodedPicture, mapped into memory, in the order of coding."""
+    pictures = {}
+    for name, about in sorted(_encodings(folder), key=lambda found: found[1]["number"]):
+        parts = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("samples", "blocks"))
+        pictures[name] = CodedPicture(*(array for part in parts for array in np.asarray(part)), about["qp"])
+    return pictures

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,9 +15,9 @@ from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, load_model
 from codecsim.learned.spec import NetSpec
 from codecsim.tables import make_zorder
-from codecsim.training import intra
+from codecsim.training import intra, intra_samples
 from codecsim.training.intra import IntraNetwork, IntraTraining, Samples, train_intra, validate
-from codecsim.training.intra_samples import BLOCKS, code_picture, write_samples
+from codecsim.training.intra_samples import BLOCKS, code_picture, take_samples, write_samples
 from tests.conformance.clips import make_clip
 from tests.reference import intra as naive_intra
 from tests.reference import intra_filter as naive
@@ -28,7 +29,7 @@ SPEC = IntraSpec(NetSpec(len(INPUTS), (("conv3", 8), ("conv1", 8))), "direction"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     video_format, frames = make_clip("film", 160, 128, 2)
-    pictures = [code_picture(frame, video_format, qp) for frame, qp in zip(frames, (24, 34), strict=True)]
+    pictures = {qp: code_picture(frame, video_format, qp) for frame, qp in zip(frames, (24, 34), strict=True)}
     folder = tmp_path_factory.mktemp("samples")
     counts = write_samples(pictures, folder, scale=0.002)
     assert set(counts) == set(BLOCKS) and min(counts.values()) > 0
@@ -41,7 +42,7 @@ def test_samples_are_what_the_filter_sees(folder):
     picture = code_picture(frames[0], video_format, 24)
     assert np.abs(picture.original.astype(int) - picture.recon).mean() < 6
     assert naive_intra.ANGLES[10] == 0
-    write_samples([picture], folder / "one", scale=0.0001)
+    write_samples({"one": picture}, folder / "one", scale=0.0001)
     planes, about = (np.load(folder / "one" / f"{name}_2.npy") for name in ("planes", "about"))
     assert len(planes) == 15 and (about[:, 0] == 24).all()
     zorder, found = make_zorder(32, 40), 0
@@ -115,17 +116,72 @@ def test_networks_share_no_sample(folder):
     assert len(seen[0] | seen[1]) == sum(len(np.load(folder / f"about_{log2}.npy")) for log2 in BLOCKS)
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two that have blocks of all sizes."""
+    folder = tmp_path_factory.mktemp("photos")
+    for k in range(2):
+        photo = np.random.default_rng(k).integers(0, 256, (24, 24, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+        photo[:, 96:] = 128
+        cv2.imwrite(str(folder / f"{k}.png"), photo)
+    return folder
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_pictures_are_coded_once_and_an_interruption_leaves_no_trace(tmp_path, photos):
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    counts = take_samples([photos], whole, scale=0.002)
+    coded = []
+
+    def note(*picture):
+        coded.append(picture)
+        if len(coded) == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take_samples([photos], again, scale=0.002, on_picture=note)
+    with pytest.raises(ConfigError, match="intra-samples makes them"):
+        Samples(again, SPEC, 0)
+    assert take_samples([photos], again, scale=0.002, on_picture=note) == counts
+    assert len(coded) == 2 * 2 * 4 + 1  # photos, scales, QPs; the sixth twice
+    assert files_of(again) == files_of(whole)
+    assert take_samples([photos], again, scale=0.002, on_picture=note) == counts
+    assert len(coded) == 17
+    assert take_samples([photos / "1.png"], again, scale=0.001, on_picture=note) != counts  # of all that is there
+    assert len(coded) == 17
+    assert sum(len(Samples(again, SPEC, 0)._kept[log2][2]) for log2 in BLOCKS) < sum(counts.values())
+
+
+def test_samples_that_are_not_whole_are_not_trained_on(tmp_path, photos, monkeypatch):
+    take_samples([photos / "0.png"], tmp_path, scale=0.002)
+    before = files_of(tmp_path)
+
+    def stop(*blocks, write=intra_samples._write_size):
+        if blocks[2] == 5:
+            raise KeyboardInterrupt
+        write(*blocks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intra_samples, "_write_size", stop)
+        with pytest.raises(KeyboardInterrupt):
+            take_samples([photos / "0.png"], tmp_path, scale=0.001)
+    with pytest.raises(ConfigError, match="intra-samples makes them"):
+        Samples(tmp_path, SPEC, 0)
+    take_samples([photos / "0.png"], tmp_path, scale=0.002)
+    assert files_of(tmp_path) == before
+
+
 def test_refuses_an_empty_folder(tmp_path):
     with pytest.raises(ConfigError, match="intra-samples makes them"):
         Samples(tmp_path, SPEC, 0)
 
 
-def test_commands(tmp_path):
-    photo = np.random.default_rng(0).integers(0, 256, (24, 24, 3)).astype(np.uint8).repeat(8, 0).repeat(8, 1)
-    cv2 = pytest.importorskip("cv2")
-    cv2.imwrite(str(tmp_path / "photo.png"), photo)
+def test_commands(tmp_path, photos):
     run = CliRunner().invoke
-    made = run(command, ["intra-samples", str(tmp_path / "photo.png"), "-o", str(tmp_path / "s"), "--scale", "0.01"])
+    made = run(command, ["intra-samples", str(photos / "0.png"), "-o", str(tmp_path / "s"), "--scale", "0.01"])
     assert made.exit_code == 0 and "blocks of 32" in made.output, made.output
     path = tmp_path / "model.safetensors"
     options = ["-o", str(path), "--steps", "2", "--validation", str(tmp_path / "s")]
