@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from codecsim.errors import ConfigError
+from codecsim.truth import EXPECTED, read_truth
 
 CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
@@ -231,14 +232,11 @@ def read_effort(settings: Mapping[str, object]) -> dict[str, int | bool]:
     return {name: _effort_value(known[name], value) for name, value in settings.items()}
 
 
-_TRUTH = MappingProxyType({"true": True, "on": True, "1": True, "false": False, "off": False, "0": False})
-
-
 def _effort_value(field, value):
     """`value` as the type of a field of `Preset`."""
     text, allowed = str(value).lower(), field.metadata["allowed"]
     if field.type is bool:
-        found, expected = _TRUTH.get(text), "true or false"
+        found, expected = read_truth(value), EXPECTED
     else:
         found = next((number for number in allowed if str(number) == text), None)
         expected = (

@@ -11,7 +11,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from its own line and the lines above it.
 LAYERS = (
-    ("errors", "resources", "linking", "vectors"),
+    ("errors", "truth", "resources", "linking", "vectors"),
     ("jit",),
     ("compilation", "config", "binding"),
     ("tables", "picture", "blocks"),

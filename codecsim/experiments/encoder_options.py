@@ -37,7 +37,7 @@ CHROMA_FILTER_HELP = "Prediction filter of chroma, where the one of luma is chos
 CHROMA_MODEL_HELP = "Initial weights of the chroma filter, or untrained; those that ship if not given."
 CHROMA_LEARNER_HELP = "Any field of codecsim.learned.chroma_params.ChromaParams; may be given several times."
 INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
-INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams; may be given several times."
+INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams but online; may be given several times."
 INTRA_PERIOD_HELP = (
     f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
     f"{GOPS['ra'].open_period} if not given; else 0."
@@ -196,7 +196,8 @@ def named_settings(option, pairs) -> dict[str, str]:
 
 def names_of(option) -> list[str]:
     """Names that an option NAME=VALUE may set."""
-    return [field.name for field in dataclasses.fields(NAMED[option])]
+    names = [field.name for field in dataclasses.fields(NAMED[option])]
+    return [name for name in names if (option, name) != ("intra-learner", "online")]  # said by --intra-filter
 
 
 def check_named(option, name, value):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from codecsim.errors import ConfigError
+from codecsim.truth import EXPECTED, read_truth
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class IntraParams:
         for field in fields(self):
             low, high = _RANGES.get(field.name, (0, 1))
             value = getattr(self, field.name)
-            found = _TRUTH.get(str(value).lower()) if field.type is bool else _number(field.type, value)
+            found = read_truth(value) if field.type is bool else _number(field.type, value)
             if found is None or not low <= found <= high:
-                expected = "0 or 1" if field.type is bool else f"{low}..{high}"
+                expected = EXPECTED if field.type is bool else f"{low}..{high}"
                 raise ConfigError(f"intra filter: {field.name} is {value!r}; expected {expected}")
             object.__setattr__(self, field.name, found)
 
@@ -56,7 +57,6 @@ class IntraParams:
         return cls(*found)
 
 
-_TRUTH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
 _RANGES = {"learning_rate": (0, 1), "blocks": (1, 4095), "passes": (1, 8), "reset_margin_q8": (0, 1023)}
 
 
@@ -64,8 +64,9 @@ def _number(kind, value):
     """`value` as an int, or as a float that float32 can hold; None where it is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     if kind is float:
-        return float(np.float32(number))
-    return int(number) if number == int(number) else None
+        with np.errstate(over="ignore"):
+            return float(np.float32(number))
+    return int(number) if number.is_integer() else None  # infinity and what is no number are none

@@ -11,6 +11,7 @@ import numpy as np
 from codecsim.errors import ConfigError
 from codecsim.learned.spec import NetSpec
 from codecsim.learned.update import ADAM, SGD
+from codecsim.truth import EXPECTED, read_truth
 
 
 class Control(IntEnum):
@@ -146,6 +147,11 @@ def _convert(field, value):
     if issubclass(field.type, IntEnum):
         by_name = isinstance(value, str) and not value.isdigit()
         return field.type[value.upper()] if by_name else field.type(_integer(value))
+    if field.type is bool:
+        found = read_truth(value)
+        if found is None:
+            raise ValueError(value)
+        return found
     if field.type is float:
         with np.errstate(over="ignore"):
             return float(np.float32(value))
@@ -204,7 +210,7 @@ class LearnParams:
             try:
                 converted = _convert(field, value)
             except (TypeError, ValueError, OverflowError, KeyError):
-                kind = field.type.__name__.lower()
+                kind = EXPECTED if field.type is bool else field.type.__name__.lower()
                 if issubclass(field.type, (IntEnum, IntFlag)):
                     kind = " or ".join(choice.name.lower() for choice in field.type)
                 raise ConfigError(f"learned tools: {field.name} is {value!r}; expected {kind}") from None

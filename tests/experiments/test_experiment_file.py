@@ -15,6 +15,9 @@ from codecsim.experiments.database import run_key
 from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
 from codecsim.experiments.experiment_file import read_experiment
 from codecsim.formats.video import create_video
+from codecsim.learned.chroma_stream import ChromaStream
+from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.stream import learn_params
 from codecsim.picture import Frame, VideoFormat
 from codecsim.resources import bundled_clip, resource_folder
 
@@ -96,6 +99,16 @@ def test_an_arm_comes_after_what_is_common(write):
     assert [arm.settings["filter"] for arm in file.arms] == ["off", "frozen"]
 
 
+def test_truth_is_written_alike_in_all_tables(write):
+    text = "learner = {qp_plane = false}\neffort = {amp = false}\nchroma-learner = {luma_coded = false}\n"
+    text += 'intra-learner = {inter_pictures = false}\nchroma-filter = "online"\nintra-filter = "online"\n'
+    file = read_experiment(write(HEAD + "[arms.x]\n" + text))
+    config = file.encoder_config(file.arms[0], "ldp", 22, file.clips[0])
+    chroma, intra = ChromaStream.from_config(config).params, IntraStream.from_config(config).params
+    found = (learn_params(config).qp_plane, config.search_effort.amp, chroma.luma_coded, intra.inter_pictures)
+    assert found == (False,) * 4
+
+
 def test_weights_beside_the_file(write, tmp_path):
     weights = tmp_path / "own.safetensors"
     shipped = next((resource_folder("models") / "prediction-luma").rglob("*.safetensors"))
@@ -172,6 +185,14 @@ def test_examples_can_be_read(path):
         ),
         (HEAD + '[arms.x]\nlearner = {experts = "best"}\n', 3, "experts is 'best'; expected .*online or rls"),
         (HEAD + "[arms.x]\n[arms.x.learner]\n\nreplay = 9\n", 5, "learner: .*replay is 9; expected 1..8"),
+        (HEAD + "[arms.x]\nlearner = {qp_plane = 7}\n", 3, "learner: .*qp_plane is '7'; expected true or false"),
+        (HEAD + "[arms.x]\nintra-learner = {blocks = inf}\n", 3, "intra-learner: .*blocks is 'inf'; expected 1..4095"),
+        (HEAD + "[arms.x]\nintra-learner = {blocks = nan}\n", 3, "intra-learner: .*blocks is 'nan'; expected 1..4095"),
+        (
+            HEAD + "[arms.x]\nintra-learner = {online = true}\n",
+            3,
+            "unknown name in intra-learner 'online'; expected one of inter_pictures, learning_rate, ",
+        ),
         (HEAD + "[arms.x]\neffort = {merge_rd = 9}\n", 3, "merge_rd is '9'; expected 1..5"),
         (HEAD + "[common]\nhash = 1\n" + ARM, 3, "hash is 1.*; expected one of md5, crc, checksum"),
         (HEAD + "[arms.x]\nloss-threshold = 1\n", 2, "arm 'x': --loss-threshold needs --learn threshold"),

@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codecsim.config import EncoderConfig
 from codecsim.errors import ConfigError
+from codecsim.learned.chroma_params import ChromaParams
+from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.params import FIELDS, Control, LearnParams, LossKind, Method, Reset
+
+TRUTH = {True: True, "true": True, "On": True, "1": True, False: False, "FALSE": False, "off": False, "0": False}
 
 
 def test_pack_and_unpack_are_inverse():
@@ -31,6 +36,16 @@ def test_values_may_be_strings():
         channels=8, loss=LossKind.L2, control=Control.THRESHOLD, threshold_q8=(1, 2, 3, 4), learning_rate=1e-3,
         qp_plane=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [LearnParams, ChromaParams, IntraParams])
+def test_truth_is_read_as_the_search_reads_it(kind):
+    name = next(field.name for field in dataclasses.fields(kind) if field.type is bool)
+    for text, value in TRUTH.items():
+        assert getattr(kind(**{name: text}), name) is EncoderConfig(effort={"sao": text}).search_effort.sao is value
+    for wrong in (7, 0.5, "yes", "", None):
+        with pytest.raises(ConfigError, match=f"{name} is {wrong!r}; expected true or false"):
+            kind(**{name: wrong})
 
 
 @pytest.mark.parametrize("overlapped", [False, True])
@@ -75,6 +90,19 @@ def test_every_field_is_packed():
 def test_values_out_of_range(wrong, message):
     with pytest.raises(ConfigError, match=message):
         LearnParams(**wrong)
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e400", 10**400, float("nan"), None, "many", 1.5])
+def test_whole_numbers_of_the_intra_filter(value):
+    with pytest.raises(ConfigError, match=r"blocks is .*; expected 1..4095"):
+        IntraParams(blocks=value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300", -1])
+def test_learning_rates_of_the_intra_filter(value):
+    with pytest.raises(ConfigError, match=r"learning_rate is .*; expected 0..1"):
+        IntraParams(learning_rate=value)
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=len(FIELDS) - 1, max_size=len(FIELDS)))
