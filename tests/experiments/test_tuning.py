@@ -153,16 +153,37 @@ def test_usual_ranges_are_allowed_from_end_to_end(learner, name):
         ("low = 2", "low = 0", "line 16: epochs_q2 is .*; expected low above 0 where log is true"),
         ("high = 16", "high = 256", "line 16: .*epochs_q2 is 256; expected 0..255"),
         ("high = 16", "hi = 16", "line 16: epochs_q2 has 'hi'; expected low, high, log, choices, by_qp"),
+        ("low = 2", 'low = "x"', "line 16: low of epochs_q2 is 'x'; expected a number"),
+        ("low = 2", "low = true", "line 16: low of epochs_q2 is True; expected a number"),
+        ("high = 16", "high = inf", "line 16: high of epochs_q2 is inf; expected a number"),
+        ("low = 2, ", "", "line 16: epochs_q2 is .*; expected choices, or low below high"),
+        ("low = 2, high = 16", "low = 2", "line 16: epochs_q2 is .*; expected choices, or low below high"),
+        ("log = true", "log = 1", "line 16: log of epochs_q2 is 1; expected true or false"),
+        ("by_qp = [22, 37]", "by_qp = 3", "line 16: by_qp of epochs_q2 is 3; expected true, false or a list of QPs"),
+        ("by_qp = [22, 37]", "by_qp = []", "line 16: by_qp of epochs_q2 is ..; expected true, false or a list of QPs"),
+        ("by_qp = [22, 37]", "by_qp = [22, 52]", "line 16: by_qp of epochs_q2 is .22, 52.; expected true, false or"),
+        ('["huber", "l1"]', "5", "line 19: choices of loss is 5; expected a list of values"),
+        ('["huber", "l1"]', '"huber"', "line 19: choices of loss is 'huber'; expected a list of values"),
+        ('["huber", "l1"]', "[]", "line 19: choices of loss is ..; expected a list of values"),
+        ('"l1"] }', '"l1"], low = 1 }', "line 19: loss has choices; expected no low, high or log beside them"),
         ('"l1"] }', '"l3"] }', "line 19: .*loss is 'l3'; expected huber or l2 or l1"),
         ("learning_rate", "channels", "line 18: channels has no usual range; expected low and high, or choices"),
         ("epochs_q2 = 4", "replay = 4", "line 22: luma.replay is not searched; expected luma.epochs_q2, "),
+        ("epochs_q2 = 4", "epochs_q2 = nan", "line 22: .*epochs_q2 is nan; expected int"),
+        ("epochs_q2 = 4", "epochs_q2 = {}", "line 22: .*a setting by QP has no values"),
+        ('loss = "l1" }', 'loss = "l3" }', "line 22: .*loss is 'l3'; expected huber or l2 or l1"),
+        ('luma = { epochs_q2 = 4, loss = "l1" }', "luma = 3", "line 22: luma is 3; expected a table of settings"),
+        ('name = "trial"', "start = [5]", "line 1: start is 5; expected tables ..start.. of settings"),
+        ("qps = [27, 37]", "qps = [[27], 37]", "line 4: qps is ..27., 37.; expected a list of at least two QPs"),
+        ("training_at_most = 0.5", "training_at_most = nan", "line 6: training_at_most is nan; .*above 0"),
         ("experts=online", "learning_rate=1", "line 5: options set learning_rate, which is a setting of .luma."),
         ("--learner experts=online", "--filtre off", "line 5: .*--filtre"),
     ],
 )
 def test_bad_plans_name_the_line_and_what_is_allowed(tmp_path, old, new, message):
     assert TEXT.count(old) >= 1
-    path = write_plan(tmp_path, TEXT.replace(old, new, 1))
+    text = TEXT.replace(old, new, 1)
+    path = write_plan(tmp_path, text.partition("[[start]]")[0] if "start =" in text else text)
     with pytest.raises(ConfigError, match=message) as raised:
         read_plan(path)
     assert str(raised.value).startswith(str(path))

@@ -1,8 +1,10 @@
 """A tuning plan: a TOML file that says what is searched, on which clips, and what is best."""
 
 import dataclasses
+import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from codecsim.config import CONFIGS, EncoderConfig
 from codecsim.errors import ConfigError
@@ -34,6 +36,7 @@ _KEYS = {
     "chroma": (dict, "a table [chroma] of settings"),
     "start": (list, "tables [[start]] of settings"),
 }
+MAX_QP = 51
 _CLIP_LISTS = ("validation", "test", "training")
 
 
@@ -117,9 +120,9 @@ def read_plan(path) -> Plan:
     if not NAME.fullmatch(name):
         raise file.error(f"name is {name!r}; expected letters and digits", "name")
     qps = data.get("qps", list(THRESHOLD_QP))
-    if len(set(qps)) < 2 or not all(type(qp) is int and 0 <= qp <= 51 for qp in qps):
+    if not all(map(_is_qp, qps)) or len(set(qps)) < 2:
         raise file.error(f"qps is {qps!r}; expected {_KEYS['qps'][1]}, within 0..51", "qps")
-    if data.get("frames", 1) < 1 or data.get("training_at_most", 1) <= 0:
+    if data.get("frames", 1) < 1 or not 0 < data.get("training_at_most", 1) < math.inf:
         key = "frames" if data.get("frames", 1) < 1 else "training_at_most"
         raise file.error(f"{key} is {data[key]}; expected {_KEYS[key][1]}, above 0", key)
     if data.get("seed", 0) < 0:
@@ -137,6 +140,14 @@ def read_plan(path) -> Plan:
     )
     _check_arms(file, plan)
     return plan
+
+
+def _is_qp(value):
+    return type(value) is int and 0 <= value <= MAX_QP
+
+
+def _is_number(value):
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def _read_clips(file):
@@ -179,6 +190,25 @@ def _read_learners(file, qps):
     return fixed, tuple(dimensions)
 
 
+class _SpaceKey(NamedTuple):
+    """What a key of a space may be."""
+
+    allows: Callable[[object], bool]
+    expected: str
+
+
+_SPACE = {
+    "low": _SpaceKey(_is_number, "a number"),
+    "high": _SpaceKey(_is_number, "a number"),
+    "log": _SpaceKey(lambda value: isinstance(value, bool), "true or false"),
+    "choices": _SpaceKey(lambda value: isinstance(value, (list, tuple)) and len(value) > 0, "a list of values"),
+    "by_qp": _SpaceKey(
+        lambda value: isinstance(value, bool) or isinstance(value, list) and value and all(map(_is_qp, value)),
+        f"true, false or a list of QPs within 0..{MAX_QP}",
+    ),
+}
+
+
 def _read_dimension(file, learner, name, value, qps):
     """One searched setting."""
     given = {} if value == SEARCH else value
@@ -190,18 +220,22 @@ def _read_dimension(file, learner, name, value, qps):
         if name not in USUAL:
             raise file.error(f"{name} has no usual range; expected low and high, or choices", learner, name)
         space = {**USUAL[name], **given}
+    for key, found in space.items():
+        if not _SPACE[key].allows(found):
+            raise file.error(f"{key} of {name} is {found!r}; expected {_SPACE[key].expected}", learner, name)
     kind = field_types(learner)[name]
     by_qp = space.pop("by_qp", False)
     qps = tuple(by_qp) if isinstance(by_qp, list) else qps if by_qp else THRESHOLD_QP if kind is tuple else ()
-    if not all(type(qp) is int and 0 <= qp <= 51 for qp in qps):
-        raise file.error(f"by_qp of {name} is {by_qp!r}; expected true or a list of QPs", learner, name)
     choices = tuple(space.get("choices", ()))
-    if not choices and not (kind in (int, float, tuple) and space.get("low", 1) < space.get("high", 0)):
-        raise file.error(f"{name} is {value!r}; expected choices, or low below high for a number", learner, name)
+    if choices and len(space) > 1:
+        raise file.error(f"{name} has choices; expected no low, high or log beside them", learner, name)
+    ordered = {"low", "high"} <= {*space} and space["low"] < space["high"]
+    if not choices and not (kind in (int, float, tuple) and ordered):
+        raise file.error(f"{name} is {given!r}; expected choices, or low below high for a number", learner, name)
     if not choices and space.get("log") and space["low"] <= 0:
-        raise file.error(f"{name} is {value!r}; expected low above 0 where log is true", learner, name)
+        raise file.error(f"{name} is {given!r}; expected low above 0 where log is true", learner, name)
     dimension = Dimension(
-        learner, name, space.get("low"), space.get("high"), bool(space.get("log", False)), choices, tuple(sorted(qps))
+        learner, name, space.get("low"), space.get("high"), space.get("log", False), choices, tuple(sorted({*qps}))
     )
     for end in choices or (dimension.low, dimension.high):
         values = dict.fromkeys(dimension.parameters, end)
@@ -217,20 +251,33 @@ def _read_starts(file, dimensions):
     known = {(dimension.learner, dimension.name): dimension for dimension in dimensions}
     starts = []
     for number, start in enumerate(file.data.get("start", ())):
+        if not isinstance(start, dict):
+            raise file.error(f"start is {start!r}; expected {_KEYS['start'][1]}", "start")
         found = {}
         for learner, settings in start.items():
-            for name, value in settings.items() if isinstance(settings, dict) else (("", settings),):
+            if not isinstance(settings, dict):
+                raise file.error(f"{learner} is {settings!r}; expected a table of settings", "start", number, learner)
+            for name, value in settings.items():
                 if (learner, name) not in known:
                     searched = ", ".join(f"{pair[0]}.{pair[1]}" for pair in known)
                     raise file.error(f"{learner}.{name} is not searched; expected {searched}", "start", number, learner)
                 try:
-                    value = {int(qp): v for qp, v in value.items()} if isinstance(value, dict) else value
-                    known[learner, name].point(value)
+                    found.setdefault(learner, {})[name] = _read_start(known[learner, name], value)
                 except (TypeError, ValueError):
                     raise file.error(f"{learner}.{name} is {value!r}", "start", number, learner, name) from None
-                found.setdefault(learner, {})[name] = value
+                except ConfigError as error:
+                    raise file.error(str(error), "start", number, learner, name) from None
         starts.append(found)
     return tuple(starts)
+
+
+def _read_start(dimension, value):
+    """A value to try first, of a searched setting."""
+    value = {int(qp): v for qp, v in value.items()} if isinstance(value, dict) else value
+    setting = dimension.setting(dimension.point(value)) if dimension.kind is tuple else value  # one may stand for four
+    check_settings({dimension.name: setting}, LEARNERS[dimension.learner])
+    dimension.point(value)
+    return value
 
 
 def _check_arms(file, plan):
