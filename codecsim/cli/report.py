@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import pathlib
 
 import click
 
@@ -29,7 +28,7 @@ def command(database, output, markdown, csv_folder, experiment, version, referen
     from codecsim.experiments.report.making import make_report
     from codecsim.experiments.report.study import Selection
 
-    output = output or os.fspath(pathlib.Path(database).with_suffix(".html"))
+    output = output or f"{os.path.splitext(database)[0]}.html"
     if as_json and "-" in (output, markdown):
         raise click.UsageError("standard output cannot be both a file and --json")
     found = make_report(database, output, Selection(experiment, version, reference, arms), markdown, csv_folder)

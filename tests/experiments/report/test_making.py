@@ -160,6 +160,9 @@ def test_one_arm_has_nothing_to_compare(tmp_path):
     "words, status, message",
     [
         (["none.sqlite"], 1, "there is no such file"),
+        (["."], 1, ".: there is no such file"),
+        ([".."], 1, "..: there is no such file"),
+        ([""], 1, "there is no such file"),
         (["DATABASE", "--experiment", "x"], 2, "no experiment 'x'; there are: trial"),
         (["DATABASE", "--reference", "x"], 2, "no arm 'x'; there are: off; obmc; online"),
         (["DATABASE", "--version", "x"], 2, "no version"),
