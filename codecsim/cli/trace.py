@@ -21,7 +21,7 @@ BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draw
 @click.argument("paths", metavar="IN [IN]", nargs=-1, required=True)
 @click.option("--diff", is_flag=True, help="Show the first difference between two traces; status 1 if there is one.")
 @click.option("--context", type=click.IntRange(0), default=5, show_default=True, help="Elements around the difference.")
-@click.option("-o", "--output", default=STANDARD_STREAM, help="The trace to write; .gz or .xz: compressed.")
+@click.option("-o", "--output", metavar="FILE", help="Where to write the trace; .gz or .xz: compressed.")
 @click.option("--picture", type=click.IntRange(0), metavar="N", help="Only picture N in coding order, from 0.")
 @click.option("--poc", type=int, metavar="N", help="Only pictures with picture order count N.")
 @click.option("--ctu", type=click.IntRange(0), metavar="N", help="Only coding tree unit N in raster scan, from 0.")
@@ -53,6 +53,11 @@ def command(paths, diff, context, output, summary, samples, blocks, source, mode
         raise click.UsageError("--source needs --blocks")
     if diff + summary + (blocks is not None) > 1:
         raise click.UsageError("only one of --diff, --summary and --blocks")
+    other = "--diff" if diff else "--summary" if summary else "--blocks" if blocks is not None else None
+    if output is not None and other:
+        raise click.UsageError(f"-o is for the trace, which {other} does not write")
+    if as_json and blocks is not None:
+        raise click.UsageError("--json is for the trace, --diff and --summary, not for the statistics of --blocks")
     selection = Selection(**wanted, samples=samples or diff)
     if diff:
         _compare(paths, context, selection, models, as_json)
@@ -66,7 +71,7 @@ def command(paths, diff, context, output, summary, samples, blocks, source, mode
                 rows = summarise(selection(records))
             _print_summary(rows, as_json)
             return
-        write_trace(paths[0], output, as_json, selection, models, lambda report: progress.advance())
+        write_trace(paths[0], output or STANDARD_STREAM, as_json, selection, models, lambda report: progress.advance())
 
 
 def _print_summary(rows, as_json):
