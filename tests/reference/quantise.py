@@ -1,4 +1,6 @@
-"""Naive twin of codecsim.search.quantise: every scan position looked at in turn, all tables asked anew."""
+"""Naive twin of codecsim.search.quantise: costs added up anew for every candidate, codewords written out bin by bin."""
+
+import dataclasses
 
 import numpy as np
 
@@ -6,11 +8,7 @@ from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF
 from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
 
-# rows of the float64 work array of `quantise`, one entry per scan position
-_ZERO_COST, _BEST_COST, _SIG_COST, _EXACT, _MAGNITUDE, _GROUP = range(6)
-WORK_SHAPE = (6, 1024)
-
-_ONE_BIT = 1 << COST_BITS
+_MAX_LEVEL = 32767
 
 
 def sig_context(log2, c_idx, scan_idx, neighbours, x_sub, y_sub, x_in, y_in):
@@ -37,308 +35,251 @@ def sig_context(log2, c_idx, scan_idx, neighbours, x_sub, y_sub, x_in, y_in):
     return SIG_COEFF + inc + (0 if c_idx == 0 else 27)
 
 
-def _escape_bits(rest, rice):
-    """Bits of coeff_abs_level_remaining."""
-    if rest < (3 << rice):
-        return (rest >> rice) + 1 + rice
-    length = rice
-    rest -= 3 << rice
-    while rest >= (1 << length):
-        rest -= 1 << length
-        length += 1
-    return 4 + length - rice + length
+def exp_golomb(value, k):
+    """Bins of a k-th order Exp-Golomb code, H.265 9.3.3.3."""
+    bins = ""
+    while value >= 1 << k:
+        bins += "1"
+        value -= 1 << k
+        k += 1
+    return bins + "0" + (f"{value:0{k}b}" if k else "")
 
 
-def _level_cost(ctx, level, g1, g2, coded, above, rice):
-    """Cost in 2**-15 bit of magnitude and sign of a nonzero level, without its significance.
-
-    g1, g2 : contexts; coded, above : nonzero levels and levels above 1 so far in the sub-block
-    """
-    base = (2 + (1 if above == 0 else 0)) if coded < 8 else 1
-    cost = _ONE_BIT
-    if coded < 8:
-        cost += BIN_COST[1 if level > 1 else 0, ctx[g1]]
-        if level > 1 and above == 0:
-            cost += BIN_COST[1 if level > 2 else 0, ctx[g2]]
-    if level >= base:
-        cost += _escape_bits(level - base, rice) << COST_BITS
-    return cost
+def remaining_bins(value, rice):
+    """Bins of coeff_abs_level_remaining, H.265 9.3.3.11: truncated Rice up to 4 << rice, then Exp-Golomb."""
+    if value >= 4 << rice:
+        return "1111" + exp_golomb(value - (4 << rice), rice + 1)
+    return "1" * (value >> rice) + "0" + (f"{value & ((1 << rice) - 1):0{rice}b}" if rice else "")
 
 
-def _last_prefix_cost(ctx, first, log2, c_idx, position):
-    """Cost in 2**-15 bit of one coordinate of the last significant position."""
-    if c_idx == 0:
-        offset = 3 * (log2 - 2) + ((log2 - 1) >> 2)
-        shift = (log2 + 1) >> 2
-    else:
-        offset = 15
-        shift = log2 - 2
-    group = position
-    suffix = 0
-    if position > 3:
-        top = 2 if position < 8 else 3 if position < 16 else 4
-        group = 2 * top + ((position >> (top - 1)) & 1)
-        suffix = (group >> 1) - 1
-    cost = suffix << COST_BITS
-    for k in range(group):
-        cost += BIN_COST[1, ctx[first + offset + (k >> shift)]]
-    if group < 2 * log2 - 1:
-        cost += BIN_COST[0, ctx[first + offset + (group >> shift)]]
-    return cost
+def last_bins(log2, position):
+    """Bins of the prefix of one coordinate of the last significant position, H.265 7.4.9.11, and bits of its suffix."""
+    for prefix in range(2 * log2):
+        suffix_bits = max((prefix >> 1) - 1, 0)
+        first = prefix if prefix < 4 else (2 + (prefix & 1)) << suffix_bits
+        if first <= position < first + (1 << suffix_bits):
+            return "1" * prefix + ("0" if prefix < 2 * log2 - 1 else ""), suffix_bits
+    raise ValueError(position)
 
 
-def quantise(coef, levels, y0, x0, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx, hide, work):
-    """Choose the levels of a block by rate and distortion.
+@dataclasses.dataclass
+class Position:
+    """A coefficient of the block and what is chosen for it; costs in squared error."""
 
-    Parameters
-    ----------
-    coef : (>= n * n,) int32, transform coefficients, coef[v * n + u]
-    levels : int16 plane, written at [y0 + v, x0 + u]
-    qp : int, of the component, QpBdOffset included
-    lam : float, squared error per bit
-    ctx : (NUM_CONTEXTS,) uint8, contexts that give the rates
-    hide : int, sign_data_hiding_enabled_flag
-    work : WORK_SHAPE float64
-
-    Returns
-    -------
-    int, number of nonzero levels
-    """
-    n = 1 << log2
-    scale = QUANT_SCALE[qp % 6]
-    transform_shift = 15 - bit_depth - log2
-    qbits = 14 + qp // 6 + transform_shift
-    to_level = scale / (1 << qbits)
-    unit = 1.0 / (to_level * (1 << transform_shift)) if transform_shift >= 0 else 1.0 / to_level
-    error = unit * unit
-    lam_bit = lam / _ONE_BIT
-    sub_log2 = log2 - 2
-    chroma = 1 if c_idx else 0
-
-    coded_groups = 0  # bit 8 * y + x
-    total_zero = 0.0
-    base_cost = 0.0
-    last = -1
-    state = 1
-    for i in range((1 << (2 * sub_log2)) - 1, -1, -1):
-        xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
-        right = (coded_groups >> (8 * ys + xs + 1)) & 1 if xs < (1 << sub_log2) - 1 else 0
-        lower = (coded_groups >> (8 * ys + xs + 8)) & 1 if ys < (1 << sub_log2) - 1 else 0
-        context_set = (0 if i == 0 or chroma else 2) + (1 if state == 0 else 0)
-        state = 1
-        coded, above, rice = 0, 0, 0
-        group_cost, group_zero, group_sig = 0.0, 0.0, 0.0
-        group_count = 0
-        group_sig_dc = 0.0
-        first_group = last < 0
-        for k in range(15, -1, -1):
-            xi, yi = np.int64(SCAN_X[scan_idx, 2, k]), np.int64(SCAN_Y[scan_idx, 2, k])
-            p = 16 * i + k
-            exact = abs(np.int64(coef[(4 * ys + yi) * n + 4 * xs + xi])) * to_level
-            top = np.int64(exact + 0.5)
-            top = min(top, 32767)
-            zero_cost = exact * exact * error
-            work[_ZERO_COST, p] = zero_cost
-            work[_EXACT, p] = exact
-            work[_MAGNITUDE, p] = 0
-            work[_SIG_COST, p] = 0
-            total_zero += zero_cost
-            if last < 0:
-                if top == 0:
-                    work[_BEST_COST, p] = zero_cost
-                    group_cost += zero_cost
-                    group_zero += zero_cost
-                    continue
-                last = p
-            g1 = GREATER1 + (16 if chroma else 0) + 4 * context_set + state
-            g2 = GREATER2 + (4 if chroma else 0) + context_set
-            best = -1
-            best_cost = 0.0
-            sig0, sig1 = 0.0, 0.0
-            if p != last:
-                s = sig_context(log2, c_idx, scan_idx, right | lower << 1, xs, ys, xi, yi)
-                sig0 = BIN_COST[0, ctx[s]] * lam_bit
-                sig1 = BIN_COST[1, ctx[s]] * lam_bit
-                if top < 3:
-                    best = 0
-                    best_cost = zero_cost + sig0
-            if top > 0:
-                for level in range(max(top - 1, 1), top + 1):
-                    delta = exact - level
-                    cost = delta * delta * error + sig1
-                    cost += _level_cost(ctx, level, g1, g2, coded, above, rice) * lam_bit
-                    if best < 0 or cost < best_cost:
-                        best = level
-                        best_cost = cost
-            work[_BEST_COST, p] = best_cost
-            work[_MAGNITUDE, p] = best
-            work[_SIG_COST, p] = sig1 if best else sig0
-            group_cost += best_cost
-            group_zero += zero_cost
-            group_sig += work[_SIG_COST, p]
-            if k == 0:
-                group_sig_dc = work[_SIG_COST, p]
-            if best > 0:
-                group_count += 1 if k > 0 else 0
-                if best >= ((2 + (1 if above == 0 else 0)) if coded < 8 else 1) and best > (3 << rice):
-                    rice = min(rice + 1, 4)
-                coded += 1
-                if best > 1:
-                    state = 0
-                    above += 1
-                elif 0 < state < 3:
-                    state += 1
-        work[_GROUP, i] = 0
-        if last >= 0:
-            if i == 0 or first_group:
-                if coded:
-                    coded_groups |= 1 << (8 * ys + xs)
-            else:
-                s = CODED_SUB_BLOCK + (2 if chroma else 0) + (right | lower)
-                flag0, flag1 = BIN_COST[0, ctx[s]] * lam_bit, BIN_COST[1, ctx[s]] * lam_bit
-                if coded == 0:
-                    group_cost += flag0 - group_sig
-                    work[_GROUP, i] = flag0
-                    for k in range(16):
-                        work[_BEST_COST, 16 * i + k] = work[_ZERO_COST, 16 * i + k]
-                        work[_SIG_COST, 16 * i + k] = 0
-                else:
-                    if group_count == 0:  # only the first position: its significance is inferred
-                        group_cost -= group_sig_dc
-                        work[_BEST_COST, 16 * i] -= group_sig_dc
-                        work[_SIG_COST, 16 * i] = 0
-                    if group_zero + flag0 < group_cost + flag1:
-                        group_cost = group_zero + flag0
-                        work[_GROUP, i] = flag0
-                        state = 1
-                        for k in range(16):
-                            p = 16 * i + k
-                            work[_BEST_COST, p] = work[_ZERO_COST, p]
-                            work[_SIG_COST, p] = 0
-                            work[_MAGNITUDE, p] = 0
-                    else:
-                        group_cost += flag1
-                        work[_GROUP, i] = flag1
-                        coded_groups |= 1 << (8 * ys + xs)
-        base_cost += group_cost
-    if last < 0:
-        _clear(levels, y0, x0, n)
-        return 0
-
-    end = _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zero, lam_bit, ctx, work)
-    if end == 0:
-        _clear(levels, y0, x0, n)
-        return 0
-    if hide:
-        _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work)
-    return _store(coef, levels, y0, x0, n, scan_idx, sub_log2, end, work)
+    y: int
+    x: int
+    negative: bool
+    exact: float  # magnitude in levels
+    zero_cost: float  # distortion where the level is 0
+    level: int = 0
+    sig_cost: float = 0.0  # of its sig_coeff_flag; 0 where that is inferred
+    cost: float = 0.0  # distortion and all bits of it
 
 
-def _choose_last(log2, c_idx, scan_idx, coded_groups, last, base_cost, total_zero, lam_bit, ctx, work):
-    """Where to end the block: returns one past the last significant scan position, 0 for an empty block."""
-    sub_log2 = log2 - 2
-    best_cost = total_zero
-    end = 0
-    done = False
-    for i in range(last >> 4, -1, -1):
-        xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
-        base_cost -= work[_GROUP, i]
-        if not (coded_groups >> (8 * ys + xs)) & 1:
-            continue
-        for k in range(15, -1, -1):
-            p = 16 * i + k
-            if p > last:
-                continue
-            magnitude = work[_MAGNITUDE, p]
-            if magnitude > 0:
-                x, y = 4 * xs + SCAN_X[scan_idx, 2, k], 4 * ys + SCAN_Y[scan_idx, 2, k]
-                if scan_idx == 2:
-                    x, y = y, x
-                rate = _last_prefix_cost(ctx, LAST_X, log2, c_idx, x) + _last_prefix_cost(ctx, LAST_Y, log2, c_idx, y)
-                cost = base_cost + rate * lam_bit - work[_SIG_COST, p]
-                if cost < best_cost:
-                    best_cost = cost
-                    end = p + 1
-                if magnitude > 1:
-                    done = True
+class Block:
+    """Quantises one block; parameters as those of codecsim.search.quantise.quantise."""
+
+    def __init__(self, coef, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx):
+        self.log2, self.c_idx, self.scan_idx, self.lam, self.ctx = log2, c_idx, scan_idx, lam, ctx
+        self.chroma = c_idx > 0
+        to_level = QUANT_SCALE[qp % 6] / 2 ** (14 + qp // 6 + 15 - bit_depth - log2)
+        self.error = (1 / (to_level * 2 ** (15 - bit_depth - log2))) ** 2  # squared error of one level
+        self.groups = []  # in scan order, each of 16 positions
+        for i in range(4 ** (log2 - 2)):
+            place = self.place_of(i)
+            inner = [
+                (4 * place[0] + int(SCAN_Y[scan_idx, 2, k]), 4 * place[1] + int(SCAN_X[scan_idx, 2, k]))
+                for k in range(16)
+            ]
+            values = [int(coef[(y << log2) + x]) for y, x in inner]
+            exact = [abs(value) * to_level for value in values]
+            self.groups.append(
+                [
+                    Position(y, x, v < 0, e, e * e * self.error)
+                    for (y, x), v, e in zip(inner, values, exact, strict=True)
+                ]
+            )
+        self.positions = [position for group in self.groups for position in group]
+        rounded = [p for p, position in enumerate(self.positions) if int(position.exact + 0.5) > 0]
+        self.last = rounded[-1] if rounded else -1
+        self.coded_groups = set()  # places [y, x] of those whose coded_sub_block_flag is 1
+        self.flag_costs = [0.0] * len(self.groups)
+
+    def place_of(self, i):
+        """Place [y, x] of a sub-block."""
+        return int(SCAN_Y[self.scan_idx, self.log2 - 2, i]), int(SCAN_X[self.scan_idx, self.log2 - 2, i])
+
+    def bit_cost(self, context, bin_value):
+        """Cost of a bin in a context."""
+        return BIN_COST[bin_value, self.ctx[context]] * (self.lam / 2**COST_BITS)
+
+    def level_cost(self, level, chosen, context_set):
+        """Cost of magnitude and sign of a nonzero level behind those `chosen` before it in the sub-block."""
+        ones, above = chosen.count(1), sum(level > 1 for level in chosen)
+        known, cost = 1, self.lam  # the sign is one bit
+        if len(chosen) < 8:
+            state = 0 if above else min(1 + ones, 3)
+            context = GREATER1 + (16 if self.chroma else 0) + 4 * context_set + state
+            cost += self.bit_cost(context, int(level > 1))
+            known = 2
+            if above == 0:
+                known = 3
+                if level > 1:
+                    context = GREATER2 + (4 if self.chroma else 0) + context_set
+                    cost += self.bit_cost(context, int(level > 2))
+        if level >= known:
+            cost += self.lam * len(remaining_bins(level - known, rice_of(chosen)))
+        return cost
+
+    def choose_levels(self):
+        """The cheapest level of each position by itself, and of each sub-block whether it is coded at all."""
+        above_before = False  # whether the sub-block before kept a level above 1
+        for i in range(self.last >> 4, -1, -1):
+            y, x = place = self.place_of(i)
+            neighbours = int((y, x + 1) in self.coded_groups) | int((y + 1, x) in self.coded_groups) << 1
+            context_set = (0 if i == 0 or self.chroma else 2) + above_before
+            chosen = []
+            for k in range(15, -1, -1):
+                if 16 * i + k <= self.last:
+                    self.choose_level(i, k, neighbours, chosen, context_set)
+            group = self.groups[i]
+            if 0 < i < self.last >> 4:
+                context = CODED_SUB_BLOCK + (2 if self.chroma else 0) + int(neighbours > 0)
+                if all(position.level == 0 for position in group[1:]) and chosen:  # the flag of the first is inferred
+                    group[0].cost -= group[0].sig_cost
+                    group[0].sig_cost = 0.0
+                coded = self.bit_cost(context, 1) + sum(position.cost for position in group)
+                empty = self.bit_cost(context, 0) + sum(position.zero_cost for position in group)
+                if not chosen or empty < coded:
+                    chosen = []
+                    for position in group:
+                        position.level, position.sig_cost, position.cost = 0, 0.0, position.zero_cost
+                self.flag_costs[i] = self.bit_cost(context, int(bool(chosen)))
+            if chosen:
+                self.coded_groups.add(place)
+            above_before = any(level > 1 for level in chosen)
+
+    def choose_level(self, i, k, neighbours, chosen, context_set):
+        """Choose the level of one position: 0, or one of the two up to its rounded magnitude."""
+        position = self.groups[i][k]
+        sig_costs = [0.0, 0.0]
+        if 16 * i + k != self.last:
+            inner = int(SCAN_X[self.scan_idx, 2, k]), int(SCAN_Y[self.scan_idx, 2, k])
+            sub_y, sub_x = self.place_of(i)
+            context = sig_context(self.log2, self.c_idx, self.scan_idx, neighbours, sub_x, sub_y, *inner)
+            sig_costs = [self.bit_cost(context, flag) for flag in (0, 1)]
+        top = min(int(position.exact + 0.5), _MAX_LEVEL)
+        candidates = {top} | {max(top - 1, 0)} | ({0} if top < 3 else set())
+        if 16 * i + k == self.last:
+            candidates -= {0}
+        costs = {}
+        for level in sorted(candidates):
+            distortion = (position.exact - level) ** 2 * self.error
+            rate = sig_costs[1] + self.level_cost(level, chosen, context_set) if level else sig_costs[0]
+            costs[level] = distortion + rate
+        position.level = min(costs, key=costs.get)
+        position.cost, position.sig_cost = costs[position.level], sig_costs[position.level > 0]
+        if position.level:
+            chosen.append(position.level)
+
+    def cost_of_end(self, end):
+        """Cost of the block with its last level at scan position end - 1."""
+        position = self.positions[end - 1]
+        y, x = (position.x, position.y) if self.scan_idx == 2 else (position.y, position.x)
+        cost = sum(position.zero_cost for position in self.positions[end:])
+        cost += sum(position.cost for position in self.positions[:end]) - position.sig_cost
+        cost += sum(self.flag_costs[: end - 1 >> 4])  # that of the last sub-block is inferred
+        for first, coordinate in ((LAST_X, x), (LAST_Y, y)):
+            bins, suffix_bits = last_bins(self.log2, coordinate)
+            cost += self.lam * suffix_bits
+            for k, value in enumerate(bins):
+                offset, shift = 3 * (self.log2 - 2) + (self.log2 - 1 >> 2), self.log2 + 1 >> 2
+                if self.chroma:
+                    offset, shift = 15, self.log2 - 2
+                cost += self.bit_cost(first + offset + (k >> shift), int(value))
+        return cost
+
+    def choose_end(self):
+        """Drop what stands behind the cheapest end; of levels from the last on, none beyond the first above 1."""
+        costs = {0: sum(position.zero_cost for position in self.positions)}
+        for p in range(self.last, -1, -1):
+            if self.positions[p].level:
+                costs[p + 1] = self.cost_of_end(p + 1)
+                if self.positions[p].level > 1:
                     break
-                base_cost += work[_ZERO_COST, p] - work[_BEST_COST, p]
-            else:
-                base_cost -= work[_SIG_COST, p]
-        if done:
-            break
-    return end
+        end = min(costs, key=costs.get)
+        for position in self.positions[end:]:
+            position.level = 0
 
-
-def _hide_signs(coef, n, scan_idx, sub_log2, end, error, lam, work):
-    """Make the parity of each long enough sub-block tell the sign of its first level, at the least cost.
-
-    The rate of a changed level is estimated: about one bit a step, some more where a level appears or vanishes.
-    """
-    top_group = (end - 1) >> 4
-    for i in range(top_group, -1, -1):
-        first, final, total = -1, -1, 0
-        for k in range(16):
-            p = 16 * i + k
-            if p < end and work[_MAGNITUDE, p] > 0:
-                if first < 0:
-                    first = k
-                final = k
-                total += np.int64(work[_MAGNITUDE, p])
-        if final - first <= 3:
-            continue
-        xs, ys = np.int64(SCAN_X[scan_idx, sub_log2, i]), np.int64(SCAN_Y[scan_idx, sub_log2, i])
-        x, y = 4 * xs + SCAN_X[scan_idx, 2, first], 4 * ys + SCAN_Y[scan_idx, 2, first]
-        if (total & 1) == (1 if coef[y * n + x] < 0 else 0):
-            continue
-        best, best_step, best_cost = -1, 0, 0.0
-        for k in range(16 if i < top_group else final + 1):
-            p = 16 * i + k
-            level = work[_MAGNITUDE, p]
-            exact = work[_EXACT, p]
-            step = 1 if exact > level else -1
-            if level == 0:
-                step = 1
-                if k < first:
-                    x, y = 4 * xs + SCAN_X[scan_idx, 2, k], 4 * ys + SCAN_Y[scan_idx, 2, k]
-                    # the new first level shows the parity: its own sign must be the odd one
-                    if coef[y * n + x] >= 0 and (total & 1) == 0 or coef[y * n + x] < 0 and (total & 1) == 1:
-                        continue
-            if level + step == 0 and (k == first or (k == final and i == top_group)):
+    def hide_signs(self):
+        """Change one level by one in each sub-block whose parity tells the wrong sign: the cheapest that mends it."""
+        coded = [i for i, group in enumerate(self.groups) if any(position.level for position in group)]
+        for i in coded:
+            group, is_top = self.groups[i], i == coded[-1]
+            if tells_its_sign(group):
                 continue
-            if level >= 32767:
-                continue
-            before, after = exact - level, exact - level - step
-            bits = 1.0 if step > 0 else -1.0
-            if level == 0:
-                bits = 3.5
-            elif level + step == 0:
-                bits = -3.5
-            cost = (after * after - before * before) * error + lam * bits
-            if best < 0 or cost < best_cost:
-                best, best_step, best_cost = p, step, cost
-        if best >= 0:
-            work[_MAGNITUDE, best] += best_step
-        else:
-            work[_MAGNITUDE, 16 * i + first] += 1
+            found = []
+            for k, position in enumerate(group):
+                for step in (-1, 1):
+                    if self.may_change(group, is_top, k, step):
+                        found.append((self.change_cost(position, step), k, step))
+            _, k, step = min(found)  # of equal ones the first in scan order
+            group[k].level += step
+
+    @staticmethod
+    def may_change(group, is_top, k, step):
+        """Whether a level may be changed by a step.
+
+        It goes towards its exact value.  The first level stays in its place, or gives it to one before it, and so does
+        the last one of the block, which has been chosen.
+        """
+        level = group[k].level
+        if step != (1 if level == 0 or group[k].exact > level else -1) or level == _MAX_LEVEL:
+            return False
+        places = [place for place, position in enumerate(group) if position.level]
+        if k == places[0] and level + step == 0:
+            return False
+        changed = [
+            dataclasses.replace(position, level=position.level + step * (place == k))
+            for place, position in enumerate(group)
+        ]
+        last = max(place for place, position in enumerate(changed) if position.level)
+        return tells_its_sign(changed) and not (is_top and last != places[-1])
+
+    def change_cost(self, position, step):
+        """Distortion of a change, and its estimated bits: 3.5 where a level appears or vanishes, else 1."""
+        level, after = position.level, position.level + step
+        bits = step * (3.5 if 0 in (level, after) else 1.0)
+        return ((position.exact - after) ** 2 - (position.exact - level) ** 2) * self.error + self.lam * bits
 
 
-def _clear(levels, y0, x0, n):
-    for j in range(n):
-        for k in range(n):
-            levels[y0 + j, x0 + k] = 0
+def rice_of(chosen):
+    """Rice parameter behind the levels of a sub-block so far, H.265 9.3.3.11."""
+    rice = 0
+    for count, level in enumerate(chosen):
+        above = any(earlier > 1 for earlier in chosen[:count])
+        has_remaining = level >= (1 if count >= 8 else 2 if above else 3)
+        if has_remaining and level > 3 << rice:
+            rice = min(rice + 1, 4)
+    return rice
 
 
-def _store(coef, levels, y0, x0, n, scan_idx, sub_log2, end, work):
-    """Write the chosen magnitudes with their signs; returns how many are nonzero."""
-    _clear(levels, y0, x0, n)
-    count = 0
-    for p in range(end):
-        magnitude = np.int64(work[_MAGNITUDE, p])
-        if magnitude > 0:
-            i, k = p >> 4, p & 15
-            x = 4 * np.int64(SCAN_X[scan_idx, sub_log2, i]) + SCAN_X[scan_idx, 2, k]
-            y = 4 * np.int64(SCAN_Y[scan_idx, sub_log2, i]) + SCAN_Y[scan_idx, 2, k]
-            levels[y0 + y, x0 + x] = -magnitude if coef[y * n + x] < 0 else magnitude
-            count += 1
-    return count
+def tells_its_sign(group):
+    """Whether a sub-block is so that its first sign needs no bit, or is too short to hide one, H.265 7.3.8.11."""
+    places = [k for k, position in enumerate(group) if position.level]
+    if places[-1] - places[0] <= 3:
+        return True
+    return sum(position.level for position in group) % 2 == group[places[0]].negative
+
+
+def quantise(coef, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx, hide):
+    """(n, n) int16 levels [y, x] of a block; parameters as those of codecsim.search.quantise.quantise."""
+    block = Block(coef, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx)
+    block.choose_levels()
+    block.choose_end()
+    if hide:
+        block.hide_signs()
+    levels = np.zeros((1 << log2, 1 << log2), np.int16)
+    for position in block.positions:
+        levels[position.y, position.x] = -position.level if position.negative else position.level
+    return levels
