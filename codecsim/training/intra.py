@@ -16,13 +16,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from codecsim.errors import ConfigError
+from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.intra_filter import UNIT_LOG2
 from codecsim.learned.intra_inputs import INPUTS, MAX_MARGIN
 from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, Model
 from codecsim.learned.spec import ACT_BITS, CONV3, WEIGHT_BITS, NetSpec
 from codecsim.learned.update import MASTER_LIMIT
+from codecsim.training.intra_check import check_bits
 from codecsim.training.intra_samples import DRAWN
 from codecsim.training.logs import tensorboard
 
@@ -259,6 +260,11 @@ def train_intra(spec, folder, training, work=None, report=lambda line: None):
     """Train all networks of an IntraSpec on the samples in a folder; returns a Model with all of INPUTS.
 
     work : folder of checkpoints, with which an interrupted training goes on, and of TensorBoard's files; or None
+
+    Raises
+    ------
+    ConfigError : no samples, or those of other inputs; a checkpoint of another training
+    ModelError : the integers do not give what torch gives
     """
     if spec.net.n_inputs != len(INPUTS):
         raise ConfigError(f"the samples have {len(INPUTS)} inputs, the network {spec.net.n_inputs}")
@@ -267,7 +273,10 @@ def train_intra(spec, folder, training, work=None, report=lambda line: None):
         found = [train_network(job, report) for job in jobs]
     else:
         found = _train_at_once(jobs, training.jobs, report)
-    return Model(INTRA, spec, np.concatenate(found), INPUTS)
+    model = Model(INTRA, spec, np.concatenate(found), INPUTS)
+    if not check_bits(model):
+        raise ModelError("the trained intra filter changes nothing")
+    return model
 
 
 def _train_at_once(jobs, count, report):

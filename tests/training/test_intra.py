@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 
 from codecsim.cli.train import command
-from codecsim.errors import ConfigError
+from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.intra_inputs import INPUTS
 from codecsim.learned.intra_spec import IntraSpec
 from codecsim.learned.model_files import INTRA, load_model
@@ -108,6 +108,14 @@ def test_networks_trained_at_once_are_the_same_and_report(folder, capfd):
     assert model.digest == train_intra(SPEC, folder, training).digest
     assert sorted(line.split(":")[0] for line in said) == [f"network {k}, step 2 of 2" for k in range(2)]
     assert capfd.readouterr().out == ""
+
+
+def test_a_training_ends_with_the_check_of_its_bits(folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(intra, "check_bits", seen.append)  # returns None: nothing changes
+    with pytest.raises(ModelError, match="changes nothing"):
+        train_intra(SPEC, folder, IntraTraining(steps=1))
+    assert [model.spec for model in seen] == [SPEC]
 
 
 def test_networks_share_no_sample(folder):
