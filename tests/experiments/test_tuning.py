@@ -382,7 +382,7 @@ def test_a_preset_is_read_back_as_it_was_written(tmp_path, search):
     plan = dataclasses.replace(search.plan, description='a "text"', fixed={"luma": {"threshold_q8": (1, 2, 3, 4)}})
     plan = dataclasses.replace(plan, dimensions=(*plan.dimensions, Dimension("chroma", "replay", 1, 4, qps=(22, 37))))
     trial.params.update({"chroma.replay@22": 1, "chroma.replay@37": 4})
-    preset = make_preset(plan, trial, [trial])
+    preset = make_preset(plan, trial, [trial], "codecsim tune 'a b.toml' --trials 1")
     assert preset.tuned["trials"] == {"complete": 1}
     path = tmp_path / "preset.toml"
     path.write_text(preset_text(preset))
@@ -403,6 +403,9 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
     assert found.tuned["clips"] == {"training": ["c"], "validation": ["a"], "test": ["b"]}
     assert found.tuned["validation"].keys() == found.tuned["test"].keys() == {"default", "preset"}
     assert sum(found.tuned["trials"].values()) >= 3
+    given = f"codecsim tune {plan} --clips {clips[0]} --test-clips {clips[0]} --trials 3"
+    assert found.tuned["command"] == given
+    assert (found.tuned["sources"], found.tuned["seed"], found.tuned["sampler"]) == (sources_digest(), 1, "tpe")
 
     clip, encoded = clips[1]["a"].path, tmp_path / "a.bin"
     words = ["encode", clip, "-o", encoded, "--qp", "37", "--learner", "experts=online", "--learn-preset", preset]
@@ -417,6 +420,8 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
     measured = json.loads(capsys.readouterr().out)
     assert measured["preset"]["tuned"]["validation"] == found.tuned["validation"]
     assert "trials" not in measured
+    assert measured["preset"]["tuned"]["command"] == given
+    assert measured["preset"]["tuned"]["measured_with"] == f"codecsim tune {plan} --clips {clips[0]} --preset {preset}"
 
 
 def _preset_config(plan, preset):

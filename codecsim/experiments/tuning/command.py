@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shlex
 from collections.abc import Callable, Mapping
 
 from codecsim.errors import CodecError, ConfigError
@@ -52,6 +53,19 @@ class TuneSettings:
     def storage_url(self) -> str:
         """Where trials are kept."""
         return self.storage or f"sqlite:///{os.path.abspath(self.database)}"
+
+    def command(self, plan: Plan) -> str:
+        """The command as it is typed in a shell, without what only says where results are kept and how many at a time.
+
+        A storage's URL may hold a password.
+        """
+        options = {"--clips": self.clips, "--test-clips": self.test_clips}
+        if self.preset is None:
+            options |= {"--trials": self.trials, "--timeout": self.timeout, "--trial": self.trial}
+        else:
+            options |= {"--preset": self.preset}
+        words = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+        return shlex.join(["codecsim", "tune", plan.path, *words])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,10 +128,11 @@ def tune(plan: Plan, settings: TuneSettings, say: Callable[[str], None]) -> Tune
         preset, trials = _search(plan, settings, clips, usual, runner, say)
     else:
         preset, trials = load_preset(settings.preset), None
+        preset = dataclasses.replace(preset, tuned={**preset.tuned, "measured_with": settings.command(plan)})
     figures = {"validation": {"default": usual, "preset": measure_arm(plan, clips, preset_config, "preset", runner)}}
     if test:
         figures["test"] = {name: measure_arm(plan, test, make, name, runner) for name, make in makers.items()}
-    preset = dataclasses.replace(preset, tuned={**preset.tuned, **measured_on(plan, figures)})
+    preset = dataclasses.replace(preset, tuned={**preset.tuned, **measured_on(plan, figures, runner.sources)})
     return TuneResult(preset, trials, figures)
 
 
@@ -148,4 +163,4 @@ def _search(plan, settings, clips, usual, runner, say):
     if limit is not None and chosen.user_attrs[TRAINING] > limit:
         say(f"no trial keeps to {limit:.2f} kMAC/pixel of training; trial {chosen.number} comes nearest")
     say(f"trial {chosen.number} with BD-rate {chosen.user_attrs[BD_RATE]:+.3f} %: coding and decoding it whole")
-    return make_preset(plan, chosen, study.trials), trials_table(plan, trials, limit)
+    return make_preset(plan, chosen, study.trials, settings.command(plan)), trials_table(plan, trials, limit)

@@ -137,27 +137,30 @@ def _share(value, whole):
     return value / whole if whole else None
 
 
-def make_preset(plan: Plan, trial, trials) -> LearnerPreset:
-    """The preset of a finished trial, with what of `trials` its file says.
+def make_preset(plan: Plan, trial, trials, command: str) -> LearnerPreset:
+    """The preset of a finished trial, with what of the search its file says.
 
     trials : all of the study
+    command : that searched, as it was given
     """
     settings = plan.settings(trial.params)
     counts = collections.Counter(other.state.name.lower() for other in trials)
     limit = {} if plan.training_at_most is None else {"training_at_most": plan.training_at_most}
-    tuned = {"trial": trial.number, "trials": dict(counts), "objective": plan.objective, **limit}
+    tuned = {"command": command, "sampler": plan.sampler, "seed": plan.seed}
+    tuned |= {"trial": trial.number, "trials": dict(counts), "objective": plan.objective, **limit}
     return LearnerPreset(plan.name, plan.description, settings["luma"], settings["chroma"], tuned)
 
 
-def measured_on(plan: Plan, found: Mapping[str, Mapping[str, ArmFigures]]) -> dict:
+def measured_on(plan: Plan, found: Mapping[str, Mapping[str, ArmFigures]], sources: str) -> dict:
     """What a preset's file says of how it was measured: encodings, clips by purpose, figures.
 
     found : figures by purpose of the clips (validation, test), then by arm
+    sources : digest of this version
     """
     return {
-        "command": f"codecsim tune {plan.name}.toml",
         "date": datetime.date.today().isoformat(),
         "version": codecsim.__version__,
+        "sources": sources,
         "config": plan.config,
         "qps": list(plan.qps),
         "frames": plan.frames,

@@ -68,6 +68,7 @@ class Plan:
     training: tuple[str, ...] = ()
     fixed: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
     starts: tuple[Mapping[str, Mapping[str, object]], ...] = ()
+    path: str = ""  # of the file
 
     @property
     def multi_objective(self) -> bool:
@@ -131,6 +132,7 @@ def read_plan(path) -> Plan:
     fixed, dimensions = _read_learners(file, tuple(qps))
     plan = Plan(
         name=name,
+        path=file.path,
         dimensions=dimensions,
         qps=tuple(sorted(set(qps))),
         fixed=fixed,
