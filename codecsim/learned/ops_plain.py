@@ -95,25 +95,25 @@ def _depthwise3(x, w, bias, out, flat, mask, job, shift, scratch, clip, backward
             _finish(scratch, m, j, p, out, flat, mask, job, shift, clip, backward)
 
 
-@kernel
+@kernel(unit=True)
 def forward_conv3(x, w, bias, out, flat, job, shift, scratch):
     """3x3 convolution of paired x: leak, rounding shift of 1..30 bits, clip to +-ACT_CLIP."""
     _conv(x, w, bias, out, flat, flat, job, shift, scratch, ACT_CLIP, False, 3)
 
 
-@kernel
+@kernel(unit=True)
 def forward_conv1(x, w, bias, out, flat, job, shift, scratch):
     """As `forward_conv3`, 1x1."""
     _conv(x, w, bias, out, flat, flat, job, shift, scratch, ACT_CLIP, False, 1)
 
 
-@kernel
+@kernel(unit=True)
 def forward_depthwise3(x, w, bias, out, flat, job, shift, scratch):
     """As `forward_conv3`, one 3x3 filter a channel, of flat x."""
     _depthwise3(x, w, bias, out, flat, flat, job, shift, scratch, ACT_CLIP, False)
 
 
-@kernel
+@kernel(unit=True)
 def backward_conv3(x, w, bias, out, flat, mask, job, shift, scratch):
     """Gradient with respect to a layer's inputs: as `forward_conv3`, on mirrored weights.
 
@@ -122,19 +122,19 @@ def backward_conv3(x, w, bias, out, flat, mask, job, shift, scratch):
     _conv(x, w, bias, out, flat, mask, job, shift, scratch, GRAD_CLIP, True, 3)
 
 
-@kernel
+@kernel(unit=True)
 def backward_conv1(x, w, bias, out, flat, mask, job, shift, scratch):
     """As `backward_conv3`, 1x1."""
     _conv(x, w, bias, out, flat, mask, job, shift, scratch, GRAD_CLIP, True, 1)
 
 
-@kernel
+@kernel(unit=True)
 def backward_depthwise3(x, w, bias, out, flat, mask, job, shift, scratch):
     """As `backward_conv3`, one 3x3 filter a channel, of flat x."""
     _depthwise3(x, w, bias, out, flat, mask, job, shift, scratch, GRAD_CLIP, True)
 
 
-@kernel
+@kernel(unit=True)
 def output(x, w, bias, out, job, scratch):
     """One output of the last layer: 3x3 over the hidden channels plus 5x5 over the inputs, to flat int16 Q14.
 
@@ -172,7 +172,7 @@ def _gradient(x, g, dw, job, taps, depthwise):
                     dw[do + (co * n_seen + k) * taps * taps + ky * taps + kx] += total
 
 
-@kernel
+@kernel(unit=True)
 def gradient_conv3(x, g, dw, job):
     """Weight gradients of a 3x3 layer: dw[co][ci][ky][kx] += sum over p of g[co][p] * x[ci][p + ky rs + kx].
 
@@ -185,25 +185,25 @@ def gradient_conv3(x, g, dw, job):
     _gradient(x, g, dw, job, 3, False)
 
 
-@kernel
+@kernel(unit=True)
 def gradient_conv1(x, g, dw, job):
     """As `gradient_conv3`, 1x1."""
     _gradient(x, g, dw, job, 1, False)
 
 
-@kernel
+@kernel(unit=True)
 def gradient_depthwise3(x, g, dw, job):
     """As `gradient_conv3`, dw[channel][ky][kx]."""
     _gradient(x, g, dw, job, 3, True)
 
 
-@kernel
+@kernel(unit=True)
 def gradient_output(x, g, dw, job):
     """As `gradient_conv3`, any number of outputs, inputs a multiple of 4."""
     _gradient(x, g, dw, job, 3, False)
 
 
-@kernel
+@kernel(unit=True)
 def gradient_skip(x, g, dw, job):
     """As `gradient_conv3`, any number of outputs, 5x5 taps."""
     _gradient(x, g, dw, job, SKIP, False)

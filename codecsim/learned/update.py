@@ -15,7 +15,7 @@ MASKED = -32768  # marks, in a plane of errors, samples that stay out of the los
 LIGHT = 1 << 14  # added, in a plane of errors, to those of samples that weigh less
 
 
-@kernel
+@kernel(unit=True)
 def pack_weights(master, layers, forward_index, backward_index, bias_index, quantised, forward, backward, bias, shifts):
     """Quantise the master weights and lay them out for the convolutions.
 
@@ -87,7 +87,7 @@ def gather_tile(planes, y0, x0, rows, rs, cs, paired, flat, write_flat):
                     to_high[x] = high[x]
 
 
-@kernel
+@kernel(unit=True)
 def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, light, flat, f0, paired, p0, output):
     """Gradient of the loss of a tile with respect to one of the net's outputs.
 
@@ -122,7 +122,7 @@ def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, light,
             to_pair[j] = (to_pair[j] & keep) | (e & 0xFFFF) << place
 
 
-@kernel
+@kernel(unit=True)
 def bias_gradients(g, g0, cs, n_out, n, dw, at):
     """dw[at + co] = sum of g[co] << 10, at the scale of the weights' gradients.  n * 4095 < 2**31."""
     for co in range(n_out):
@@ -133,7 +133,7 @@ def bias_gradients(g, g0, cs, n_out, n, dw, at):
         dw[at + co] = np.int64(total) << ACT_BITS
 
 
-@kernel
+@kernel(unit=True)
 def optimise(method, master, moment, square, powers, gradient, layers, scales, rates):
     """One step of Adam or of SGD with momentum, in place.
 
