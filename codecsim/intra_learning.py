@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from codecsim.blocks import CBF_Y, CTU_UNITS, MODE_INTRA
-from codecsim.learned.intra_learner import Example
+from codecsim.blocks import CBF_Y, CTU_UNITS, MODE_INTRA, z_to_xy
+from codecsim.jit import kernel
+from codecsim.learned.intra_memory import LOG2, NETWORK, START
 from codecsim.recon import intra_example, reconstruct
+from codecsim.tables import DC
 
 _ROW_UNITS = int(CTU_UNITS**0.5)
 
@@ -34,33 +36,70 @@ def learn_from_row(rc, learner, row):
 
     Of more blocks than `params.blocks` so many are taken, evenly spread.
     """
-    recon = rc.value
-    table, size, most = learner.table, recon.intra.patch.shape[0], learner.params.blocks
-    found = coded_blocks(recon, row)
-    if len(found) > most:
-        found = [found[k * len(found) // most] for k in range(most)]
-    examples, error = [], np.zeros((32, 32), np.int16)
-    for uy, ux, log2, mode in found:
-        intra_example(rc, uy, ux, log2, mode, error)
-        n, side = 1 << log2, (1 << log2) + 2 * recon.intra.margin
-        patch = recon.intra.patch[:size, :side, :side].copy()
-        network = int(table[int(mode > 1), log2 - 2])
-        examples.append(Example(network, log2, patch, error[:n, :n].copy()))
-    return learner.learn(examples)
+    units = _ROW_UNITS * rc.value.zorder.shape[1]
+    chosen = np.zeros((units, 4), np.int64)
+    count, samples = choose_blocks(rc, row, learner.params.blocks, chosen)
+    examples = learner.room(count, samples)
+    take_examples(rc, chosen, count, learner.table, examples)
+    return learner.learn(examples, count)
 
 
-def coded_blocks(recon, row):
-    """Intra luma blocks with residual of a row, in decoding order: list of (uy, ux, log2 of the size, mode)."""
-    blocks, first = recon.blocks, _ROW_UNITS * row
-    rows = slice(first, first + _ROW_UNITS)
-    log2 = blocks.tu_log2[rows].astype(np.int64)
-    inside = (1 << np.maximum(log2 - 2, 0)) - 1
-    uy, ux = np.indices(log2.shape)
-    corner = (uy & inside | ux & inside) == 0
-    wanted = corner & (blocks.pred_mode[rows] == MODE_INTRA) & (blocks.cbf[rows] & CBF_Y > 0)
-    uy, ux = np.nonzero(wanted)
-    order = np.argsort(recon.zorder[rows][uy, ux], kind="stable")
-    modes = blocks.intra_luma[rows]
-    return [
-        (int(first + y), int(x), int(log2[y, x]), int(modes[y, x])) for y, x in zip(uy[order], ux[order], strict=True)
-    ]
+@kernel
+def choose_blocks(rc, row, most, chosen):
+    """Intra luma blocks with residual of a row, in decoding order: all or, evenly spread, `most`.
+
+    Parameters
+    ----------
+    rc : bound Recon
+    chosen : (n, 4) int64, written: unit row, unit column, log2 of the size, mode; with room for all units of the row
+
+    Returns
+    -------
+    (int, int) : blocks; samples of their patches
+    """
+    blocks, (h4, w4), count = rc.blocks, rc.zorder.shape, np.int64(0)
+    for column in range(0, w4, _ROW_UNITS):
+        for z in range(CTU_UNITS):
+            dx, dy = z_to_xy(z)
+            uy, ux = _ROW_UNITS * row + dy, column + dx
+            if uy >= h4 or ux >= w4 or blocks.pred_mode[uy, ux] != MODE_INTRA or not blocks.cbf[uy, ux] & CBF_Y:
+                continue
+            log2 = np.int64(blocks.tu_log2[uy, ux])
+            if (uy | ux) & ((1 << max(log2 - 2, 0)) - 1) == 0:
+                chosen[count, 0], chosen[count, 1], chosen[count, 2] = uy, ux, log2
+                chosen[count, 3] = blocks.intra_luma[uy, ux]
+                count += 1
+    taken, samples = min(count, most), np.int64(0)
+    for k in range(taken):
+        for column in range(4):
+            chosen[k, column] = chosen[k * count // taken, column]
+        side = (1 << chosen[k, 2]) + 2 * rc.intra.margin
+        samples += rc.intra.patch.shape[0] * side * side
+    return taken, samples
+
+
+@kernel
+def take_examples(rc, chosen, count, table, examples):
+    """What the learner needs of chosen blocks.
+
+    Parameters
+    ----------
+    rc : bound Recon; its `pred` is as before after this
+    chosen, count : of `choose_blocks`
+    table : (2, 4) int64, IntraLearner.table
+    examples : bound Examples, written
+    """
+    at = np.int64(0)
+    for k in range(count):
+        log2, mode = chosen[k, 2], chosen[k, 3]
+        block = examples.blocks[k]
+        block[NETWORK], block[LOG2], block[START] = table[int(mode > DC), log2 - 2], log2, at
+        intra_example(rc, chosen[k, 0], chosen[k, 1], log2, mode, examples.errors[k])
+        side = (1 << log2) + 2 * rc.intra.margin
+        for c in range(rc.intra.patch.shape[0]):
+            for y in range(side):
+                row = rc.intra.patch[c, y]
+                to = examples.patches[at : at + side]
+                for x in range(side):
+                    to[x] = row[x]
+                at += side

@@ -110,9 +110,10 @@ class TileNet:
     height, width : int, samples of output
     train : bool, whether `backward` will be called
     ops : module, ops_vector or ops_plain (default: `engine_ops()`)
+    plane : int, distance of planes; by default the least
     """
 
-    def __init__(self, spec, height, width, train=False, ops=None):
+    def __init__(self, spec, height, width, train=False, ops=None, plane=0):
         self.spec, self.height, self.width, self.train = spec, height, width, train
         self.ops = ops = ops or engine_ops()
         self._kernels = {
@@ -123,7 +124,7 @@ class TileNet:
         margin, self._layers, self._tables = spec.margin, spec.layers, packing(spec)
         self.rows, self.stride = height + 2 * margin, width + 2 * margin
         self._front = 2 * self.stride + 16  # zeros before each plane of gradients
-        self.plane = plane_stride(self.rows * self.stride + self._front + 4 * self.stride + 256)
+        self.plane = plane or plane_stride(self.rows * self.stride + self._front + 4 * self.stride + 256)
         kinds = [layer.kind for layer in self._layers]
         self._flat_inputs = train or kinds[0] == DEPTHWISE3
         n_acts = sum(layer.n_in for layer in self._layers)
@@ -211,6 +212,21 @@ class TileNet:
     def jobs(self):
         """Jobs of `forward`: of the hidden layers, (n, 13) int64, and of the outputs, (n_outputs, 11) int64."""
         return np.stack([job for *_, job in self._hidden_jobs]), np.stack(self._output_jobs)
+
+    @property
+    def training_jobs(self):
+        """Jobs of `backward`, int64.
+
+        Of gradients of weights, (n_layers, 8), and of activations, (n_layers, 13), the first unused; of the 5x5 path.
+        """
+        data = [np.zeros(13, np.int64), *(self._backward[i][2] for i in range(1, len(self._layers)))]
+        return np.stack(list(self._gradients.values())), np.stack(data), self._skip_job
+
+    @property
+    def gradient_places(self):
+        """Where the gradient of the output begins: offsets in `grad_flat` and in `grad_paired` as int32."""
+        at = int(self._grad_base[-2])
+        return at + self._front, at // 2 + self._front
 
     def load(self, planes, y0, x0):
         """Take the inputs of the tile whose output corner is (y0, x0).

@@ -1,33 +1,26 @@
 """Normative.  The intra prediction filter that learns, from the blocks with residual of a row of coding tree units.
 
 Its networks, one or several of one shape (`IntraSpec`), are trained on blocks of 4, 8, 16 and 32 samples a side. Blocks
-of one network and size form groups of about 256 samples; each group is one step of the optimiser.
+of one network and size form groups of about 256 samples; each group is one step of the optimiser.  What is a kernel's
+work is in intra_training.py.
 """
 
 import hashlib
-from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.binding import bind
+from codecsim.learned.engine import Loss, PackedWeights
+from codecsim.learned.intra_memory import Examples, Groups, make_training
+from codecsim.learned.intra_training import compare, form_groups, pack, train
 from codecsim.learned.self_check import require_subnormals
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.learned.state import LearnerState
-from codecsim.learned.update import ADAM
 from codecsim.learned.weights import InitialWeights
 
 BOUND_Q4 = 64  # of the Huber loss: errors of more than four 8-bit samples count by their absolute value
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
-_GROUPS = {2: 16, 3: 4, 4: 1, 5: 1}  # blocks of a step, by log2 of their size
-
-
-class Example(NamedTuple):
-    """A block to learn from."""
-
-    network: int  # which of the filter's
-    log2: int  # of its size
-    patch: np.ndarray  # (n_inputs, side, side) int16, of intra_inputs.fill_patch
-    error: np.ndarray  # (n, n) int16, prediction minus reconstruction, turned as the patch is
+_LEARNT = ("master", "moment", "square", "powers")  # arrays that a LearnerState and a Training have alike
 
 
 class IntraLearner:
@@ -49,26 +42,42 @@ class IntraLearner:
 
     def __init__(self, params, spec, weights, packed, bit_depth, unit_log2):
         self.params, self.table = params, spec.table
-        self._running = packed
-        self._shift = OUTPUT_BITS - unit_log2 - (bit_depth - 8)
         initial = [InitialWeights(spec.net, part.copy()) for part in spec.parts(weights)]
         self._states = [LearnerState(weights) for weights in initial]
-        self._packed = [PackedWeights(spec.net) for _ in initial]
-        self._initial = [PackedWeights(spec.net) for _ in initial]
-        for packed_initial, weights in zip(self._initial, initial, strict=True):
+        found = [PackedWeights(spec.net) for _ in initial]
+        for packed_initial, weights in zip(found, initial, strict=True):
             packed_initial.update(weights.master)
-        self._nets = {log2: TileNet(spec.net, 1 << log2, 1 << log2, train=True) for log2 in _GROUPS}
-        self._loss = Loss(self._shift, BOUND_Q4 << (OUTPUT_BITS - unit_log2 - 4))
-        rates = [params.learning_rate, _BETA1, _BETA2, _EPSILON]
-        self._optimiser = Optimiser(ADAM, np.array(rates, np.float32))
-        self._show_weights()
+        initial = np.stack([net.forward for net in found]), np.stack([net.bias for net in found])
+        loss = Loss(OUTPUT_BITS - unit_log2 - (bit_depth - 8), BOUND_Q4 << (OUTPUT_BITS - unit_log2 - 4))
+        rates = np.array([params.learning_rate, _BETA1, _BETA2, _EPSILON], np.float32)
+        self._training = bind(make_training(spec, packed, initial, loss, rates))
+        self._lost = np.zeros((len(found), 2), np.int64)
+        self._examples, self._groups = None, None
+        self._load_states()
 
-    def learn(self, examples):
+    def room(self, blocks, samples):
+        """Examples with room for so many blocks and samples of patches; they stay until the next call.
+
+        Returns
+        -------
+        bound Examples
+        """
+        held = self._examples and self._examples.value
+        if held is None or len(held.blocks) < blocks or held.patches.size < samples:
+            if held is not None:
+                blocks, samples = max(blocks, len(held.blocks)), max(samples, held.patches.size)
+            errors = np.zeros((blocks, 32, 32), np.int16)
+            self._examples = bind(Examples(np.zeros((blocks, 3), np.int64), np.zeros(samples, np.int16), errors))
+            self._groups = bind(Groups(np.zeros(blocks, np.int64), np.zeros((blocks, 4), np.int64)))
+        return self._examples
+
+    def learn(self, examples, count):
         """Learn from blocks.
 
         Parameters
         ----------
-        examples : list of Example, in decoding order
+        examples : bound Examples, of `room`
+        count : int, how many it holds
 
         Returns
         -------
@@ -78,60 +87,51 @@ class IntraLearner:
         ------
         ModelError : where this thread flushes subnormal numbers to zero
         """
-        if not examples:
+        if not count:
             return 0
         require_subnormals()
-        self._compare(examples)
-        steps = 0
+        training, groups = self._training, self._groups
+        n_groups = form_groups(training, examples, count, groups)
+        compare(training, examples, groups, n_groups, self._lost)
+        self._return_where_worse()
         for _ in range(self.params.passes):
-            for (network, log2), group in _groups(examples):
-                self._train(network, log2, group)
-                steps += 1
-        self._show_weights()
-        return steps
+            train(training, examples, groups, n_groups)
+        self._save_states()
+        steps = np.bincount(groups.value.groups[:n_groups, 0], minlength=len(self._states)) * self.params.passes
+        for state, more in zip(self._states, steps.tolist(), strict=True):
+            state.steps += more
+        return n_groups * self.params.passes
 
-    def _compare(self, examples):
+    def _return_where_worse(self):
         """Take in how present and initial weights do; return to the initial ones where these have done better."""
-        for example in examples:
-            state = self._states[example.network]
-            state.online_loss += self._lost(example, self._packed[example.network])
-            state.initial_loss += self._lost(example, self._initial[example.network])
-        for state, packed in zip(self._states, self._packed, strict=True):
+        for network, (state, lost) in enumerate(zip(self._states, self._lost.tolist(), strict=True)):
+            state.online_loss += lost[0]
+            state.initial_loss += lost[1]
             if state.online_loss * 256 > state.initial_loss * (256 + self.params.reset_margin_q8):
                 state.reset()
-                packed.update(state.master)
+                self._load_state(network)
 
-    def _lost(self, example, packed):
-        """Absolute error of a block, in samples."""
-        net = self._nets[example.log2]
-        net.load(example.patch, 0, 0)
-        net.forward(packed)
-        change = (net.output().astype(np.int64) + (1 << (self._shift - 1))) >> self._shift
-        return int(np.abs(example.error + change).sum())
+    def _load_state(self, network):
+        """Show the kernels the state of a network."""
+        for name in _LEARNT:
+            getattr(self._training.value, name)[network] = getattr(self._states[network], name)
+        pack(self._training, network)
 
-    def _train(self, network, log2, group):
-        """One step of a network on blocks of one size."""
-        net, state, packed = self._nets[log2], self._states[network], self._packed[network]
-        packed.update(state.master)
-        for k, example in enumerate(group):
-            net.load(example.patch, 0, 0)
-            net.forward(packed)
-            net.backward(packed, example.error, 0, 0, self._loss, add=k > 0)
-        net.descend(state, packed, self._optimiser, _GROUPS[log2])
-        state.steps += 1
+    def _load_states(self):
+        for network in range(len(self._states)):
+            self._load_state(network)
 
-    def _show_weights(self):
-        """Let the kernels run the present weights."""
-        for k, (state, packed) in enumerate(zip(self._states, self._packed, strict=True)):
-            packed.update(state.master)
-            for all_networks, own in zip(self._running, (packed.forward, packed.bias), strict=True):
-                all_networks[k] = own
+    def _save_states(self):
+        """Take over what the kernels have learnt."""
+        for network, state in enumerate(self._states):
+            for name in _LEARNT:
+                getattr(state, name)[:] = getattr(self._training.value, name)[network]
 
     def reset(self):
         """Return to the initial weights."""
         for state in self._states:
             state.reset()
-        self._show_weights()
+        self._load_states()
 
     def snapshot(self):
         """What `restore` goes back to."""
@@ -140,20 +140,9 @@ class IntraLearner:
     def restore(self, snapshot):
         """Go back to what `snapshot` returned."""
         self._states = [state.copy() for state in snapshot]
-        self._show_weights()
+        self._load_states()
 
     def digest(self):
         """16 bytes that name the state."""
         return hashlib.blake2b(b"".join(state.digest() for state in self._states), digest_size=16).digest()
 
-
-def _groups(examples):
-    """Blocks of one network and size, in groups: ((network, log2), list of Example)."""
-    waiting = {}
-    for example in examples:
-        key = (example.network, example.log2)
-        group = waiting.setdefault(key, [])
-        group.append(example)
-        if len(group) == _GROUPS[example.log2]:
-            yield key, waiting.pop(key)
-    yield from waiting.items()

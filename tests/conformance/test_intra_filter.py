@@ -66,8 +66,8 @@ def test_the_search_learns_what_the_reconstruction_learns(monkeypatch, model):
     seen = []
     learn = IntraLearner.learn
 
-    def watch(learner, examples):
-        steps = learn(learner, examples)
+    def watch(learner, examples, count):
+        steps = learn(learner, examples, count)
         seen.append((steps, learner.digest()))
         return steps
 

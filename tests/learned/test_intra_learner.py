@@ -11,17 +11,19 @@ from codecsim.errors import ConfigError
 from codecsim.intra_learning import learn_from_row
 from codecsim.learned.engine import Loss
 from codecsim.learned.intra_filter import UNIT_LOG2, IntraFilter, pack_nets
-from codecsim.learned.intra_learner import BOUND_Q4, Example, IntraLearner
+from codecsim.learned.intra_learner import BOUND_Q4, IntraLearner
 from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.spec import OUTPUT_BITS
 from codecsim.picture import PAD_Y
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
+from tests.learned.intra_examples import held_examples, learn, random_example
 from tests.learned.intra_models import random_model, saved_model
 from tests.learned.test_engine import ENGINES, compare_training, random_case
 from tests.reference import intra as naive_intra
 from tests.reference import intra_filter as naive
 from tests.reference import naive_engine
+from tests.reference.intra_learner import NaiveIntraLearner
 
 SHAPE = naive_engine.plain(10, 16, 2)
 
@@ -66,9 +68,14 @@ def test_learns_from_coded_blocks_and_their_surroundings(tmp_path, monkeypatch, 
 
     def watch(rc, learner, row):
         before = rc.value.pred.y.copy()
-        caught = []
+        caught, net = [], model.spec.net
+
+        def take(examples, count):
+            caught.extend(held_examples(examples, count, net.n_inputs, net.margin))
+            return 0
+
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(learner, "learn", lambda examples: caught.extend(examples) or 0)
+            patch.setattr(learner, "learn", take)
             learn_from_row(rc, learner, row)
         np.testing.assert_array_equal(rc.value.pred.y, before)
         for example, (log2, mode, planes, error) in zip(
@@ -94,10 +101,51 @@ def make_learner(**settings):
     return IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2), model, packed
 
 
-def make_example(rng, log2, model, network=0):
-    side = (1 << log2) + 2 * model.spec.net.margin
-    patch = rng.integers(-900, 901, (model.spec.net.n_inputs, side, side)).astype(np.int16)
-    return Example(network, log2, patch, rng.integers(-20, 21, (1 << log2,) * 2).astype(np.int16))
+@pytest.mark.parametrize("split", ["none", "both"])
+@pytest.mark.parametrize(
+    "hidden", [(("conv3", 16),) * 3, (("conv3", 8), ("conv1", 16)), (("conv1", 8),)], ids=["deep", "mixed", "flat"]
+)
+def test_rows_equal_the_twin_that_takes_block_by_block(hidden, split):
+    """Groups that are full and such that are not, several passes, resets and none, sizes in any order."""
+    rng = np.random.default_rng(6)
+    runs = ((8, 0.03, {"passes": 2, "reset_margin_q8": 1023}), (10, 0.001, {"reset_margin_q8": 0}))
+    for depth, weights, settings in runs:
+        model = random_model(hidden=hidden, split=split, size=weights)
+        params = IntraParams(online=True, learning_rate=0.02, **settings)
+        packed = pack_nets(model.spec, model.weights)
+        learner = IntraLearner(params, model.spec, model.weights, packed, depth, UNIT_LOG2)
+        twin, resets, resetting = NaiveIntraLearner(params, model, depth), 0, settings["reset_margin_q8"] == 0
+        for count in (20, 1, 30, 3, 70):
+            sizes = rng.choice(4, count, p=(0.5, 0.3, 0.1, 0.1)) + 2
+            examples = [random_example(rng, int(n), model, int(rng.integers(model.spec.n_nets))) for n in sizes]
+            if resetting and count != 20:  # what has been learnt from noise is worse than almost nothing
+                examples = [example._replace(error=np.zeros_like(example.error)) for example in examples]
+            before = [state.online_loss for state in twin.states]
+            assert learn(learner, examples) == twin.learn(examples)
+            resets += any(new.online_loss < old for new, old in zip(twin.states, before, strict=True))
+            assert learner.digest() == twin.digest()
+            for found, expected in zip(packed, pack_nets(model.spec, twin.weights()), strict=True):
+                np.testing.assert_array_equal(found, expected)
+        assert (resets > 0) == resetting
+
+
+def test_the_largest_numbers_equal_the_twin():
+    """Extreme weights, inputs and errors in full groups side by side: nothing leaks from block to block."""
+    model = random_model(hidden=(("conv3", 16),) * 3, size=3.0)
+    params = IntraParams(online=True, learning_rate=0.5, reset_margin_q8=1023)
+    packed = pack_nets(model.spec, model.weights)
+    learner = IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2)
+    twin, rng = NaiveIntraLearner(params, model), np.random.default_rng(7)
+    for log2 in (2, 3, 5, 2, 4, 2, 3):
+        examples = []
+        for _ in range(19):
+            example = random_example(rng, log2, model)
+            signs = rng.integers(0, 2, example.patch.shape) * 2 - 1, rng.integers(0, 2, example.error.shape) * 2 - 1
+            examples.append(
+                example._replace(patch=(8191 * signs[0]).astype(np.int16), error=(255 * signs[1]).astype(np.int16))
+            )
+        assert learn(learner, examples) == twin.learn(examples)
+        assert learner.digest() == twin.digest()
 
 
 def test_a_step_is_that_of_the_naive_twin():
@@ -108,8 +156,8 @@ def test_a_step_is_that_of_the_naive_twin():
     twin = {"master": model.spec.parts(model.weights)[1].copy(), "powers": np.ones(2, np.float32)}
     twin |= {name: np.zeros_like(twin["master"]) for name in ("moment", "square")}
     for _ in range(3):
-        example = make_example(rng, 4, model, network=1)
-        assert learner.learn([example]) == 1
+        example = random_example(rng, 4, model, network=1)
+        assert learn(learner, [example]) == 1
         loss = OUTPUT_BITS - UNIT_LOG2, BOUND_Q4 << (OUTPUT_BITS - UNIT_LOG2 - 4)
         error = example.error.astype(np.int64)[None]
         naive_engine.step(shape, twin, example.patch.astype(np.int64), error, loss, 0, (1e-3, 0.9, 0.999, 1e-8))
@@ -124,7 +172,7 @@ def test_returns_to_the_initial_weights_where_these_do_better():
     fresh = [part.copy() for part in packed]
     rng = np.random.default_rng(4)
     for _ in range(40):
-        learner.learn([make_example(rng, 3, model)])
+        learn(learner, [random_example(rng, 3, model)])
         if learner.snapshot()[0].steps == 1:  # began again with this step
             break
     else:
@@ -132,7 +180,7 @@ def test_returns_to_the_initial_weights_where_these_do_better():
     never, *_ = make_learner(learning_rate=0.02, reset_margin_q8=1023)
     rng = np.random.default_rng(4)
     for k in range(10):
-        never.learn([make_example(rng, 3, model)])
+        learn(never, [random_example(rng, 3, model)])
         assert never.snapshot()[0].steps == k + 1
     learner.reset()
     for found, expected in zip(packed, fresh, strict=True):
@@ -142,17 +190,17 @@ def test_returns_to_the_initial_weights_where_these_do_better():
 def test_goes_back_to_a_snapshot():
     learner, model, packed = make_learner(learning_rate=1e-3)
     rng = np.random.default_rng(5)
-    examples = [make_example(rng, 2 + k % 4, model, k % 2) for k in range(12)]
-    learner.learn(examples)
+    examples = [random_example(rng, 2 + k % 4, model, k % 2) for k in range(12)]
+    learn(learner, examples)
     kept, digest, weights = learner.snapshot(), learner.digest(), [part.copy() for part in packed]
-    learner.learn(examples)
+    learn(learner, examples)
     after = learner.digest()
     assert after != digest
     learner.restore(kept)
     assert learner.digest() == digest
     for found, expected in zip(packed, weights, strict=True):
         np.testing.assert_array_equal(found, expected)
-    learner.learn(examples)
+    learn(learner, examples)
     assert learner.digest() == after
 
 
@@ -173,6 +221,6 @@ def test_parameters():
 def test_no_blocks_teach_nothing():
     learner, *_ = make_learner()
     before = learner.digest()
-    assert learner.learn([]) == 0
+    assert learn(learner, []) == 0
     assert learner.digest() == before
     assert IntraFilter(IntraParams(), random_model(), 8).learner is None

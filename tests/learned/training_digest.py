@@ -7,7 +7,7 @@ import numpy as np
 
 from codecsim.learned.inputs import CODED, UNCODED
 from codecsim.learned.intra_filter import UNIT_LOG2, pack_nets
-from codecsim.learned.intra_learner import Example, IntraLearner
+from codecsim.learned.intra_learner import IntraLearner
 from codecsim.learned.intra_params import IntraParams
 from codecsim.learned.params import Control, LearnParams, Method, Reset
 from codecsim.learned.prediction_filter import PredictionFilter
@@ -15,8 +15,10 @@ from codecsim.learned.self_check import golden_digest
 from codecsim.learned.size_classes import CLASS_LIMITS, SizeClassFilter
 from codecsim.learned.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.weights import builtin_weights
+from tests.learned.intra_examples import learn
 from tests.learned.intra_models import random_model
 from tests.learned.settings import PLAIN
+from tests.reference.intra_learner import Example
 
 
 def pictures(count, height, width):
@@ -61,7 +63,7 @@ def run_intra():
         patch = np.stack([np.roll(pred, c, c % 2)[y : y + side, x : x + side] for c in range(model.spec.net.n_inputs)])
         error = (pred.astype(np.int16) - recon.astype(np.int16))[y : y + (1 << log2), x : x + (1 << log2)]
         example = Example(k % 2 + 2 * (log2 > 3), log2, ((patch.astype(np.int16) - 128) * 8), error.copy())
-        steps += learner.learn([example])
+        steps += learn(learner, [example])
     return learner.digest().hex(), steps
 
 
