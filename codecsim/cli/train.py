@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import pathlib
+import shlex
 
 import click
+from click.core import ParameterSource
 
 from codecsim.cli.progress import quiet_option
 from codecsim.config import CONFIGS
@@ -13,6 +15,8 @@ from codecsim.experiments.arms import read_arm
 from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
 from codecsim.learned.model_files import LOOP, load_model, save_model
+from codecsim.training.card import Training, check_card, write_card
+from codecsim.training.card_figures import engine_figures, intra_figures, loop_figures
 from codecsim.training.synthetic import CHROMA, FPS, MEAN, SIZES, find_photos, write_clips
 
 
@@ -99,7 +103,8 @@ def _add_filter_commands(kind, what):
         params = KINDS[kind].params(channels=channels)
         model, found = train_filter(kind, params, samples, training, validation, work, _note(quiet))
         save_model(output, model)
-        click.echo(f"{output}: {model.spec}, digest {model.digest.hex()}")
+        figures = engine_figures(found)
+        _finish(output, model, Training(training, samples, _command_line(), figures, found["dropping"]), quiet)
         click.echo(json.dumps(found, indent=2))
 
 
@@ -112,13 +117,38 @@ def _note(quiet):
     return (lambda line: None) if quiet else lambda line: click.echo(f"codecsim: {line}", err=True)
 
 
+def _command_line():
+    """The running command, with the options that were given, but for --quiet."""
+    context = click.get_current_context()
+    words = ["codecsim", "train", context.info_name]
+    for param in context.command.params:
+        if param.name == "quiet" or context.get_parameter_source(param.name) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[param.name]
+        option = [] if isinstance(param, click.Argument) else param.opts[:1]
+        if isinstance(value, bool):
+            words += option if value else param.secondary_opts
+            continue
+        for one in value if param.multiple else [value]:
+            words += [*option, *map(str, one if param.nargs != 1 else [one])]
+    return shlex.join(words)
+
+
+def _finish(output, model, training, quiet):
+    """Say what has been trained and written, and write its card unless that is a device or a pipe."""
+    if pathlib.Path(output).is_file():
+        _note(quiet)(f"card: {write_card(output, model, training)}")
+    click.echo(f"{output}: {model.spec}, {model.spec.n_weights} parameters, digest {model.digest.hex()}")
+
+
 def _check_output(output):
-    """Raise a CodecError where a model cannot be written; its folder is made."""
+    """Raise a CodecError where a model and its card cannot be written; their folder is made."""
     if output == STANDARD_STREAM:
         raise ConfigError("-o: expected the name of a file, not '-'; standard output has the report")
     with output_errors(output):
         pathlib.Path(output).parent.mkdir(parents=True, exist_ok=True)
     check_output(output)
+    check_card(output)
 
 
 def _check_torch(device):
@@ -175,12 +205,16 @@ def intra_command(samples, output, validation, work, quiet, **settings):
     """
     _check_torch(settings["device"])
     _check_output(output)
-    from codecsim.training.intra import IntraTraining, train_intra, usual_spec, validate
+    from codecsim.training.intra import IntraTraining, Samples, train_intra, usual_spec, validate
 
-    model = train_intra(usual_spec(), samples, IntraTraining(**settings), work, _note(quiet))
+    if validation:
+        Samples(validation, usual_spec(), 0)  # must be there
+    training = IntraTraining(**settings)
+    model = train_intra(usual_spec(), samples, training, work, _note(quiet))
     save_model(output, model)
-    click.echo(f"{output}: {model.spec}, digest {model.digest.hex()}")
-    for log2, (everywhere, where_better, share) in (validate(model, validation) if validation else {}).items():
+    left = validate(model, validation) if validation else {}
+    _finish(output, model, Training(training, samples, _command_line(), intra_figures(left)), quiet)
+    for log2, (everywhere, where_better, share) in left.items():
         click.echo(
             f"blocks of {1 << log2}: {100 * everywhere:.2f} % of the cost everywhere, "
             f"{100 * where_better:.2f} % used where it helps, in {100 * share:.1f} % of them"
@@ -291,7 +325,9 @@ def loop_command(samples, output, validation, work, quiet, start, **settings):
     if start is not None:
         first = load_model(start, LOOP)
         spec, weights = first.spec, first.weights
-    model, found = train_loop(spec, samples, LoopTraining(**settings), validation, work, weights, _note(quiet))
+    training = LoopTraining(**settings)
+    model, found = train_loop(spec, samples, training, validation, work, weights, _note(quiet))
     save_model(output, model)
-    click.echo(f"{output}: {spec}, {spec.n_weights} parameters, digest {model.digest.hex()}")
+    dropped = [found["dropping"]] if "dropping" in found else []
+    _finish(output, model, Training(training, samples, _command_line(), loop_figures(found), dropped), quiet)
     click.echo(json.dumps(found, indent=2))

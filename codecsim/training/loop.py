@@ -197,7 +197,7 @@ def _drop(run):
     run.kept = run.kept[~harmed]
     about = [run.samples.pictures[k] for k in dropped]
     kinds = count_by_kind([(config, qp, source) for source, config, qp, *_ in about])
-    return {"pictures": before, "dropped": len(dropped), "by_kind": kinds}
+    return {"step": run.step, "pictures": before, "dropped": len(dropped), "by_kind": kinds}
 
 
 def train_loop(spec, folder, training, validation=None, work=None, start=None, report=lambda line: None):

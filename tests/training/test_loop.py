@@ -127,7 +127,7 @@ def test_where_all_pictures_are_harmed_none_is_dropped(folder):
     run.mean["tail.bias"] += 2
     said = _drop(run)
     assert run.kept.tolist() == list(range(6))
-    assert said == {"pictures": 6, "dropped": 0, "by_kind": {}}
+    assert said == {"step": 0, "pictures": 6, "dropped": 0, "by_kind": {}}
 
 
 def test_samples_of_more_pictures_are_others(folder, tmp_path):
