@@ -21,6 +21,7 @@ def command(database, output, markdown, csv_folder, experiment, version, referen
     """Make one HTML page of the runs in DATABASE: tables and figures, nothing from the network.
 
     DATABASE is what `codecsim sweep` or the campaigns of benchmarks wrote. Runs that are missing are said and left out.
+    Beside PSNR there are tables and curves of each metric that all runs have (`metrics` of an experiment's file).
 
     \b
     Example: codecsim report exp.sqlite -o exp.html --markdown exp.md --csv tables
@@ -36,7 +37,9 @@ def command(database, output, markdown, csv_folder, experiment, version, referen
         click.echo(f"codecsim: warning: {text}", err=True)
     study = found.study
     if as_json:
-        tables = [dataclasses.asdict(table) for arms in found.tables.values() for table in arms.values()]
+        by_metric = [found.tables, *found.qualities.values()]
+        arms = [arms for by_config in by_metric for arms in by_config.values()]
+        tables = [dataclasses.asdict(table) for by_arm in arms for table in by_arm.values()]
         result = {"page": output, "bytes": found.page_bytes, "runs": study.runs, "asked": study.asked, "tables": tables}
         click.echo(json.dumps(result, indent=2))
     elif output != "-":

@@ -32,19 +32,31 @@ class Metric:
     fields: dict[str, str]  # name in a result, by plane
     scaled: Callable[[float], float] = float  # what is compared, from what a result says
     ceiling: float = MAX_DECIBELS  # of what is compared
+    unit: str = "dB"  # of the same; empty: none
+
+    @property
+    def axis(self) -> str:
+        """Title of an axis of what is compared."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
 
 METRICS = {
     "psnr": Metric("PSNR", {plane: f"psnr_{plane}" for plane in PLANES}),
     "ssim": Metric("SSIM", {plane: f"ssim_{plane}" for plane in PLANES}, decibels),
     "ms-ssim": Metric("MS-SSIM", {plane: f"ms_ssim_{plane}" for plane in PLANES}, decibels),
-    "vmaf": Metric("VMAF", {"y": "vmaf"}, ceiling=100.0),
+    "vmaf": Metric("VMAF", {"y": "vmaf"}, ceiling=100.0, unit=""),
 }
 
 
 def lacking(result: dict, metrics: Iterable[str]) -> list[str]:
     """Those of the metrics, keys of METRICS, that a result does not have."""
     return [name for name in metrics if METRICS[name].fields["y"] not in result]
+
+
+def common_metrics(results: Iterable[dict]) -> tuple[str, ...]:
+    """Keys of METRICS that all results have; of no results only PSNR."""
+    results = list(results)
+    return tuple(name for name in METRICS if name == "psnr" or results and not any(lacking(r, [name]) for r in results))
 
 
 def quality_of(result: dict, metrics: Iterable[str]) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from codecsim.experiments.compare import PLANES, ClipComparison, compare
+from codecsim.experiments.compare import METRICS, ClipComparison, compare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,30 +62,35 @@ def curve_of_anchors(points) -> Curve:
     return Curve(tuple(point["qp"] for point in points), encoded)
 
 
-def compare_curves(clip: str, reference: Curve, test: Curve) -> ClipComparison:
-    """One row of a table; where there is nothing to compare, one without figures whose warnings say why."""
+def compare_curves(clip: str, reference: Curve, test: Curve, metric: str = "psnr") -> ClipComparison:
+    """One row of a table; where there is nothing to compare, one without figures whose warnings say why.
+
+    metric : a key of METRICS that all points have
+    """
     for name, curve in (("the reference", reference), ("this arm", test)):
         if not curve.encoded:
-            return _without_figures(clip, f"{name} has no points")
+            return _without_figures(clip, metric, f"{name} has no points")
         if len(curve.shapes) > 1:
-            return _without_figures(clip, f"{name}: pictures differ between points: {_shapes(curve)}")
+            return _without_figures(clip, metric, f"{name}: pictures differ between points: {_shapes(curve)}")
     if reference.shapes != test.shapes:
-        return _without_figures(clip, f"the reference is {_shapes(reference)}, this arm {_shapes(test)}")
-    (row,) = compare((*reference.encoded, *reference.decoded), (*test.encoded, *test.decoded))
+        return _without_figures(clip, metric, f"the reference is {_shapes(reference)}, this arm {_shapes(test)}")
+    (row,) = compare((*reference.encoded, *reference.decoded), (*test.encoded, *test.decoded), metric)
     warnings = list(row.warnings)
     for name, own, other in (("the reference", reference, test), ("this arm", test, reference)):
         missing = sorted(set(other.qps) - set(own.qps))
         if missing:
             warnings.append(f"{name} has no point at QP {', '.join(map(str, missing))}")
     encoder_time, decoder_time = row.encoder_time, row.decoder_time
-    if reference.machines and reference.machines | test.machines != reference.machines & test.machines:
+    if metric != "psnr":
+        encoder_time = decoder_time = None  # tables of PSNR have them
+    elif reference.machines and reference.machines | test.machines != reference.machines & test.machines:
         warnings.append(f"no times: the machines differ: {'; '.join(sorted(reference.machines | test.machines))}")
         encoder_time = decoder_time = None
     return ClipComparison(clip, row.bd_rate, encoder_time, decoder_time, tuple(warnings))
 
 
-def _without_figures(clip, reason):
-    return ClipComparison(clip, dict.fromkeys(PLANES), None, None, (reason,))
+def _without_figures(clip, metric, reason):
+    return ClipComparison(clip, dict.fromkeys(METRICS[metric].fields), None, None, (reason,))
 
 
 def _shapes(curve):

@@ -6,13 +6,13 @@ import os
 from collections.abc import Sequence
 
 from codecsim.errors import ConfigError
-from codecsim.experiments.compare import quality_of
+from codecsim.experiments.compare import METRICS, common_metrics, quality_of
 from codecsim.experiments.curves import experiment_curves
 from codecsim.experiments.database import Cell, Database, Experiment
 from codecsim.experiments.experiment_file import ExperimentFile
 from codecsim.experiments.jobs import run_all, to_do
 from codecsim.experiments.segments import why_whole
-from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, Table, comparison_table, points_table
+from codecsim.experiments.tables import Table, comparison_table, notes_of, points_table
 from codecsim.experiments.work import Job, Outcome
 
 QPS_OF_A_CURVE = 4  # points that a BD-rate needs
@@ -95,26 +95,38 @@ def results(database: str | os.PathLike, experiment: Experiment, metrics: Sequen
     return points
 
 
-def tables(database: str | os.PathLike, experiment: Experiment) -> list[Table]:
-    """Each arm against the reference, configuration by configuration; the points where nothing can be compared."""
-    with Database(database) as kept:
-        found = experiment_curves(kept, experiment)
+def _tables(found, measured, experiment) -> list[Table]:
+    """Each arm against the reference, configuration by configuration; the points where nothing can be compared.
+
+    found : of experiment_curves
+    measured : metrics, there is a table for each
+    """
     made = []
     for config, arms in found.items():
         reference = arms[experiment.reference]
         for arm, curves in arms.items():
             what = f"{config}, {arm} (`{experiment.options_of(arm)}`)"
             if arm != experiment.reference:
-                title = f"**{what} against {experiment.reference}**"
-                made.append(comparison_table(title, {clip: (reference[clip], own) for clip, own in curves.items()}))
+                pairs = {clip: (reference[clip], own) for clip, own in curves.items()}
+                for metric in measured:
+                    title = f"**{what} against {experiment.reference}{_of_metric(metric)}**"
+                    made.append(comparison_table(title, pairs, metric))
             if len(arms) == 1 or all(len(curve.qps) < QPS_OF_A_CURVE for curve in curves.values()):
                 made.append(points_table(f"**{what}, points**", curves))
     return made
 
 
+def _of_metric(metric):
+    return "" if metric == "psnr" else f", {METRICS[metric].title}"
+
+
 def markdown(database: str | os.PathLike, experiment: Experiment) -> str:
-    """The tables as text."""
-    lines = [f"# {experiment.name}", "", f"Version {experiment.sources}. {RATE_NOTE} {TIME_NOTE}"]
-    for table in tables(database, experiment):
+    """The tables of PSNR and of each other metric that all runs have, as text."""
+    with Database(database) as kept:
+        found = experiment_curves(kept, experiment)
+    curves = [curve for arms in found.values() for clips in arms.values() for curve in clips.values()]
+    measured = common_metrics(result for curve in curves for result in curve.encoded)
+    lines = [f"# {experiment.name}", "", f"Version {experiment.sources}. {notes_of(measured)}"]
+    for table in _tables(found, measured, experiment):
         lines += ["", table.title, "", *table.markdown()]
     return "".join(f"{line}\n" for line in lines)

@@ -7,10 +7,11 @@ import csv
 import dataclasses
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from codecsim.experiments.bootstrap import LEVEL
-from codecsim.experiments.compare import PLANES, coded_bits, mean_of
+from codecsim.experiments.compare import METRICS, PLANES, coded_bits, common_metrics, mean_of
 from codecsim.experiments.curves import Curve, compare_curves
 
 RATE_NOTE = (
@@ -21,7 +22,16 @@ TIME_NOTE = (
     "EncT and DecT: CPU time of the loop over pictures against the reference's, without compilation, in percent; 100 "
     "is the same. A dash: cannot be told; anchors' times are of other machines."
 )
+QUALITY_NOTE = (
+    "BD-rates of other metrics than PSNR are computed the same way, SSIM and MS-SSIM in dB, -10 log10(1 - mean); VMAF "
+    "is of luma."
+)
 CLASSES = ((176, 144), (416, 240), (832, 480), (1280, 720), (1920, 1080))  # largest pictures of each, as JVET's
+
+
+def notes_of(metrics: Sequence[str]) -> str:
+    """What is to be said of tables of these metrics, the first of which is PSNR."""
+    return " ".join((RATE_NOTE, TIME_NOTE, *([QUALITY_NOTE] if len(metrics) > 1 else [])))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,31 +97,34 @@ def _one_line(text):
     return " ".join(text.replace("|", r"\|").split())
 
 
-def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> Table:
-    """BD-rates, times and costs of one arm against one reference.
+def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]], metric: str = "psnr") -> Table:
+    """BD-rates, times and costs of one arm against one reference; of other metrics than PSNR the BD-rates alone.
 
     Parameters
     ----------
     title : says what is compared with what
     curves : reference and test by clip
+    metric : a key of compare.METRICS that all points have
 
     Returns
     -------
     Table, below the clips the mean of each class of picture sizes and of all, and how sure the latter is
     """
-    compared = [compare_curves(clip, *pair) for clip, pair in curves.items()]
+    compared = [compare_curves(clip, *pair, metric) for clip, pair in curves.items()]
     tests = [test for _, test in curves.values()]
-    learned = any("kmac_per_pixel" in result for test in tests for result in test.encoded)
-    rows = [
-        Row((row.clip, *_figures(row), *_speeds(test), *(_costs(test) if learned else ())))
-        for row, test in zip(compared, tests, strict=True)
-    ]
-    columns = [Column("clip"), *(Column(f"{plane.upper()} %", "{:+.2f}") for plane in PLANES)]
-    columns += [Column("EncT %", "{:.0f}"), Column("DecT %", "{:.0f}")]
-    columns += [Column("encodes/s", "{:.2f}"), Column("decodes/s", "{:.2f}")]
-    columns += [Column("kMAC/px", "{:.2f}"), Column("of training", "{:.2f}")] if learned else []
+    planes, timed = tuple(METRICS[metric].fields), metric == "psnr"
+    learned = timed and any("kmac_per_pixel" in result for test in tests for result in test.encoded)
+    shown = _Shown(planes, timed, learned)
     pairs = list(zip(compared, tests, strict=True))
-    rows += _mean_rows(pairs, learned)
+    rows = [
+        Row((row.clip, *_figures(row, shown), *(_speeds(test) if timed else ()), *(_costs(test) if learned else ())))
+        for row, test in pairs
+    ]
+    columns = [Column("clip"), *(Column(f"{plane.upper()} %", "{:+.2f}") for plane in planes)]
+    columns += [Column("EncT %", "{:.0f}"), Column("DecT %", "{:.0f}")] if timed else []
+    columns += [Column("encodes/s", "{:.2f}"), Column("decodes/s", "{:.2f}")] if timed else []
+    columns += [Column("kMAC/px", "{:.2f}"), Column("of training", "{:.2f}")] if learned else []
+    rows += _mean_rows(pairs, shown)
     whole = [row for row in compared if None not in row.bd_rate.values()]
     ends = mean_of(whole).confidence if whole else {}
     intervals = {f"{plane.upper()} %": tuple(found) for plane, found in ends.items() if found}
@@ -123,7 +136,15 @@ def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]]) -> T
     return Table(title, tuple(columns), tuple(rows), warnings, intervals)
 
 
-def _mean_rows(pairs, learned):
+class _Shown(NamedTuple):
+    """What a comparison has columns for."""
+
+    planes: tuple[str, ...]
+    timed: bool
+    learned: bool
+
+
+def _mean_rows(pairs, shown):
     """Means over the clips of each class and over all that have figures."""
     whole = [(row, test) for row, test in pairs if None not in row.bd_rate.values()]
     if len(pairs) < 2 or not whole:
@@ -136,14 +157,15 @@ def _mean_rows(pairs, learned):
         if len(classes) > 1 and len(members) > 1:
             found.append((f"{len(members)} clips {_class_name(index)}", members, "class"))
     name = "mean" if len(whole) == len(pairs) else f"mean of {len(whole)} of {len(pairs)} clips"
-    return [_mean_row(name, members, kind, learned) for name, members, kind in (*found, (name, whole, "mean"))]
+    return [_mean_row(name, members, kind, shown) for name, members, kind in (*found, (name, whole, "mean"))]
 
 
-def _mean_row(name, pairs, kind, learned):
+def _mean_row(name, pairs, kind, shown):
     """Means over clips: (ClipComparison, curve of the test) each; speeds have none."""
-    costs = zip(*(_costs(test) for _, test in pairs), strict=True) if learned else ()
+    costs = zip(*(_costs(test) for _, test in pairs), strict=True) if shown.learned else ()
     means = (sum(values) / len(values) for values in costs)
-    return Row((name, *_figures(mean_of([row for row, _ in pairs])), None, None, *means), kind)
+    speeds = (None, None) if shown.timed else ()
+    return Row((name, *_figures(mean_of([row for row, _ in pairs]), shown), *speeds, *means), kind)
 
 
 def class_of(curve: Curve) -> int:
@@ -158,9 +180,9 @@ def _class_name(index):
     return "up to {}x{}".format(*CLASSES[index])
 
 
-def _figures(row):
+def _figures(row, shown):
     times = [None if value is None else 100 * value for value in (row.encoder_time, row.decoder_time)]
-    return [*(row.bd_rate[plane] for plane in PLANES), *times]
+    return [*(row.bd_rate.get(plane) for plane in shown.planes), *(times if shown.timed else ())]
 
 
 def _speeds(curve):
@@ -182,16 +204,24 @@ def _costs(curve):
 
 
 def points_table(title: str, curves: Mapping[str, Curve]) -> Table:
-    """All points of one arm; `curves` by clip."""
+    """All points of one arm, with the other metrics that all of them have; `curves` by clip."""
     rows = []
+    measured = common_metrics(result for curve in curves.values() for result in curve.encoded)[1:]
+    fields = [(METRICS[name], plane, field) for name in measured for plane, field in METRICS[name].fields.items()]
     for clip, curve in curves.items():
         seconds = {result["bits"]: result["seconds"] for result in curve.decoded}
         for qp, result in zip(curve.qps, curve.encoded, strict=True):
             bits = coded_bits(result)
             qualities = (result[f"psnr_{plane}"] for plane in PLANES)
             times = (result["seconds"], seconds.get(result["bits"]))
-            rows.append(Row((clip, result["frames"], qp, bits, result["bits"] - bits, *qualities, *times)))
+            others = (result.get(field) for _, _, field in fields)
+            rows.append(Row((clip, result["frames"], qp, bits, result["bits"] - bits, *qualities, *times, *others)))
     columns = [Column(name) for name in ("clip", "pictures", "QP", "bits", "hash bits")]
     columns += [Column(f"PSNR {plane.upper()}", "{:.3f}") for plane in PLANES]
     columns += [Column("encoder s", "{:.2f}"), Column("decoder s", "{:.2f}")]
+    columns += [Column(f"{metric.title} {plane.upper()}", _digits(metric)) for metric, plane, _ in fields]
     return Table(title, tuple(columns), tuple(rows))
+
+
+def _digits(metric):
+    return "{:.5f}" if metric.scaled is not float else "{:.3f}"

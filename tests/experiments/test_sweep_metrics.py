@@ -14,6 +14,8 @@ from codecsim.experiments.compare import METRICS
 from codecsim.experiments.database import Database
 from codecsim.experiments.jobs import run_all
 from codecsim.experiments.quality import QUALITY_FIELDS
+from codecsim.experiments.report.overview import comparisons, quality_comparisons
+from codecsim.experiments.report.study import read_study
 from codecsim.experiments.segments import join, split
 from codecsim.experiments.work import Job, Task, code
 
@@ -133,6 +135,20 @@ def test_pieces_that_were_not_measured_are_coded_again(clips, tmp_path, capsys):
         assert kept.pieces(job.key("v")) == {}
     assert row["stream_sha256"] == join(job, done).result["stream_sha256"]
     assert all(set(found) == SSIM for found in quality_of(json.loads(row["result"])))
+
+
+def test_tables_of_each_metric(clips, tmp_path, capsys):
+    (tmp_path / "a.y4m").symlink_to(clips / "a.y4m")
+    thin = '[arms.thin]\nfilter = "off"\neffort = {sao = false}\n'
+    text = HEAD.replace("[27, 37]", "[22, 27, 32, 37]").replace("frames = 4", "frames = 2")
+    (tmp_path / "e.toml").write_text(text + 'metrics = ["ms-ssim"]\n' + ARM + thin)
+    assert codecsim(["sweep", str(tmp_path / "e.toml"), "--quiet", "--jobs", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count(" against off") == 2 and "MS-SSIM in dB" in printed
+    study = read_study(tmp_path / "e.sqlite")
+    for found in (comparisons(study), quality_comparisons(study)["ms-ssim"]):
+        assert "\n".join(found["ldp"]["thin"].markdown()) in printed
+    assert found["ldp"]["thin"].rows[0].values[1] is not None
 
 
 def test_what_cannot_be_measured_is_told_before_anything_runs(sweep, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Tables: the same figures as the comparison's, means by class, and every format's own dangers."""
 
 import csv
+import dataclasses
 
 import pytest
 
@@ -58,6 +59,31 @@ def test_classes_of_several_clips_have_their_mean():
     assert class_of(pairs["e"][0]) == len(CLASSES)
 
 
+def measured(found, **figures):
+    """A curve with more figures, each a function of the QP."""
+    qualities = [{name: figure(qp) for name, figure in figures.items()} for qp in found.qps]
+    return dataclasses.replace(
+        found, encoded=tuple(r | more for r, more in zip(found.encoded, qualities, strict=True))
+    )
+
+
+def test_other_metrics_have_bd_rates_alone():
+    figures = {"vmaf": lambda qp: 120 - 2 * qp, "ssim_y": lambda qp: 1 - 10 ** (-2 + qp / 50)}
+    pairs = {
+        "a": (measured(curve(), **figures), measured(curve(0.9, costs={"inference": 3.0, "training": 1.0}), **figures)),
+        "b": (measured(curve(), **figures), measured(curve(0.8), **figures)),
+        "c": (Curve((), ()), measured(curve(), **figures)),
+    }
+    table = comparison_table("t", pairs, "vmaf")
+    assert [column.name for column in table.columns] == ["clip", "Y %"]
+    assert table.cells() == [["a", "-10.00"], ["b", "-20.00"], ["c", "-"], ["mean of 2 of 3 clips", "-15.00"]]
+    table = comparison_table("t", pairs, "ssim")  # chroma was too small for its window
+    assert table.cells()[0] == ["a", "-10.00", "-", "-"] and table.cells()[-1][1:] == ["-15.00", "-", "-"]
+    worse = pairs | {"a": (pairs["a"][0], measured(curve(0.9), vmaf=lambda qp: 118 - 2 * qp))}
+    assert comparison_table("t", worse, "vmaf").rows[0].values[1] > -10
+    assert comparison_table("t", worse).cells()[0][1] == "-10.00"
+
+
 def test_a_clip_without_figures_is_in_no_mean():
     pairs = {"a": (curve(), curve(0.9)), "b": (curve(), curve()), "c": (Curve((), ()), curve())}
     table = comparison_table("t", pairs)
@@ -96,3 +122,9 @@ def test_csv_keeps_all_digits():
 def test_points():
     (row,) = points_table("t", {"a": curve(qps=(27,))}).rows
     assert row.values == ("a", 3, 27, 4000, 100, 46.5, 46.5, 46.5, 2.0, pytest.approx(1.0))
+    one = measured(curve(qps=(27,)), vmaf=lambda qp: 90.0, ssim_y=lambda qp: 0.5)
+    table = points_table("t", {"a": one})
+    assert [column.name for column in table.columns[-4:]] == ["SSIM Y", "SSIM U", "SSIM V", "VMAF Y"]
+    assert table.cells()[0][-4:] == ["0.50000", "-", "-", "90.000"]
+    table = points_table("t", {"a": one, "b": measured(curve(qps=(27,)), vmaf=lambda qp: 80.0)})
+    assert [column.name for column in table.columns[10:]] == ["VMAF Y"]

@@ -4,13 +4,15 @@ import contextlib
 import os
 import pathlib
 import re
+from types import MappingProxyType
 from typing import NamedTuple
 
 from codecsim.errors import ConfigError
-from codecsim.experiments.report.overview import all_points, comparisons, overview
+from codecsim.experiments.compare import METRICS
+from codecsim.experiments.report.overview import all_points, comparisons, overview, quality_comparisons
 from codecsim.experiments.report.page import page
 from codecsim.experiments.report.study import Selection, Study, read_study
-from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE, Table
+from codecsim.experiments.tables import Table, notes_of
 from codecsim.formats.output import atomic_output, output_errors
 
 
@@ -19,6 +21,7 @@ class Report(NamedTuple):
 
     study: Study
     tables: dict[str, dict[str, Table]]  # comparisons by configuration and arm
+    qualities: dict[str, dict[str, dict[str, Table]]]  # the same of other metrics than PSNR, by metric
     page_bytes: int
 
 
@@ -39,20 +42,21 @@ def make_report(database, page_path, selection: Selection, markdown=None, csv_fo
     """
     _keep_apart(database, page_path, markdown)
     study = read_study(database, selection)
-    tables = comparisons(study)
-    text = page(study, tables).encode()
+    tables, qualities = comparisons(study), quality_comparisons(study)
+    text = page(study, tables, qualities).encode()
     with contextlib.ExitStack() as stack:
         outputs = {page_path: text}
         if markdown is not None:
-            outputs[markdown] = markdown_of(study, tables).encode()
+            outputs[markdown] = markdown_of(study, tables, qualities).encode()
         if csv_folder is not None:
             folder = pathlib.Path(csv_folder)
             with output_errors(str(folder)):
                 folder.mkdir(parents=True, exist_ok=True)
-            outputs |= {folder / name: found.csv().encode() for name, found in csv_tables(study, tables).items()}
+            made = csv_tables(study, tables, qualities)
+            outputs |= {folder / name: found.csv().encode() for name, found in made.items()}
         for path, data in outputs.items():
             stack.enter_context(atomic_output(path)).write(data)
-    return Report(study, tables, len(text))
+    return Report(study, tables, qualities, len(text))
 
 
 def _keep_apart(database, page_path, markdown):
@@ -62,10 +66,10 @@ def _keep_apart(database, page_path, markdown):
         raise ConfigError("report: database, page and Markdown cannot have the same name")
 
 
-def markdown_of(study: Study, tables) -> str:
+def markdown_of(study: Study, tables, qualities) -> str:
     """All tables but those of points, and what is to be said of them."""
     lines = [f"# {study.title}", "", f"{study.runs} of {study.asked} runs, compared with {study.reference}."]
-    lines += [f"{RATE_NOTE} {TIME_NOTE}", "", *(f"- {text}" for text in (*study.versions, *study.machines))]
+    lines += [notes_of(study.metrics), "", *(f"- {text}" for text in (*study.versions, *study.machines))]
     if study.warnings:
         lines += ["", *(f"- **Warning**: {text}" for text in study.warnings)]
     for config, found in tables.items():
@@ -73,16 +77,24 @@ def markdown_of(study: Study, tables) -> str:
             lines += ["", f"## {config}", "", *overview(study, config, found).markdown()]
         for arm, table in found.items():
             lines += ["", f"**{arm} against {study.reference}**", "", *table.markdown()]
+        for metric, by_config in qualities.items():
+            if by_config[config]:
+                title = METRICS[metric].title
+                lines += ["", f"### {config}, {title}", "", *overview(study, config, by_config[config]).markdown()]
+            for arm, table in by_config[config].items():
+                lines += ["", f"**{arm} against {study.reference}, {title}**", "", *table.markdown()]
     return "\n".join(lines) + "\n"
 
 
-def csv_tables(study: Study, tables) -> dict[str, Table]:
+def csv_tables(study: Study, tables, qualities=MappingProxyType({})) -> dict[str, Table]:
     """All tables by the name of their file."""
     found = {}
-    for config, by_arm in tables.items():
-        if by_arm:
-            found[f"{config}_means"] = overview(study, config, by_arm)
-        found |= {f"{config}_{arm}_against_{study.reference}": table for arm, table in by_arm.items()}
+    for metric, by_config in {"psnr": tables, **qualities}.items():
+        end = "" if metric == "psnr" else f"_{metric}"
+        for config, by_arm in by_config.items():
+            if by_arm:
+                found[f"{config}_means{end}"] = overview(study, config, by_arm)
+            found |= {f"{config}_{arm}_against_{study.reference}{end}": table for arm, table in by_arm.items()}
     for config, by_arm in all_points(study).items():
         found |= {f"{config}_{arm}_points": table for arm, table in by_arm.items()}
     names = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from codecsim.experiments.compare import PLANES
+from codecsim.experiments.compare import METRICS, PLANES
 from codecsim.experiments.report.study import Study
 from codecsim.experiments.tables import Column, Row, Table, comparison_table, points_table
 
@@ -15,17 +15,23 @@ _COPIED = (
 )
 
 
-def comparisons(study: Study) -> dict[str, dict[str, Table]]:
+def comparisons(study: Study, metric: str = "psnr") -> dict[str, dict[str, Table]]:
     """Table of each arm against the reference, by configuration and arm; without arms that have no runs there."""
+    what = "" if metric == "psnr" else f", {METRICS[metric].title}"
     found = {}
     for config in study.curves:
         found[config] = {}
         for arm in study.tests:
             pairs = study.pairs(config, arm.name)
             if pairs:
-                title = f"{config}, {arm.name} against {study.reference}"
-                found[config][arm.name] = comparison_table(title, pairs)
+                title = f"{config}, {arm.name} against {study.reference}{what}"
+                found[config][arm.name] = comparison_table(title, pairs, metric)
     return found
+
+
+def quality_comparisons(study: Study) -> dict[str, dict[str, dict[str, Table]]]:
+    """The same for each metric but PSNR that all runs have; by metric."""
+    return {metric: comparisons(study, metric) for metric in study.metrics if metric != "psnr"}
 
 
 def overview(study: Study, config: str, tables: Mapping[str, Table]) -> Table:

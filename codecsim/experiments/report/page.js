@@ -32,15 +32,18 @@
   const clip = () => Number(byId("clip").value);
 
   function keyOf(name) {
-    const keys = { config: [config()], clip: [config(), clip()], qp: [config(), clip(), byId("qp").value] };
+    const keys = { config: [config()], clip: [config(), clip()] };
+    for (const id of ["qp", "metric"]) keys[id] = [config(), clip(), byId(id).value];
     return keys[report.figures[name].per].join("/");
   }
 
   function captionOf(name) {
-    const labels = ["config", "clip", "qp"].map((id) => byId(id).selectedOptions[0]?.textContent ?? "");
-    labels[2] = `QP ${labels[2]}`;
-    const count = { config: 1, clip: 2, qp: 3 }[report.figures[name].per];
-    return labels.slice(0, count).join(", ") + ".";
+    const label = (id) => byId(id).selectedOptions[0]?.textContent ?? "";
+    const labels = [label("config")], per = report.figures[name].per;
+    if (per !== "config") labels.push(label("clip"));
+    if (per === "qp") labels.push(`QP ${label("qp")}`);
+    if (per === "metric" && report.metrics.length > 1) labels.push(label("metric"));
+    return labels.join(", ") + ".";
   }
 
   // The arms of a trace, or of its points, that are not hidden; null: nothing is left of it.
@@ -166,10 +169,11 @@
   fill(byId("config"), report.configs.map((found) => found.name));
   fillClips();
   fillQps();
+  fill(byId("metric"), report.metrics.map((found) => found.title), report.metrics.map((found) => found.name));
   addArms();
   byId("config").addEventListener("change", () => { fillClips(); fillQps(); drawAll(); });
-  byId("clip").addEventListener("change", () => { fillQps(); drawPer(["clip", "qp"]); });
-  byId("qp").addEventListener("change", () => drawPer(["qp"]));
+  byId("clip").addEventListener("change", () => { fillQps(); drawPer(["clip", "metric", "qp"]); });
+  for (const id of ["qp", "metric"]) byId(id).addEventListener("change", () => drawPer([id]));
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   document.querySelectorAll("[data-format]").forEach((button) => {
     button.addEventListener("click", () => save(button.dataset.of, button.dataset.format));

@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from codecsim import __version__
 from codecsim.errors import ConfigError
+from codecsim.experiments.compare import METRICS
 from codecsim.experiments.report.overview import all_points, overview
 from codecsim.experiments.report.progress import gain_figure, learning_figure, pictures_figure
 from codecsim.experiments.report.rates import costs_figure, gains_figure, rd_figure, savings_figure
 from codecsim.experiments.report.shares import experts_figure, parts_figure
 from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import ARMS, DARK, colour_of
-from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE
+from codecsim.experiments.tables import notes_of
 
 _FOLDER = pathlib.Path(__file__).parent
 NO_COMPARISON = "Nothing to show: no arm here can be compared with the reference."
@@ -30,15 +31,15 @@ NO_COMPARISON = "Nothing to show: no arm here can be compared with the reference
 class FigureKind(NamedTuple):
     """A figure of the page."""
 
-    per: str  # config, clip or qp: what there is a figure for
-    make: Callable  # of the study, the configuration, the clip and the QP, as far as `per` goes; with tables for config
+    per: str  # config, clip, metric or qp: what there is a figure for
+    make: Callable  # of the study, configuration, clip, and metric or QP, as far as `per` goes; with tables for config
     without: str  # what to say where it is empty
 
 
 FIGURES: Mapping[str, FigureKind] = {
     "gains": FigureKind("config", gains_figure, NO_COMPARISON),
-    "rd": FigureKind("clip", rd_figure, "Nothing to show: no arm that is shown has runs here."),
-    "savings": FigureKind("clip", savings_figure, NO_COMPARISON),
+    "rd": FigureKind("metric", rd_figure, "Nothing to show: no arm that is shown has runs here."),
+    "savings": FigureKind("metric", savings_figure, NO_COMPARISON),
     "costs": FigureKind("config", costs_figure, NO_COMPARISON),
     "gain": FigureKind("clip", gain_figure, NO_COMPARISON),
     "pictures": FigureKind("qp", pictures_figure, NO_COMPARISON),
@@ -51,8 +52,9 @@ FIGURES: Mapping[str, FigureKind] = {
 def all_figures(study: Study, tables: Mapping) -> dict[str, dict]:
     """All figures by name, each {'per', 'without', 'found': {key: figure}}; empty ones are left out.
 
-    A key is the index of the configuration, of the clip in it, and the QP, with slashes between.
+    A key is the index of the configuration, of the clip in it, and the QP or the metric's name, slashes between.
     """
+    metrics = study.metrics
     found = {name: {"per": kind.per, "without": kind.without, "found": {}} for name, kind in FIGURES.items()}
     for i, (config, clips) in enumerate(study.curves.items()):
         for name, kind in FIGURES.items():
@@ -63,8 +65,8 @@ def all_figures(study: Study, tables: Mapping) -> dict[str, dict]:
                 if kind.per == "clip":
                     figures[f"{i}/{j}"] = kind.make(study, config, clip)
                     continue
-                for qp in qps_of(study, config, clip):
-                    figures[f"{i}/{j}/{qp}"] = kind.make(study, config, clip, qp)
+                for last in metrics if kind.per == "metric" else qps_of(study, config, clip):
+                    figures[f"{i}/{j}/{last}"] = kind.make(study, config, clip, last)
             found[name]["found"] |= {key: figure for key, figure in figures.items() if figure["data"]}
     return found
 
@@ -74,8 +76,8 @@ def qps_of(study: Study, config: str, clip: str) -> list[int]:
     return sorted({qp for curve in study.curves[config][clip].values() for qp in curve.qps})
 
 
-def page(study: Study, tables: Mapping) -> str:
-    """The page as text; `tables` are those of `overview.comparisons`.
+def page(study: Study, tables: Mapping, qualities: Mapping) -> str:
+    """The page as text; `tables` and `qualities` are those of `overview.comparisons` and `quality_comparisons`.
 
     Raises
     ------
@@ -97,16 +99,26 @@ def page(study: Study, tables: Mapping) -> str:
             {"name": config, "clips": [{"name": clip, "qps": qps_of(study, config, clip)} for clip in clips]}
             for config, clips in study.curves.items()
         ],
+        "metrics": [{"name": name, "title": METRICS[name].title} for name in study.metrics],
         "figures": all_figures(study, tables),
     }
+    by_metric = {"": tables} | {METRICS[name].title: found for name, found in qualities.items()}
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     own = {name: markupsafe.Markup((_FOLDER / f"page.{name}").read_text()) for name in ("css", "js")}
     return environment.get_template("page.html").render(
         study=study,
-        overviews={config: overview(study, config, found) for config, found in tables.items() if found},
-        comparisons={config: found for config, found in tables.items() if found},
+        overviews={
+            config: [(title, overview(study, config, by_config[config])) for title, by_config in by_metric.items()]
+            for config, found in tables.items()
+            if found
+        },
+        comparisons={
+            config: {title: by_config[config] for title, by_config in by_metric.items()}
+            for config, found in tables.items()
+            if found
+        },
         points=all_points(study),
-        notes=f"{RATE_NOTE} {TIME_NOTE}",
+        notes=notes_of(study.metrics),
         version=__version__,
         library=f"plotly {importlib.metadata.version('plotly')}",
         style=own["css"],

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from codecsim.experiments.bdrate import bd_rate, pchip_integral
-from codecsim.experiments.compare import PLANES, coded_bits
+from codecsim.experiments.compare import METRICS, coded_bits
 from codecsim.experiments.curves import Curve
 from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import SHORT, TALL, colour_of, line, panels, rounded, shown
@@ -15,11 +15,9 @@ _FRAME, _ROW = 76, 34  # height of the figure of gains without arms, and of each
 SAVING_POINTS = 25  # of a curve of savings
 
 
-_NAMES = [plane.upper() for plane in PLANES]
-
-
-def rd_figure(study: Study, config: str, clip: str) -> dict:
-    """Rate-distortion curves of a clip, a panel a plane; the rate leaves out the hashes."""
+def rd_figure(study: Study, config: str, clip: str, metric: str = "psnr") -> dict:
+    """Rate-distortion curves of a clip, a panel a plane that the metric has; the rate leaves out the hashes."""
+    planes = _planes(study, config, clip, metric)
     traces = []
     for k, arm in enumerate(study.arms):
         curve = study.curves[config][clip].get(arm.name)
@@ -27,12 +25,25 @@ def rd_figure(study: Study, config: str, clip: str) -> dict:
             continue
         rates = [rounded(coded_bits(r) * r["fps"] / r["frames"] / 1000) for r in curve.encoded]
         labels = [f"QP {qp}" for qp in curve.qps]
-        for panel, plane in enumerate(PLANES):
-            values = [result[f"psnr_{plane}"] for result in curve.encoded]
+        for panel, (_, field) in enumerate(planes):
+            values = [METRICS[metric].scaled(result[field]) for result in curve.encoded]
             traces.append(line(k, arm.name, rates, values, panel, text=labels))
-    quality, ticks = ["PSNR, dB", "", ""], _log_ticks([x for trace in traces for x in trace["x"]])
-    layout = panels(_NAMES, ["kbit/s"] * 3, quality, TALL, gap=0.05, x={"type": "log"} | ticks)
+    quality, ticks = _first(METRICS[metric].axis, planes), _log_ticks([x for trace in traces for x in trace["x"]])
+    rates = ["kbit/s"] * len(planes)
+    layout = panels([name for name, _ in planes], rates, quality, TALL, gap=0.05, x={"type": "log"} | ticks)
     return {"data": traces, "layout": layout}
+
+
+def _planes(study, config, clip, metric):
+    """Name and field in results of each plane that the metric has in all runs of a clip."""
+    results = [result for curve in study.curves[config][clip].values() for result in curve.encoded]
+    fields = METRICS[metric].fields.items()
+    return [(plane.upper(), field) for plane, field in fields if all(field in result for result in results)]
+
+
+def _first(text, planes):
+    """A title for the first of the panels."""
+    return [text] + [""] * (len(planes) - 1)
 
 
 def _log_ticks(values):
@@ -44,26 +55,27 @@ def _log_ticks(values):
     return {"tickmode": "array", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
 
 
-def savings_figure(study: Study, config: str, clip: str) -> dict:
-    """Bits against the reference's at the same PSNR, along the PSNR that both curves cover, a panel a plane."""
-    arms, traces = study.curves[config][clip], []
+def savings_figure(study: Study, config: str, clip: str, metric: str = "psnr") -> dict:
+    """Bits against the reference's at the same quality, along the range that both curves cover, a panel a plane."""
+    arms, traces, planes = study.curves[config][clip], [], _planes(study, config, clip, metric)
     reference = arms.get(study.reference)
     for k, arm in enumerate(study.arms):
         if not k or reference is None or arm.name not in arms:
             continue
-        for panel, plane in enumerate(PLANES):
-            quality, percents = _savings(reference, arms[arm.name], plane)
+        for panel, (_, field) in enumerate(planes):
+            quality, percents = _savings(reference, arms[arm.name], METRICS[metric], field)
             traces.append(line(k, arm.name, map(rounded, quality), percents, panel, mode="lines"))
     traces = [trace for trace in traces if trace["x"]]
-    layout = panels(_NAMES, ["PSNR, dB"] * 3, ["bits at the same PSNR, difference, %", "", ""], TALL, gap=0.05)
+    qualities = [METRICS[metric].axis] * len(planes)
+    percent = _first(f"bits at the same {METRICS[metric].title}, difference, %", planes)
+    layout = panels([name for name, _ in planes], qualities, percent, TALL, gap=0.05)
     return {"data": traces, "layout": layout}
 
 
-def _savings(reference: Curve, test: Curve, plane):
-    """PSNR values, and the difference in bits there in percent; empty where `bd_rate` says nothing."""
-    name = f"psnr_{plane}"
-    curves = [sorted((coded_bits(r), r[name]) for r in curve.encoded) for curve in (reference, test)]
-    if reference.shapes != test.shapes or bd_rate(*curves).percent is None:
+def _savings(reference: Curve, test: Curve, metric, field):
+    """Values of the metric, and the difference in bits there in percent; empty where `bd_rate` says nothing."""
+    curves = [sorted((coded_bits(r), metric.scaled(r[field])) for r in curve.encoded) for curve in (reference, test)]
+    if reference.shapes != test.shapes or bd_rate(*curves, metric.ceiling).percent is None:
         return [], []
     (rates, qualities), (test_rates, test_qualities) = (np.array(curve, np.float64).T for curve in curves)
     low, high = max(qualities[0], test_qualities[0]), min(qualities[-1], test_qualities[-1])

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from codecsim.config import CONFIGS
 from codecsim.errors import ConfigError, FormatError
+from codecsim.experiments.compare import METRICS, common_metrics, lacking
 from codecsim.experiments.curves import Curve, curve_of_runs
 from codecsim.experiments.database import Database
 
@@ -49,6 +50,11 @@ class Study:
         """Number of runs that there are."""
         curves = [curve for clips in self.curves.values() for arms in clips.values() for curve in arms.values()]
         return sum(len(curve.qps) for curve in curves)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that all runs have, PSNR first."""
+        return common_metrics(_results(self.curves))
 
     @property
     def tests(self) -> tuple[Arm, ...]:
@@ -181,6 +187,7 @@ def _assemble(path, kept, cells, arms, reference, chosen, warnings):
             }
             for clip in clips
         }
+    warnings += _partly_measured(curves)
     used = [row for _, _, _, row in cells]
     dates = sorted(row["date"] for row in used)
     return Study(
@@ -196,6 +203,23 @@ def _assemble(path, kept, cells, arms, reference, chosen, warnings):
         (dates[0], dates[-1]),
         tuple(warnings),
     )
+
+
+def _results(curves):
+    """All results of the encoder."""
+    found = [curve for clips in curves.values() for arms in clips.values() for curve in arms.values()]
+    return [result for curve in found for result in curve.encoded]
+
+
+def _partly_measured(curves):
+    """What to say of metrics that only some of the runs have."""
+    results = _results(curves)
+    counts = {name: sum(not lacking(result, [name]) for result in results) for name in METRICS}
+    return [
+        f"{METRICS[name].title} is left out: {count} of {len(results)} runs have it."
+        for name, count in counts.items()
+        if 0 < count < len(results)
+    ]
 
 
 def _choose_arms(arms, reference, chosen: Iterable[str], warnings, cells):

@@ -16,14 +16,16 @@ ARMS = {"off": (OFF, 1.0), "obmc": (OBMC, 0.95), "online": (ONLINE, 0.9)}  # set
 CLIPS = ("cars", "walk", "foliage")
 
 
-def result_of(clip, config, scale=1.0, frames=6, size=(176, 144)):
-    """A result as encode_video gives it; `scale` times the bits that another arm takes."""
+def result_of(clip, config, scale=1.0, frames=6, size=(176, 144), measured=False):
+    """A result as encode_video gives it; `scale` times the bits that another arm takes, with VMAF and SSIM or not."""
     pictures = [_picture(index, config, scale * (1 + len(clip) / 10)) for index in range(frames)]
     bits = sum(picture["bits"] for picture in pictures)
     result = {"width": size[0], "height": size[1], "frames": frames, "fps": 25.0, "bit_depth": 8, "bits": bits}
     result |= {f"psnr_{p}": sum(picture[f"psnr_{p}"] for picture in pictures) / frames for p in "yuv"}
     result |= {"kbps": bits * 25 / frames / 1000, "seconds": 2.0, "cpu_seconds": 1.5 / scale, "qp": config.qp}
     result |= {"config": config.config, "encoder": {"version": "0.1.0"}, "pictures": pictures}
+    if measured:
+        result |= {"vmaf": 120 - 2 * config.qp} | {f"ssim_{p}": 1 - 10 ** (-2 + config.qp / 50) for p in "yuv"}
     if config.filter == "online":
         result["kmac_per_pixel"] = {"inference": 3.0, "training": 12.5}
     return result

@@ -27,7 +27,7 @@ def traces(figure, name, panel=0):
 
 def test_all_figures_are_there_and_plotly_takes_them(study, tables):
     figures = all_figures(study, tables)
-    counts = {"config": 2, "clip": 2 * 3, "qp": 2 * 3 * 4}
+    counts = {"config": 2, "clip": 2 * 3, "metric": 2 * 3, "qp": 2 * 3 * 4}
     for name, kind in FIGURES.items():
         found = figures[name]["found"]
         assert len(found) == counts[kind.per], name
