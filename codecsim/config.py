@@ -210,6 +210,13 @@ class EncoderConfig:
             raise ConfigError(f"chroma model {self.chroma_model!r} is for the chroma filter, which is off")
         if self.intra_model is not None and self.intra_filter == "off":
             raise ConfigError(f"intra model {self.intra_model!r} is for the intra filter, which is off")
+        for what, learn, tool, mode in (
+            ("the learner", self.learn, "prediction filter", self.filter),
+            ("the learner of chroma", self.chroma_learn, "chroma filter", self.chroma_filter),
+            ("the learner of intra prediction", self.intra_learn, "intra filter", self.intra_filter),
+        ):
+            if learn and mode == "off":
+                raise ConfigError(f"settings of {what} ({', '.join(learn)}) are for the {tool}, which is off")
         object.__setattr__(self, "effort", read_effort(self.effort))
 
     @property

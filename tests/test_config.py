@@ -1,6 +1,7 @@
 """Settings of an encoding: what is refused, and how single ones of the search replace those of a preset."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -76,3 +77,50 @@ def test_the_encoder_obeys():
     mixed = dataclasses.replace(slow, effort=dataclasses.asdict(PRESETS["fast"]))
     first, second, third = (run_encoder(config, clip).data for config in (slow, mixed, fast))
     assert second == third != first
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"filter": "off", "learn": "always", "learning_rate": 0.1},
+            "settings of the learner (control, learning_rate) are for the prediction filter, which is off",
+        ),
+        ({"filter": "off", "learner": ("channels=8",)}, "(channels) are for the prediction filter, which is off"),
+        ({"filter": "off", "reset": "auto"}, "(reset) are for the prediction filter, which is off"),
+        ({"chroma_learner": ("channels=8",)}, "learner of chroma (channels) are for the chroma filter, which is off"),
+        ({"intra_learner": ("passes=2",)}, "intra prediction (passes) are for the intra filter, which is off"),
+        ({"filter": "frozen", "learn": "always"}, "control is a setting of how a filter learns, but --filter frozen"),
+        ({"filter": "frozen", "learner": ("control=0",)}, "control is a setting of how a filter learns"),
+        ({"filter": "frozen", "learning_rate": 0.1}, "learning_rate is a setting of how a filter learns"),
+        ({"chroma_filter": "frozen", "chroma_learner": ("learning_rate=0.1",)}, "but --chroma-filter frozen never"),
+        ({"intra_filter": "frozen", "intra_learner": ("passes=2",)}, "but --intra-filter frozen never does"),
+    ],
+    ids=str,
+)
+def test_settings_that_nothing_would_look_at_are_refused(options, message):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        encoder_config(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"filter": "frozen", "learn": "never", "learner": ("channels=8", "experts=online"), "model": "untrained"},
+        {"filter": "frozen", "learner": ("control=NEVER", "experts=rls"), "reset": "never"},
+        {"intra_filter": "frozen", "intra_learner": ("inter_pictures=off",)},
+        {"chroma_filter": "online", "chroma_learner": ("learning_rate=0.1",)},
+    ],
+    ids=str,
+)
+def test_settings_that_count_are_taken(options):
+    assert encoder_config(**options)
+
+
+def test_settings_of_a_preset_count_where_their_filter_is_on(tmp_path):
+    preset = tmp_path / "p.toml"
+    preset.write_text('[luma]\ncontrol = "threshold"\n[chroma]\nreplay = 1\n')
+    assert encoder_config(learn_preset=preset, filter="off") == EncoderConfig(filter="off")
+    assert encoder_config(learn_preset=preset) == EncoderConfig(learn={"control": "threshold"})
+    both = EncoderConfig(chroma_filter="frozen", learn={"control": "threshold"}, chroma_learn={"replay": 1})
+    assert encoder_config(learn_preset=preset, chroma_filter="frozen") == both

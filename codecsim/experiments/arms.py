@@ -4,6 +4,7 @@ import dataclasses
 import re
 import shlex
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import click
 from click.core import ParameterSource
@@ -15,6 +16,17 @@ from codecsim.experiments.encoder_options import encoder_config, parse_options
 NAME = re.compile(r"[\w.+-]+")
 DEFAULT_ARM = "off: --filter off"
 SET_BY_CAMPAIGN = ("config", "qp", "frames")
+INTER_TOOLS_OFF = MappingProxyType(
+    {
+        "filter": "off",
+        "chroma_filter": "off",
+        "obmc": False,
+        "learner": (),
+        "chroma_learner": (),
+        **dict.fromkeys(("oracle", "model", "chroma_model", "learn_preset")),
+        **dict.fromkeys(("learn", "loss_threshold", "learning_rate", "reset")),
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +43,8 @@ class Arm:
         All-intra streams have neither the prediction filter nor overlapped motion compensation: there their settings
         are dropped, so that arms which differ in nothing else share their runs.
         """
-        if config != "ai":
-            return encoder_config(**self.settings, config=config, qp=qp, frames=frames)
-        dropped = {"oracle": None, "chroma_filter": "off", "chroma_model": None, "model": None}
-        found = encoder_config(**{**self.settings, **dropped}, config=config, qp=qp, frames=frames)
-        return dataclasses.replace(found, filter="off", learn={}, chroma_learn={}, obmc=False)
+        settings = {**self.settings, **INTER_TOOLS_OFF} if config == "ai" else self.settings
+        return encoder_config(**settings, config=config, qp=qp, frames=frames)
 
 
 def read_arm(text: str) -> Arm:

@@ -69,6 +69,15 @@ def _names(kind) -> list[str]:
 NAMED = MappingProxyType(
     {"learner": LearnParams, "effort": Preset, "chroma-learner": ChromaParams, "intra-learner": IntraParams}
 )
+# What is of no use to a frozen filter: those of these settings that only matter to training, by the filter's option.
+LEARNING = MappingProxyType(
+    {
+        "filter": ("control", "threshold_q8", "learning_rate"),
+        "chroma_filter": ("control", "threshold_q8", "learning_rate"),
+        "intra_filter": ("learning_rate", "blocks", "passes", "reset_margin_q8"),
+    }
+)
+NEVER = ("never", str(Control.NEVER.value))  # what control may be of a frozen filter
 # In the order of the help text. Each is a decorator of click.
 _OPTIONS = (
     click.option("--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure."),
@@ -154,23 +163,38 @@ def encoder_config(
     effort=(),
     **settings,
 ):
-    """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE."""
+    """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE.
+
+    Of a preset's settings those count whose filter is on.
+
+    Raises
+    ------
+    ConfigError : a wrong setting, or one of a tool that is off, or of how a frozen one learns
+    """
+    modes = {name: settings.get(name, getattr(EncoderConfig, name)) for name in LEARNING}
     preset = load_preset(learn_preset) if learn_preset is not None else LearnerPreset("none")
-    learner = {**preset.luma, **named_settings("learner", learner)}
-    effort = named_settings("effort", effort)
-    chroma_learner = {**preset.chroma, **named_settings("chroma-learner", chroma_learner)}
+    learner = named_settings("learner", learner)
+    chroma_learner = named_settings("chroma-learner", chroma_learner)
     intra_learner = named_settings("intra-learner", intra_learner)
     if learn is not None:
         learner["control"] = Control[learn.upper()]
-    if loss_threshold is not None:
-        if learner.get("control") not in (Control.THRESHOLD, "threshold"):
-            raise ConfigError("--loss-threshold needs --learn threshold")
-        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
     if learning_rate is not None:
         learner["learning_rate"] = learning_rate
     if reset is not None:
         learner["reset"] = Reset[reset.upper()]
+    if loss_threshold is not None:
+        if {**preset.luma, **learner}.get("control") not in (Control.THRESHOLD, "threshold"):
+            raise ConfigError("--loss-threshold needs --learn threshold")
+        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
+    given = {"filter": learner, "chroma_filter": chroma_learner, "intra_filter": intra_learner}
+    for name, mode in modes.items():
+        _check_frozen(name, mode, given[name])
+    if modes["filter"] != "off":
+        learner = {**preset.luma, **learner}
+    if modes["chroma_filter"] != "off":
+        chroma_learner = {**preset.chroma, **chroma_learner}
     check_settings(learner)  # so that wrong values are refused before the input is opened
+    effort = named_settings("effort", effort)
     config = EncoderConfig(
         learn=learner, chroma_learn=chroma_learner, intra_learn=intra_learner, effort=effort, **settings
     )
@@ -180,6 +204,14 @@ def encoder_config(
     if config.model is not None:
         LearnedStream.from_config(config)
     return config
+
+
+def _check_frozen(name, mode, given):
+    """No setting of how a filter learns where it never does."""
+    for field in LEARNING[name] if mode == "frozen" else ():
+        if field in given and not (field == "control" and str(given[field]).lower() in NEVER):
+            option = name.replace("_", "-")
+            raise ConfigError(f"{field} is a setting of how a filter learns, but --{option} frozen never does")
 
 
 def named_settings(option, pairs) -> dict[str, str]:

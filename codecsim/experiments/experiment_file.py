@@ -8,7 +8,7 @@ frames = 17                         # of each clip; or by configuration: {ai = 4
 metrics = ["ssim", "vmaf"]          # measured beside PSNR: some of ssim, ms-ssim, vmaf; none if not given
 reference = "off"                   # the arm that others are compared with; the first if not given
 
-[common]                            # options of `codecsim encode` that all arms have
+[common]                            # options of `codecsim encode` of all arms; a tool's, of those that have it on
 preset = "fast"
 
 [arms.off]                          # an arm: its name, and its options
@@ -36,6 +36,7 @@ from codecsim.config import CONFIGS
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, arm_of_words
 from codecsim.experiments.clips import Clip, read_clip
+from codecsim.experiments.common_options import of_use
 from codecsim.experiments.compare import METRICS
 from codecsim.experiments.option_tables import OptionError, known_key, similar, words_of
 from codecsim.experiments.quality import check_metrics
@@ -236,17 +237,24 @@ class _Reader:
         for key, value in (("common", common), ("arms", arms)):
             if not isinstance(value, Mapping):
                 self._fail((key,), f"{key} is {value!r}; expected a table, such as [{key}]")
-        common_words = self._at(("common",), words_of, self._with_paths(common), SET_BY_CAMPAIGN)
-        found = []
+        common = self._with_paths(common)
+        self._at(("common",), words_of, common, SET_BY_CAMPAIGN)
+        found, unused = [], {*common}
         for name, options in arms.items():
             path = ("arms", name)
             if not NAME.fullmatch(name):
                 self._fail(path, f"arm {name!r}: a name is letters, digits and . + -, without spaces")
             if not isinstance(options, Mapping):
                 self._fail(path, f"arm {name!r} is {options!r}; expected a table of options, such as [arms.{name}]")
-            words = common_words + self._at(path, words_of, self._with_paths(options), SET_BY_CAMPAIGN)
+            words = self._at(path, words_of, self._with_paths(options), SET_BY_CAMPAIGN)
+            used = of_use(common, options)
+            unused -= {*used}
+            words = words_of(used, SET_BY_CAMPAIGN) + words
             arm = self._at(path, arm_of_words, name, words)
             for config in configs:
                 self._at(path, arm.encoder_config, config, qps[0], 1)
             found.append(arm)
+        for name in common:
+            if name in unused:
+                self._fail(("common", name), f"{name} is of no use: no arm has its tool on, or learning")
         return tuple(found)

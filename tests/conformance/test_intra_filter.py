@@ -88,7 +88,7 @@ def test_the_search_learns_what_the_reconstruction_learns(monkeypatch, model):
     ids=str,
 )
 def test_inter(options, inter_pictures, model):
-    learn = {"channels": 8, "tile_log2": 4, "epochs_q2": 4}
+    learn = {} if "filter" in options else {"channels": 8, "tile_log2": 4, "epochs_q2": 4}
     config = EncoderConfig(
         qp=27, learn=learn, intra_filter="frozen", intra_model=model,
         intra_learn={"inter_pictures": inter_pictures}, **options,

@@ -65,26 +65,30 @@ def draw(seed):
         count += 8
     period = int(rng.choice([0, 0, 1, 3]))
     luma_filter = str(rng.choice(["off", "online", "online", "frozen"]))
-    config = EncoderConfig(
-        config=structure,
-        qp=int(rng.integers(0, 52)),
-        preset=str(rng.choice(list(PRESETS))),
-        effort=draw_effort(rng),
-        intra_period=8 * (period > 0) if structure == "ra" else period,
-        filter=luma_filter,
-        chroma_filter=str(rng.choice(["off", "online", "frozen"])) if luma_filter != "off" else "off",
-        hash=str(rng.choice(["md5", "crc", "checksum"])),
-        internal_bit_depth=(None, None, 8, 10)[rng.integers(4)],
-        transform_skip=bool(rng.integers(2)),
-        adaptive_qp=int(rng.choice([0, 0, 3, 12])),
-        qp_group=int(rng.choice(QP_GROUPS)),
-        threads=int(rng.integers(1, 3)),
-        learn=draw_learning(rng),
-        obmc=bool(rng.integers(2)),
-        intra_filter=str(rng.choice(["off", "off", "frozen"])),
-        intra_learn={"inter_pictures": bool(rng.integers(2))},
-        loop_filter=str(rng.choice(["off", "off", "on"])),
-    )
+    options = {
+        "config": structure,
+        "qp": int(rng.integers(0, 52)),
+        "preset": str(rng.choice(list(PRESETS))),
+        "effort": draw_effort(rng),
+        "intra_period": 8 * (period > 0) if structure == "ra" else period,
+        "filter": luma_filter,
+        "chroma_filter": str(rng.choice(["off", "online", "frozen"])) if luma_filter != "off" else "off",
+        "hash": str(rng.choice(["md5", "crc", "checksum"])),
+        "internal_bit_depth": (None, None, 8, 10)[rng.integers(4)],
+        "transform_skip": bool(rng.integers(2)),
+        "adaptive_qp": int(rng.choice([0, 0, 3, 12])),
+        "qp_group": int(rng.choice(QP_GROUPS)),
+        "threads": int(rng.integers(1, 3)),
+        "learn": draw_learning(rng),
+        "obmc": bool(rng.integers(2)),
+        "intra_filter": str(rng.choice(["off", "off", "frozen"])),
+        "intra_learn": {"inter_pictures": bool(rng.integers(2))},
+        "loop_filter": str(rng.choice(["off", "off", "on"])),
+    }
+    for tool, learn in (("filter", "learn"), ("intra_filter", "intra_learn")):
+        if options[tool] == "off":
+            options[learn] = {}  # drawn all the same, so that a seed is one draw
+    config = EncoderConfig(**options)
     return config, make_clip(content, int(width), int(height), count, seed, bit_depth=int(rng.choice([8, 8, 10])))
 
 

@@ -20,7 +20,9 @@ def test_the_default_arm_is_standard():
 
 
 def test_all_intra_arms_that_differ_in_inter_tools_only_are_one():
-    first, second = read_arms(["off: --filter off", "on: --learner channels=8 --obmc"])
+    tools = "--learner channels=8 --obmc --learn threshold --loss-threshold 2 --learning-rate 0.1 --reset auto"
+    chroma = "--chroma-filter online --chroma-learner replay=1 --chroma-model untrained --learn-preset light-ra"
+    first, second = read_arms(["off: --filter off", f"on: {tools} {chroma} --model untrained"])
     assert first.encoder_config("ai", 32, 1) == second.encoder_config("ai", 32, 1)
     assert first.encoder_config("ldp", 32, 1) != second.encoder_config("ldp", 32, 1)
 
@@ -36,6 +38,7 @@ def test_all_intra_arms_that_differ_in_inter_tools_only_are_one():
         ("x: --effort patience=1", "arm 'x': .*patience.*merge_rd"),
         ("x: --effort merge_rd=9", "arm 'x': .*merge_rd is '9'"),
         ("x: --learner channels=9", "arm 'x': .*channels"),
+        ("x: --filter off --learner channels=8", "arm 'x': .*channels.* are for the prediction filter, which is off"),
         ("x: clip.y4m", "arm 'x': .*clip.y4m"),
         ("x: --model 'open", "arm 'x': "),
         ("x: --qp 3", "arm 'x': qp cannot"),

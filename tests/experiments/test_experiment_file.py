@@ -17,6 +17,7 @@ from codecsim.experiments.experiment_file import read_experiment
 from codecsim.formats.video import create_video
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.params import Control
 from codecsim.learned.stream import learn_params
 from codecsim.picture import Frame, VideoFormat
 from codecsim.resources import bundled_clip, resource_folder
@@ -97,6 +98,37 @@ def test_what_is_not_said(write):
 def test_an_arm_comes_after_what_is_common(write):
     file = read_experiment(write(HEAD + '[common]\nfilter = "off"\n[arms.a]\n[arms.b]\nfilter = "frozen"'))
     assert [arm.settings["filter"] for arm in file.arms] == ["off", "frozen"]
+
+
+COMMON = """
+[common]
+learner = {channels = 8, control = "threshold"}
+loss_threshold = 2
+learn = "threshold"
+model = "untrained"
+chroma-learner = {replay = 1, learning_rate = 0.1}
+intra_learner = {passes = 2}
+"""
+
+
+def test_an_arm_takes_the_common_options_of_tools_that_it_has_on(write):
+    all_on = 'chroma-filter = "online"\nintra-filter = "online"\n'
+    some = 'filter = "frozen"\nchroma_filter = "frozen"\nintra-filter = "frozen"\n'
+    arms = f'[arms.off]\nfilter = "off"\n[arms.all]\n{all_on}[arms.frozen]\n{some}'
+    file = read_experiment(write(HEAD + COMMON + arms))
+    off, every, frozen = (file.encoder_config(arm, "ldp", 22, file.clips[0]) for arm in file.arms)
+    frames = file.clips[0].frames
+    assert off == EncoderConfig("ldp", 22, frames, filter="off")
+    assert every == EncoderConfig(
+        "ldp", 22, frames, model="untrained", intra_filter="online", intra_learn={"passes": "2"},
+        learn={"channels": "8", "control": Control.THRESHOLD, "threshold_q8": (512,) * 4},
+        chroma_filter="online", chroma_learn={"replay": "1", "learning_rate": "0.1"},
+    )  # fmt: skip
+    assert frozen == EncoderConfig(
+        "ldp", 22, frames, filter="frozen", model="untrained", learn={"channels": "8"}, chroma_filter="frozen",
+        chroma_learn={"replay": "1"}, intra_filter="frozen",
+    )  # fmt: skip
+    assert file.arms[0].options == "--filter off"
 
 
 def test_truth_is_written_alike_in_all_tables(write):
@@ -196,6 +228,9 @@ def test_examples_can_be_read(path):
         (HEAD + "[arms.x]\neffort = {merge_rd = 9}\n", 3, "merge_rd is '9'; expected 1..5"),
         (HEAD + "[common]\nhash = 1\n" + ARM, 3, "hash is 1.*; expected one of md5, crc, checksum"),
         (HEAD + "[arms.x]\nloss-threshold = 1\n", 2, "arm 'x': --loss-threshold needs --learn threshold"),
+        (HEAD + ARM + "learner = {replay = 1}\n", 2, "arm 'off': .*replay.* are for .* filter, which is off"),
+        (HEAD + ARM + "[common]\n\nlearner = {replay = 1}\n", 6, "learner is of no use: no arm has its tool on"),
+        (HEAD + '[common]\nlearning_rate = 0.1\n[arms.x]\nfilter = "frozen"\n', 3, "learning_rate is of no use: "),
         (HEAD + 'configs = ["ra"]\n[arms.x]\nintra-period = 3\n', 3, "intra period is 3; in ra expected a multiple"),
         (HEAD + '[arms.x]\nmodel = "none/such"\n', 2, "arm 'x': .*none/such"),
     ],

@@ -104,6 +104,12 @@ def test_what_a_trial_chose_becomes_settings(tmp_path):
     assert config.learn["experts"] == "online"
 
 
+def test_settings_of_a_learner_that_is_off_are_not_taken(tmp_path):
+    plan = read_plan(write_plan(tmp_path))
+    with_chroma = plan.encoder_config({"luma": {"replay": 1}, "chroma": {"replay": 1}}, 22, 3)  # of a preset
+    assert with_chroma == plan.encoder_config({"luma": {"replay": 1}}, 22, 3)
+
+
 def test_the_search_begins_at_the_defaults_and_where_the_plan_says(tmp_path):
     plan = read_plan(write_plan(tmp_path))
     usual = LearnParams()
@@ -177,6 +183,9 @@ def test_usual_ranges_are_allowed_from_end_to_end(learner, name):
         ("qps = [27, 37]", "qps = [[27], 37]", "line 4: qps is ..27., 37.; expected a list of at least two QPs"),
         ("training_at_most = 0.5", "training_at_most = nan", "line 6: training_at_most is nan; .*above 0"),
         ("experts=online", "learning_rate=1", "line 5: options set learning_rate, which is a setting of .luma."),
+        ("--learner experts=online", "--filter off", "line 14: .luma. is of a filter that is off"),
+        ("prune = false", 'config = "ai"', "line 14: .luma. is of a filter that is off; .* and inter pictures"),
+        ("[[start]]", "[chroma]\nreplay = 1\n[[start]]", "line 21: .chroma. is of a filter that is off"),
         ("--learner experts=online", "--filtre off", "line 5: .*--filtre"),
     ],
 )

@@ -148,7 +148,8 @@ def test_transform_skip_saves_bits_on_screens():
 
 @pytest.mark.parametrize("mode", ["off", "online"])
 def test_coding_at_another_bit_depth_is_coding_samples_of_that_depth(mode):
-    options = {"filter": mode, "preset": "fast", "learn": {"channels": 8, "tile_log2": 5}}
+    learn = {} if mode == "off" else {"channels": 8, "tile_log2": 5}
+    options = {"filter": mode, "preset": "fast", "learn": learn}
     video_format, frames = make_clip("texture", 72, 56, 3)
     ten_bits = dataclasses.replace(video_format, bit_depth=10)
     up = [Frame(*(plane.astype(np.uint16) * 4 for plane in frame)) for frame in frames]

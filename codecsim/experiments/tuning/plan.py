@@ -84,10 +84,13 @@ class Plan:
         return read_arm(f"default: {self.options} {self.default}")
 
     def encoder_config(self, settings: Mapping[str, Mapping[str, object]], qp: int, frames: int) -> EncoderConfig:
-        """Settings of an encoding with those of the learners, by learner; the plan's options win."""
+        """Settings of an encoding with those of the learners, by learner; the plan's options win.
+
+        Those of a learner that the options have not on are not taken.
+        """
         base = read_arm(f"preset: {self.options}").encoder_config(self.config, qp, frames)
-        learn = {**settings.get("luma", {}), **base.learn}
-        chroma = {**settings.get("chroma", {}), **base.chroma_learn}
+        learn = {**settings.get("luma", {}), **base.learn} if base.filter != "off" else {}
+        chroma = {**settings.get("chroma", {}), **base.chroma_learn} if base.chroma_filter != "off" else {}
         return dataclasses.replace(base, learn=learn, chroma_learn=chroma)
 
     def settings(self, values: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -290,7 +293,13 @@ def _check_arms(file, plan):
         except ConfigError as error:
             raise file.error(str(error), key if key in file.data else "options") from None
     options = read_arm(f"options: {plan.options}").encoder_config(plan.config, plan.qps[0], 1)
-    for learner, given in (("luma", options.learn), ("chroma", options.chroma_learn)):
+    for learner, mode, given in (
+        ("luma", options.filter, options.learn),
+        ("chroma", options.chroma_filter, options.chroma_learn),
+    ):
         own = {*plan.fixed[learner], *(d.name for d in plan.dimensions if d.learner == learner)}
+        if own and mode == "off":
+            expected = "expected options that have it on, and inter pictures"
+            raise file.error(f"[{learner}] is of a filter that is off; {expected}", learner)
         if own & {*given}:
             raise file.error(f"options set {min(own & {*given})}, which is a setting of [{learner}]", "options")
