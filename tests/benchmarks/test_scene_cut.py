@@ -1,5 +1,6 @@
 """benchmarks/scene_cut.py: clips one behind the other, and a verdict on the worst of them."""
 
+import history
 import numpy as np
 import pytest
 import scene_cut
@@ -27,10 +28,15 @@ def test_a_small_campaign(clips, tmp_path, capsys, monkeypatch, limit, status):
     monkeypatch.setattr(scene_cut, "LIMIT", limit)
     words = ["--clips", str(clips), "--size", "64x64", "--frames", "3", "-j", "1"]
     words += ["--arm", "online: --learner channels=8", "--arm", "signalled: --learner channels=8 --learn signalled"]
-    arguments = scene_cut.parse([*words, "--database", str(tmp_path / "runs.sqlite")])
+    arguments = scene_cut.parse(
+        [*words, "--database", str(tmp_path / "runs.sqlite"), "--history", str(tmp_path / "h.jsonl")]
+    )
     assert scene_cut.campaign(arguments) == status
     text = capsys.readouterr().out
     assert "| clips | online | signalled |" in text and "| b, a |" in text
+    kept = history.read(tmp_path / "h.jsonl")
+    assert len(kept) == 4 and {figure["of"][:5] for figure in kept} == {"a, b;", "b, a;"}
+    assert all(f" {figure['value']:+.2f} |" in text for figure in kept)
     assert f"to be reached: <= +{limit} %: {'missed' if status else 'reached'}" in text
 
 

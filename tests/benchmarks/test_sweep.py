@@ -1,5 +1,6 @@
 """The benchmark of sweeps: what the time of workers is divided into."""
 
+import history
 import pytest
 import sweep
 
@@ -21,7 +22,10 @@ def test_time_is_divided_without_rest():
 
 def test_a_small_one(clips, tmp_path, capsys):
     words = ["--clips", str(clips), "--frames", "1", "-j", "2", "--output", str(tmp_path / "s.md")]
+    words += ["--history", str(tmp_path / "h.jsonl")]
     assert sweep.main(sweep.parse(words)) == 0
     printed = capsys.readouterr().out
     assert "2 clips x 4 QPs x 3 arms, 1 pictures: 24 runs" in printed
     assert (tmp_path / "s.md").read_text() == printed
+    (busy,) = (figure for figure in history.read(tmp_path / "h.jsonl") if figure["figure"] == "sweep, busy workers")
+    assert f"| busy | {busy['value']:.2f} |" in printed

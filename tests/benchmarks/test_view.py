@@ -2,6 +2,7 @@
 
 import shutil
 
+import history
 import pytest
 import view
 
@@ -20,7 +21,8 @@ def test_without_a_browser_it_says_so(monkeypatch, capsys):
 def test_measures(tmp_path):
     pytest.importorskip("playwright")
     output = tmp_path / "view.md"
-    assert view.main(view.parse(["--frames", "4", "--output", str(output)])) == 0
+    assert view.main(view.parse(["--frames", "4", "--output", str(output), "--history", str(tmp_path / "h")])) == 0
     rows = [line for line in output.read_text().splitlines() if line.startswith("| ")]
     assert [row.split("|")[1].strip() for row in rows[2:]] == ["off", "online", "both side by side"]
     assert all(len(row.split("|")) == len(rows[0].split("|")) for row in rows)
+    assert len(history.read(tmp_path / "h")) == 9
