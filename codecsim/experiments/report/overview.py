@@ -48,7 +48,12 @@ def overview(study: Study, config: str, tables: Mapping[str, Table]) -> Table:
         ends = table.intervals.get("Y %")
         rows.append(Row((name, count, *values, "{:+.2f} .. {:+.2f}".format(*ends) if ends else None)))
     columns = [Column("arm"), Column("clips"), *(Column(*pair) for pair in _COPIED), Column("95 % interval of Y")]
-    keep = [k for k in range(len(columns)) if k < 5 or any(row.values[k] is not None for row in rows)]
+    rates = {column.name for table in tables.values() for column in table.columns[: 1 + len(PLANES)]}
+    keep = [
+        k
+        for k, column in enumerate(columns)
+        if k < 2 or column.name in rates or any(row.values[k] is not None for row in rows)
+    ]
     rows = [Row(tuple(row.values[k] for k in keep)) for row in rows]
     return Table(f"{config}, means", tuple(columns[k] for k in keep), tuple(rows))
 

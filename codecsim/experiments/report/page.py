@@ -102,7 +102,8 @@ def page(study: Study, tables: Mapping, qualities: Mapping) -> str:
         "metrics": [{"name": name, "title": METRICS[name].title} for name in study.metrics],
         "figures": all_figures(study, tables),
     }
-    by_metric = {"": tables} | {METRICS[name].title: found for name, found in qualities.items()}
+    by_metric = {METRICS["psnr"].title if qualities else "": tables}  # there is nothing to tell apart without others
+    by_metric |= {METRICS[name].title: found for name, found in qualities.items()}
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     own = {name: markupsafe.Markup((_FOLDER / f"page.{name}").read_text()) for name in ("css", "js")}
     return environment.get_template("page.html").render(

@@ -46,7 +46,11 @@ def test_tables_are_everywhere(database, page, capsys):
         assert [float(cell) for cell in rows[1][1:]] == list(table.rows[0].values[1:])
         assert (page.parent / "tables" / f"ldp_means_{metric}.csv").exists()
     assert "### ldp, VMAF" in text and "VMAF is of luma" in text and "VMAF is of luma" in shown
-    assert "ldp, SSIM: mean over clips against off" in shown and "<h3>ldp, VMAF</h3>" in shown
+    found = overview(study, "ldp", found["vmaf"]["ldp"])
+    assert [column.name for column in found.columns] == ["arm", "clips", "Y %", "95 % interval of Y"]
+    for title in ("PSNR", "SSIM", "VMAF"):
+        assert f"ldp, {title}: mean over clips against off" in shown
+    assert "<h3>ldp, PSNR</h3>" in shown and "<h3>ldp, VMAF</h3>" in shown
     with (page.parent / "tables" / "ldp_off_points.csv").open() as file:
         assert next(csv.reader(file))[-2:] == ["SSIM V", "VMAF Y"]
     capsys.readouterr()
