@@ -1,5 +1,7 @@
 """Normative.  The intra filter learns from each row of coding tree units of an intra picture, before the next one."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codecsim.blocks import CBF_Y, CTU_UNITS, MODE_INTRA, z_to_xy
@@ -11,28 +13,35 @@ from codecsim.tables import DC
 _ROW_UNITS = int(CTU_UNITS**0.5)
 
 
+class IntraTraining(NamedTuple):
+    """What was learnt."""
+
+    steps: int  # of the optimiser
+    samples: int  # of the blocks that these took, again in each pass
+
+
 def rows_of(rc):
     """Number of rows of coding tree units of the picture of a bound Recon."""
     return -(-rc.value.zorder.shape[0] // _ROW_UNITS)
 
 
 def reconstruct_and_learn(rc, learner):
-    """Reconstruct an intra picture row by row, learning after each; returns the steps of the optimiser.
+    """Reconstruct an intra picture row by row, learning after each; returns the IntraTraining.
 
     Parameters
     ----------
     rc : bound Recon
     learner : IntraLearner
     """
-    steps = 0
+    rows = []
     for row in range(rows_of(rc)):
         reconstruct(rc, row, row + 1)
-        steps += learn_from_row(rc, learner, row)
-    return steps
+        rows.append(learn_from_row(rc, learner, row))
+    return IntraTraining(sum(row.steps for row in rows), sum(row.samples for row in rows))
 
 
 def learn_from_row(rc, learner, row):
-    """Learn from the luma blocks with residual of a reconstructed row; returns the steps of the optimiser.
+    """Learn from the luma blocks with residual of a reconstructed row; returns the IntraTraining.
 
     Of more blocks than `params.blocks` so many are taken, evenly spread.
     """
@@ -41,7 +50,8 @@ def learn_from_row(rc, learner, row):
     count, samples = choose_blocks(rc, row, learner.params.blocks, chosen)
     examples = learner.room(count, samples)
     take_examples(rc, chosen, count, learner.table, examples)
-    return learner.learn(examples, count)
+    steps = learner.learn(examples, count)
+    return IntraTraining(steps, int((1 << 2 * chosen[:count, 2]).sum()) * learner.params.passes)
 
 
 @kernel

@@ -84,7 +84,7 @@ class PictureCodec:
         shapes = (height, width), (height // 2, width // 2), (height // 2, width // 2)
         self.pred = Planes(*(np.zeros(shape, np.uint16) for shape in shapes))
         self.chroma_report = None  # LearnReport of the chroma filter, if it ran
-        self.intra_steps = None  # of the intra filter's optimiser in the picture, if it learnt
+        self.intra_training = None  # IntraTraining of the picture, if the intra filter learnt
         self.overlapped = None  # prediction with overlap, where it has been asked for, if the picture may choose it
         self.filtered = None  # if the learned filter ran: Planes of (experts, H, W), of no chroma where that stays
         self._overlapped = Planes(*(np.zeros_like(plane) for plane in self.pred)) if sps.tools & TOOL_OBMC else None
@@ -297,11 +297,11 @@ class PictureCodec:
             for others, pred in zip(self.filtered, self.pred, strict=True):
                 if len(others):
                     apply_choice(self._bound_blocks, self.blocks.filtering.taken, others, pred)
-        self.intra_steps = None
+        self.intra_training = None
         if self.learning_intra is None:
             reconstruct(self.rc, 0, rows_of(self.rc))
         else:
-            self.intra_steps = reconstruct_and_learn(self.rc, self.learning_intra)
+            self.intra_training = reconstruct_and_learn(self.rc, self.learning_intra)
         self._show(RECONSTRUCTED)
         if self.filtered is not None:
             mark_coded(self._bound_blocks, self._coded)

@@ -38,6 +38,7 @@ class PictureReport:
     chroma_used: bool | None = None  # whether blocks take filtered chroma too
     chroma_trained_steps: int | None = None
     intra_trained_steps: int | None = None  # of the intra filter
+    intra_trained_samples: int | None = None  # that these took in all
     fitted_samples: int | None = None  # that linear experts took in
     reset: bool | None = None
     accumulated_loss: int | None = None
@@ -73,7 +74,8 @@ class PictureReport:
         """
         if codec.learns:
             self.learner_hash = codec.learner_digest().hex()
-            self.intra_trained_steps = codec.intra_steps
+            if codec.intra_training is not None:
+                self.intra_trained_steps, self.intra_trained_samples = codec.intra_training
 
     def add_learner(self, learned, expert_shares):
         """Say what the learner did in the picture, if it ran.

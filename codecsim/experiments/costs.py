@@ -10,7 +10,6 @@ from codecsim.learned.rls import make_taps
 from codecsim.learned.size_classes import n_filters
 from codecsim.learned.stream import LearnedStream
 
-_INTRA_STEP = 256  # samples of a training step, by intra_learner; those of blocks of 32 have more, context not counted
 
 def kmac_per_pixel(config, video_format, reports):
     """Costs of all learned tools, mean over all pictures.
@@ -24,8 +23,8 @@ def kmac_per_pixel(config, video_format, reports):
     Returns
     -------
     dict of float: inference of each tool that is on, `inter`, `chroma`, `intra` (of the blocks that take it, with their
-    context) and `loop` (of the pictures that take it); then their sum `inference`, and `training` of all.  None where
-    no learned tool is on.
+    context) and `loop` (of the pictures that take it); then their sum `inference`, and `training` of all, without the
+    context of the intra filter's blocks.  None where no learned tool is on.
     """
     luma = None if config.filter == "off" else LearnedStream.from_config(config)
     chroma = None if config.filter == "off" else ChromaStream.from_config(config)
@@ -43,8 +42,8 @@ def kmac_per_pixel(config, video_format, reports):
         shares = [share for report in reports for share in (report.intra_filter_shares or {}).items()]
         macs = sum(share * block_macs(intra.model.spec.net, int(side)) for side, share in shares)
         costs["intra"] = macs / 1000 / count
-        steps = sum(report.intra_trained_steps or 0 for report in reports)
-        training += steps * _INTRA_STEP * step_macs(intra.model.spec.net) / 1000 / samples
+        trained = sum(report.intra_trained_samples or 0 for report in reports)
+        training += trained * step_macs(intra.model.spec.net) / 1000 / samples
     if loop is not None:
         costs["loop"] = loop.model.spec.macs / 1000 * sum(bool(report.loop_ran) for report in reports) / count
     return {**costs, "inference": sum(costs.values()), "training": training} if costs else None

@@ -9,6 +9,7 @@ from codecsim.block_choices import intra_filter_shares
 from codecsim.blocks import MODE_INTER, MODE_INTRA, make_blocks
 from codecsim.config import EncoderConfig
 from codecsim.experiments.costs import kmac_per_pixel
+from codecsim.learned.complexity import step_macs
 from codecsim.learned.intra_stream import IntraStream
 from codecsim.learned.loop_stream import LoopStream
 from codecsim.picture import VideoFormat
@@ -46,9 +47,12 @@ def test_intra_blocks_are_filtered_with_their_context():
 
 def test_an_intra_filter_that_learns():
     config = EncoderConfig("ai", filter="off", intra_filter="online")
-    found = kmac_per_pixel(config, FORMAT, reports({"intra_filter_shares": {}, "intra_trained_steps": 6}, {}))
-    macs = [layer.bias - layer.weights for layer in IntraStream.from_config(config).model.spec.net.layers]
-    assert 2 * 6 * 256 * sum(macs) < 1000 * 2 * 64 * 32 * found["training"] < 3 * 6 * 256 * sum(macs)
+    learnt = {"intra_filter_shares": {}, "intra_trained_steps": 6, "intra_trained_samples": 4 * 1024 + 2 * 256}
+    found = kmac_per_pixel(config, FORMAT, reports(learnt, {}))
+    net = IntraStream.from_config(config).model.spec.net
+    macs = [layer.bias - layer.weights for layer in net.layers]
+    assert 2 * sum(macs) < step_macs(net) < 3 * sum(macs)
+    assert found["training"] == pytest.approx((4 * 1024 + 2 * 256) * step_macs(net) / 1000 / (2 * 64 * 32))
 
 
 def test_sums_are_of_all_tools():

@@ -89,7 +89,8 @@ def test_learns_from_coded_blocks_and_their_surroundings(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(codecsim.intra_learning, "learn_from_row", watch)
     settings = {"filter": "off", "intra_filter": "online", "intra_model": path, "intra_learn": {"blocks": most}}
-    run_encoder(EncoderConfig("ai", 24, **settings), make_clip("edges", 88, 72, 1))
+    run = run_encoder(EncoderConfig("ai", 24, **settings), make_clip("edges", 88, 72, 1))
+    assert run.reports[0].intra_trained_samples == sum(4**log2 for log2, _ in seen)
     assert {turned for _, turned in seen} == {False, True}
     assert len({log2 for log2, _ in seen}) > 2
 
