@@ -1,9 +1,8 @@
 """Normative.  Kernels that train the networks of the intra filter, a row's blocks at a call.
 
 Blocks of one network and size form groups of about 256 samples, in decoding order; each group is one step of the
-optimiser: with the mean of its blocks' gradients of weights, but with the last block's of biases.  A layer runs over
-all blocks of a group at once.  What is summed are integers, so this changes no bit: the twin in the tests takes block
-by block.
+optimiser, with the mean of its blocks' gradients.  A layer runs over all blocks of a group at once.  What is summed are
+integers, so this changes no bit: the twin in the tests takes block by block.
 """
 
 import numpy as np
@@ -23,8 +22,8 @@ from codecsim.learned.intra_memory import (
     SIZE,
     START,
 )
-from codecsim.learned.spec import ACT_BITS, WEIGHT_BITS
-from codecsim.learned.update import ADAM, loss_gradient, optimise, pack_weights
+from codecsim.learned.spec import WEIGHT_BITS
+from codecsim.learned.update import ADAM, bias_gradients, loss_gradient, optimise, pack_weights
 
 
 @kernel
@@ -180,19 +179,6 @@ def _start_gradients(training, examples, found, group, layout):
         )  # fmt: skip
 
 
-@kernel
-def _bias_gradients(g, job, n_out, first, side, out):
-    """out[co] = sum over the last block of a group, `side` columns from `first`, of g[co] << 10: below 2**23 each."""
-    g0, cs, rs, n = job[1], job[5], job[6], job[7]
-    for co in range(n_out):
-        total = np.int32(0)
-        for p in range(first, n, rs):
-            row = g[g0 + co * cs + p : g0 + co * cs + p + side]
-            for x in range(side):
-                total = np.int32(total + np.int32(row[x]))
-        out[co] = np.int64(total) << ACT_BITS
-
-
 @kernel(unit=True)
 def _backward(training, network, size, layout):
     """Gradients of all weights of a network into `training.gradient`, and their scales."""
@@ -202,7 +188,6 @@ def _backward(training, network, size, layout):
     paired = training.gradients[starts[size, 1] : starts[size + 1, 1]]
     gradient, layers, shifts = training.gradient, training.layers, training.shifts[network]
     w, bias = training.backward[network], training.no_bias
-    side, rs = training.shapes[layout, SIDE], training.shapes[layout, ROW]
     gradient[:] = 0
     last = training.kinds.size - 1
     if vector:
@@ -227,7 +212,7 @@ def _backward(training, network, size, layout):
         else:
             ops_plain.gradient_conv1(x, flat, gradient, job)
         n_out = layers[layer, 1]
-        _bias_gradients(flat, job, n_out, rs - side, side, gradient[layers[layer, 3] - n_out : layers[layer, 3]])
+        bias_gradients(flat, job[1], job[5], n_out, job[7], gradient, layers[layer, 3] - n_out)
         training.scales[layer] = scale
         if layer:
             shift = shifts[layer]

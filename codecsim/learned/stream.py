@@ -19,7 +19,7 @@ from codecsim.syntax.headers import (
     ToolSettings,
 )
 
-ARITHMETIC_VERSION = 3  # of everything that changes decoded samples of streams with such tools
+ARITHMETIC_VERSION = 4  # of everything that changes decoded samples of streams with such tools
 DEFAULT_MODEL = "prediction-luma"  # ships with codecsim; learning starts there where the settings ask for its shape
 UNTRAINED = "untrained"  # in place of a model's name: the built-in weights
 NOT_DECODABLE = 255  # in place of the version, in what an encoder with an oracle makes: for its bits to be counted

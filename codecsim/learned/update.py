@@ -124,13 +124,13 @@ def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, light,
 
 @kernel(unit=True)
 def bias_gradients(g, g0, cs, n_out, n, dw, at):
-    """dw[at + co] = sum of g[co] << 10, at the scale of the weights' gradients.  n * 4095 < 2**31."""
+    """dw[at + co] += sum of g[co] << 10, at the scale of the weights' gradients.  n * 4095 < 2**31."""
     for co in range(n_out):
         total = np.int32(0)
         row = g[g0 + co * cs : g0 + co * cs + n]
         for p in range(n):
             total = np.int32(total + np.int32(row[p]))
-        dw[at + co] = np.int64(total) << ACT_BITS
+        dw[at + co] += np.int64(total) << ACT_BITS
 
 
 @kernel(unit=True)

@@ -85,6 +85,24 @@ def test_extremes_equal_naive_twin(ops, shape, signs):
 
 
 @ENGINES
+@pytest.mark.parametrize("shape", [PLAIN[1], MIXED[1]], ids=str)
+def test_gradients_of_tiles_add_up(ops, shape):
+    master, planes, error = random_case(shape, 5)
+    spec, found = NetSpec(*shape), {}
+    net, packed = TileNet(spec, 16, 16, train=True, ops=ops), PackedWeights(spec)
+    packed.update(master.astype(np.float32))
+    for tiles in (((0, 0),), ((3, 1),), ((0, 0), (3, 1))):
+        for k, tile in enumerate(tiles):
+            net.load(planes, *tile)
+            net.forward(packed)
+            net.backward(packed, error, *tile, Loss(11, 2048), add=k > 0)
+        found[tiles] = net.gradient.copy()
+    first, second, both = found.values()
+    assert first.all() and (first != second).any()
+    np.testing.assert_array_equal(both, first + second)
+
+
+@ENGINES
 @pytest.mark.parametrize("shape", [PLAIN[0], (8, (("depthwise3", 8),)), (2, (("conv1", 8),), 2)], ids=str)
 def test_largest_sum_of_gradients_is_exact(ops, shape):
     """All activations 8191 and all gradients 4095 over 64x64 samples, far beyond 2**31."""

@@ -117,7 +117,7 @@ def test_overlapped_motion_compensation_alone_is_not_learned():
     ("wrong", "error", "message"),
     [
         ({"arithmetic_version": 0}, BitstreamError, "arithmetic version 0"),
-        ({"arithmetic_version": 1}, BitstreamError, "arithmetic version 1; this decoder has version 3"),
+        ({"arithmetic_version": 1}, BitstreamError, "arithmetic version 1; this decoder has version 4"),
         ({"tools": 0x21}, BitstreamError, "unknown tools 0x21"),
         ({"tools": 0}, BitstreamError, "unknown tools 0x0"),
         ({"parameters": (1,)}, BitstreamError, "do not fit the mask 0x1"),

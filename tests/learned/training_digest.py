@@ -55,15 +55,17 @@ def run_intra():
     packed = pack_nets(model.spec, model.weights)
     learner = IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2)
     pred, recon = next(pictures(1, 128, 192))
-    steps = 0
+    examples, steps = [], 0
     for k in range(60):
         log2 = 2 + k % 4
         side = (1 << log2) + 2 * model.spec.net.margin
         y, x = 7 * k % 80, 11 * k % 140
         patch = np.stack([np.roll(pred, c, c % 2)[y : y + side, x : x + side] for c in range(model.spec.net.n_inputs)])
         error = (pred.astype(np.int16) - recon.astype(np.int16))[y : y + (1 << log2), x : x + (1 << log2)]
-        example = Example(k % 2 + 2 * (log2 > 3), log2, ((patch.astype(np.int16) - 128) * 8), error.copy())
-        steps += learn(learner, [example])
+        examples.append(Example(k % 2 + 2 * (log2 > 3), log2, ((patch.astype(np.int16) - 128) * 8), error.copy()))
+        if len(examples) == 10:
+            steps += learn(learner, examples)
+            examples.clear()
     return learner.digest().hex(), steps
 
 
