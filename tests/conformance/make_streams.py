@@ -42,7 +42,7 @@ STREAMS = {
         EncoderConfig("ldp", 30, learn=LEARN, intra_period=5), make_clip("texture", 96, 66, 8)
     ),
     "loop_filter.bin": lambda: run_encoder(
-        EncoderConfig("ldp", 32, filter="off", loop_filter="loop-filter/1"),
+        EncoderConfig("ldp", 32, filter="off", loop_filter="loop-filter/2"),
         make_clip("cut", 106, 74, 4),
     ),
     "main10.hevc": lambda: run_encoder(
