@@ -10,7 +10,8 @@ import hashlib
 import numpy as np
 
 from codecsim.binding import bind
-from codecsim.learned.engine import Loss, PackedWeights
+from codecsim.learned import ops_plain
+from codecsim.learned.engine import Loss, PackedWeights, engine_ops
 from codecsim.learned.intra_memory import Examples, Groups, make_training
 from codecsim.learned.intra_training import compare, form_groups, pack, train
 from codecsim.learned.self_check import require_subnormals
@@ -51,6 +52,7 @@ class IntraLearner:
         loss = Loss(OUTPUT_BITS - unit_log2 - (bit_depth - 8), BOUND_Q4 << (OUTPUT_BITS - unit_log2 - 4))
         rates = np.array([params.learning_rate, _BETA1, _BETA2, _EPSILON], np.float32)
         self._training = bind(make_training(spec, packed, initial, loss, rates))
+        self._plain = 1 if engine_ops() is ops_plain else None
         self._lost = np.zeros((len(found), 2), np.int64)
         self._examples, self._groups = None, None
         self._load_states()
@@ -92,10 +94,10 @@ class IntraLearner:
         require_subnormals()
         training, groups = self._training, self._groups
         n_groups = form_groups(training, examples, count, groups)
-        compare(training, examples, groups, n_groups, self._lost)
+        compare(training, examples, groups, n_groups, self._lost, self._plain)
         self._return_where_worse()
         for _ in range(self.params.passes):
-            train(training, examples, groups, n_groups)
+            train(training, examples, groups, n_groups, self._plain)
         self._save_states()
         steps = np.bincount(groups.value.groups[:n_groups, 0], minlength=len(self._states)) * self.params.passes
         for state, more in zip(self._states, steps.tolist(), strict=True):

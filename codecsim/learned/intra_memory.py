@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.learned import ops_vector
-from codecsim.learned.engine import TileNet, engine_ops
+from codecsim.learned.engine import TileNet
 from codecsim.learned.packing import PAIRED, packing
 from codecsim.learned.spec import ACT_BITS, OUTPUT_BITS, WEIGHT_BITS
 from codecsim.learned.update import gradient_shift
@@ -47,7 +46,6 @@ class Training(NamedTuple):
     backward_index: np.ndarray
     bias_index: np.ndarray
     n_inputs: int
-    vector: int  # which of the engine's kernels run
     kinds: np.ndarray  # (n_layers,) int64, samples a side of the filters
     first_layout: np.ndarray  # (sizes,) int64: the layout of one block; those of more follow
     shapes: np.ndarray  # (layouts, 5) int64: side of a patch; strides of rows, planes; where gradients begin
@@ -135,7 +133,6 @@ def make_training(spec, packed, initial, loss, rates):
         initial_forward=initial[0], initial_bias=initial[1],
         layers=tables.layers, forward_index=tables.forward, backward_index=tables.backward, bias_index=tables.bias,
         n_inputs=net.n_inputs,
-        vector=int(engine_ops() is ops_vector),
         kinds=np.array([layer.side for layer in net.layers], np.int64),
         first_layout=np.array([sizes.index(size) for size in range(len(GROUPS))], np.int64),
         shapes=np.array(

@@ -99,7 +99,7 @@ def _load(training, examples, found, group, layout, flat):
 
 
 @kernel(unit=True)
-def _forward(training, size, layout, jobs, weights, bias):
+def _forward(training, size, layout, jobs, weights, bias, plain):
     """Run a network on the loaded patches of a group into `training.outputs`; jobs : (hidden layers, 13)."""
     acc, starts = training.accumulator, training.starts
     x = training.activations[starts[size, 0] : starts[size + 1, 0]]
@@ -107,15 +107,15 @@ def _forward(training, size, layout, jobs, weights, bias):
     y = training.outputs[starts[size, 2] : starts[size + 1, 2]]
     for layer in range(jobs.shape[0]):
         if training.kinds[layer] == 3:
-            if training.vector:
+            if plain is None:
                 ops_vector.forward_conv3(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
             else:
                 ops_plain.forward_conv3(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
-        elif training.vector:
+        elif plain is None:
             ops_vector.forward_conv1(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
         else:
             ops_plain.forward_conv1(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
-    if training.vector:
+    if plain is None:
         ops_vector.output(x, weights, bias, y, training.output_jobs[layout], acc)
     else:
         ops_plain.output(x, weights, bias, y, training.output_jobs[layout], acc)
@@ -138,7 +138,7 @@ def _lost(training, examples, found, group, layout):
 
 
 @kernel
-def compare(training, examples, found, n_groups, lost):
+def compare(training, examples, found, n_groups, lost, plain):
     """Absolute errors of the blocks with present and with initial weights.
 
     Parameters
@@ -146,6 +146,7 @@ def compare(training, examples, found, n_groups, lost):
     training : bound Training, its present weights packed
     examples, found : bound Examples and Groups, `n_groups` of these
     lost : (networks, 2) int64, samples, written: with present, with initial weights
+    plain : None, or an int for the kernels of ops_plain; what is not called is then not compiled
     """
     lost[:] = 0
     for group in range(n_groups):
@@ -153,9 +154,9 @@ def compare(training, examples, found, n_groups, lost):
         layout = training.first_layout[size] + found.groups[group, COUNT] - 1
         jobs = training.compare_jobs[layout]
         _load(training, examples, found, group, layout, False)
-        _forward(training, size, layout, jobs, training.forward[network], training.bias[network])
+        _forward(training, size, layout, jobs, training.forward[network], training.bias[network], plain)
         lost[network, 0] += _lost(training, examples, found, group, layout)
-        _forward(training, size, layout, jobs, training.initial_forward[network], training.initial_bias[network])
+        _forward(training, size, layout, jobs, training.initial_forward[network], training.initial_bias[network], plain)
         lost[network, 1] += _lost(training, examples, found, group, layout)
 
 
@@ -180,9 +181,9 @@ def _start_gradients(training, examples, found, group, layout):
 
 
 @kernel(unit=True)
-def _backward(training, network, size, layout):
+def _backward(training, network, size, layout, plain):
     """Gradients of all weights of a network into `training.gradient`, and their scales."""
-    starts, acc, vector = training.starts, training.accumulator, training.vector
+    starts, acc = training.starts, training.accumulator
     x = training.flat[starts[size, 0] : starts[size + 1, 0]]
     flat = training.gradients_flat[starts[size, 1] : starts[size + 1, 1]]
     paired = training.gradients[starts[size, 1] : starts[size + 1, 1]]
@@ -190,7 +191,7 @@ def _backward(training, network, size, layout):
     w, bias = training.backward[network], training.no_bias
     gradient[:] = 0
     last = training.kinds.size - 1
-    if vector:
+    if plain is None:
         ops_vector.gradient_skip(x, flat, gradient, training.skip_jobs[layout])
     else:
         ops_plain.gradient_skip(x, flat, gradient, training.skip_jobs[layout])
@@ -198,7 +199,7 @@ def _backward(training, network, size, layout):
     for layer in range(last, -1, -1):
         job, data = training.gradient_jobs[layout, layer], training.data_jobs[layout, layer]
         wide = training.kinds[layer] == 3
-        if vector:
+        if plain is None:
             if layer == last:
                 ops_vector.gradient_output(x, flat, gradient, job)
             elif wide:
@@ -216,7 +217,7 @@ def _backward(training, network, size, layout):
         training.scales[layer] = scale
         if layer:
             shift = shifts[layer]
-            if vector:
+            if plain is None:
                 if wide:
                     ops_vector.backward_conv3(paired, w, bias, paired, flat, x, data, shift, acc)
                 else:
@@ -239,22 +240,23 @@ def pack(training, network):
 
 
 @kernel
-def train(training, examples, found, n_groups):
+def train(training, examples, found, n_groups, plain):
     """One pass: for each group a step of the optimiser on its network, whose weights are then packed.
 
     Parameters
     ----------
     training : bound Training, its present weights packed; mutated
     examples, found : bound Examples and Groups, `n_groups` of these
+    plain : as of `compare`
     """
     for group in range(n_groups):
         network, size = found.groups[group, NETWORK], found.groups[group, SIZE]
         layout = training.first_layout[size] + found.groups[group, COUNT] - 1
         _load(training, examples, found, group, layout, True)
         jobs = training.hidden_jobs[layout]
-        _forward(training, size, layout, jobs, training.forward[network], training.bias[network])
+        _forward(training, size, layout, jobs, training.forward[network], training.bias[network], plain)
         _start_gradients(training, examples, found, group, layout)
-        _backward(training, network, size, layout)
+        _backward(training, network, size, layout, plain)
         optimise(
             ADAM, training.master[network], training.moment[network], training.square[network],
             training.powers[network], training.gradient, training.layers, training.scales, training.rates,

@@ -102,12 +102,13 @@ def make_learner(**settings):
     return IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2), model, packed
 
 
-@pytest.mark.parametrize("split", ["none", "both"])
+@pytest.mark.parametrize(("engine", "split"), [("vector", "none"), ("vector", "both"), ("plain", "both")])
 @pytest.mark.parametrize(
     "hidden", [(("conv3", 16),) * 3, (("conv3", 8), ("conv1", 16)), (("conv1", 8),)], ids=["deep", "mixed", "flat"]
 )
-def test_rows_equal_the_twin_that_takes_block_by_block(hidden, split):
+def test_rows_equal_the_twin_that_takes_block_by_block(hidden, split, engine, monkeypatch):
     """Groups that are full and such that are not, several passes, resets and none, sizes in any order."""
+    monkeypatch.setenv("CODECSIM_ENGINE", engine)
     rng = np.random.default_rng(6)
     runs = ((8, 0.03, {"passes": 2, "reset_margin_q8": 1023}), (10, 0.001, {"reset_margin_q8": 0}))
     for depth, weights, settings in runs:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.learned import ops_vector
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.state import LearnerState
 from codecsim.learned.weights import InitialWeights
@@ -41,7 +42,7 @@ class NaiveIntraLearner:
         self.shift = 14 - unit_log2 - (bit_depth - 8)
         self.loss = Loss(self.shift, 64 << (14 - unit_log2 - 4))
         self.optimiser = Optimiser(0, np.array([params.learning_rate, 0.9, 0.999, 1e-8], np.float32))
-        self.nets = {log2: TileNet(spec.net, 1 << log2, 1 << log2, train=True) for log2 in GROUPS}
+        self.nets = {log2: TileNet(spec.net, 1 << log2, 1 << log2, train=True, ops=ops_vector) for log2 in GROUPS}
         self.packed = PackedWeights(spec.net)
 
     def learn(self, examples):
