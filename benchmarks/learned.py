@@ -42,6 +42,7 @@ ARMS = MappingProxyType(
             "threshold: --learner experts=online --learn-preset threshold-ldp",
             "signalled: --learner experts=online --learn signalled --effort learner_trials=true",
             "loop: --filter off --loop-filter on",
+            "loop-light: --filter off --loop-filter loop-filter-light",
             f"loop+all: {ALL} --loop-filter on",
             "oracle: --learner experts=online --oracle original",
             "sent: --filter frozen --oracle weights",
@@ -54,6 +55,7 @@ ARMS = MappingProxyType(
             "experts: --learner experts=initial,online,rls",
             f"all: {ALL}",
             "loop: --filter off --loop-filter on",
+            "loop-light: --filter off --loop-filter loop-filter-light",
             f"loop+all: {ALL} --loop-filter on",
         ),
         "ai": (
@@ -62,6 +64,7 @@ ARMS = MappingProxyType(
             "intra-online: --filter off --intra-filter online",
             "loop: --filter off --loop-filter on",
             "loop-light: --filter off --loop-filter loop-filter-light",
+            "loop-separable: --filter off --loop-filter loop-filter-separable",
             "loop+intra: --filter off --intra-filter frozen --loop-filter on",
         ),
     }
