@@ -14,6 +14,7 @@ from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arm
 from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
 from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
+from codecsim.learned.loop_stream import LoopStream
 from codecsim.learned.model_files import LOOP, load_model, save_model
 from codecsim.training.card import Training, check_card, write_card
 from codecsim.training.card_figures import engine_figures, intra_figures, loop_figures
@@ -261,6 +262,9 @@ def loop_samples_command(pictures, output, options, quiet, **settings):
 
     arm = read_arm(f"options: {options}")
     coding = Coding(**settings, encoder=lambda config, qp: arm.encoder_config(config, qp, None), name=options)
+    filtering = LoopStream.from_config(coding.encoder(coding.configs[0], coding.qps[0]))
+    if filtering is not None:  # a file may get other weights
+        coding = dataclasses.replace(coding, name=f"{options} {filtering.model.digest.hex()}")
     click.echo(f"{output}: {take_samples(pictures, output, coding, _note(quiet))} encodings")
 
 

@@ -14,12 +14,13 @@ from codecsim.cli.train import command
 from codecsim.errors import ConfigError
 from codecsim.formats.video import create_video
 from codecsim.learned.loop_spec import LoopSpec
-from codecsim.learned.model_files import LOOP, load_model, save_model
-from codecsim.training.loop import LoopTraining, _drop, _Run, train_loop
+from codecsim.learned.model_files import LOOP, Model, load_model, save_model
+from codecsim.training.loop import INPUTS, LoopTraining, _drop, _Run, train_loop
 from codecsim.training.loop_data import LoopSamples
 from codecsim.training.loop_optimiser import orthogonalise
 from codecsim.training.loop_samples import Coding, split_frame, take_samples
 from tests.conformance.clips import make_clip
+from tests.learned.test_loop_filter import draw_weights
 
 SPEC = LoopSpec(8, 1, "plain", "all", 4)
 SHORT = LoopTraining(steps=12, warm_up=2, batch=2, patch=16, drop_from=0.5, rounded_from=0.8)
@@ -69,6 +70,16 @@ def test_samples_with_the_filter_on_are_those_before_it(folder, tmp_path):
         np.testing.assert_array_equal(a[0], b[0])
     same = [all(np.array_equal(x, y) for x, y in zip(pictures[0], other, strict=True)) for other in pictures[1:]]
     assert sorted(same) == [False, True]
+
+
+def test_other_weights_in_the_same_file_make_other_samples(folder, tmp_path):
+    path = tmp_path / "m.safetensors"
+    words = ["loop-samples", str(folder.parent / "clip.y4m"), "-o", str(tmp_path / "s"), "--quiet", "--config", "ai"]
+    words += ["-q", "30", "--options", f"--filter off --loop-filter {path}"]
+    for count, seed in enumerate((1, 2, 2), 1):
+        save_model(path, Model(LOOP, SPEC, draw_weights(SPEC, seed), INPUTS))
+        done = CliRunner().invoke(command, words)
+        assert f"{min(count, 2)} encodings" in done.output, done.output
 
 
 @pytest.mark.parametrize(
