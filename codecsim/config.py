@@ -11,6 +11,7 @@ CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
 FILTERS = ("off", "frozen", "online")
 ORACLES = ("original", "weights")  # for research, what no decoder can follow: see EncoderConfig
+LOOP_FILTERS = ("off", "on")  # on: with the weights that ship; any other value names some
 INTRA_FILTERS = ("off", "frozen", "online")
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
@@ -223,6 +224,14 @@ class EncoderConfig:
     def search_effort(self) -> Preset:
         """The preset with the fields that `effort` overrides."""
         return dataclasses.replace(PRESETS[self.preset], **self.effort)
+
+    @property
+    def named_weights(self) -> dict[str, str]:
+        """Weights that settings name, by the setting: a name, a path or, but for the in-loop filter, untrained."""
+        found = {name: getattr(self, name) for name in ("model", "chroma_model", "intra_model", "loop_filter")}
+        if self.loop_filter in LOOP_FILTERS:
+            del found["loop_filter"]
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def read_effort(settings: Mapping[str, object]) -> dict[str, int | bool]:

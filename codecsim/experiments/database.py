@@ -40,7 +40,6 @@ from codecsim.experiments.runs import PLANES, plain
 from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
 
-MODEL_FIELDS = [field for field in dataclasses.fields(EncoderConfig) if field.name.endswith("model")]
 LOCK_SECONDS = 60  # to wait for other processes
 NOT_CODING = ("cli", "experiments", "training", "formats", "inspection", "tracing", "viewer")
 
@@ -74,14 +73,14 @@ def settings_of(config: EncoderConfig) -> dict:
 
 def run_key(config: EncoderConfig, clip_sha256: str, sources: str) -> str:
     """What a run is found by; weights in files of one's own count by their content, wherever they are."""
-    weights = {field.name: _digest_of(getattr(config, field.name)) for field in MODEL_FIELDS}
+    weights = {name: _digest_of(value) for name, value in config.named_weights.items()}
     options = plain(config) | {name: digest for name, digest in weights.items() if digest}
     return hashlib.sha256(canonical([options, clip_sha256, sources]).encode()).hexdigest()
 
 
 def _digest_of(path):
     """Digest of a file, or of all files of a folder; None where there is no such path."""
-    if path is None or not os.path.exists(path):
+    if not os.path.exists(path):
         return None
     found = [path] if os.path.isfile(path) else [file for file in pathlib.Path(path).rglob("*") if file.is_file()]
     digest = hashlib.sha256()

@@ -32,7 +32,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from codecsim.config import CONFIGS
+from codecsim.config import CONFIGS, LOOP_FILTERS
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, arm_of_words
 from codecsim.experiments.clips import Clip, read_clip
@@ -46,6 +46,7 @@ from codecsim.resources import bundled_clip
 KEYS = ("name", "clips", "configs", "qps", "frames", "metrics", "reference", "decode", "segments", "common", "arms")
 MEASURED = tuple(name for name in METRICS if name != "psnr")
 NEEDED = ("clips", "arms")
+FILE_OPTIONS = ("model", "chroma-model", "intra-model", "loop-filter", "learn-preset")  # which may name a file
 BUNDLED = "bundled"
 DEFAULT_CONFIGS, DEFAULT_QPS = ("ldp",), (22, 27, 32, 37)
 MAX_QP = 51
@@ -226,7 +227,7 @@ class _Reader:
         """Options in which the name of a file beside this one has the folder before it."""
         found = dict(options)
         for name, value in options.items():
-            has_path = name.endswith("model") or name.replace("_", "-") == "learn-preset"
+            has_path = name.replace("_", "-") in FILE_OPTIONS and value not in LOOP_FILTERS
             if has_path and isinstance(value, str) and (self._path.parent / value).exists():
                 found[name] = str(self._path.parent.absolute() / value)
         return found

@@ -76,9 +76,7 @@ def _warm_clip():
 
 def model_files(config) -> list[str]:
     """Weights of a configuration that are files of the user's own, which a decoder has to be shown."""
-    loop_model = None if config.loop_filter in ("off", "on") else config.loop_filter
-    named = (config.model, config.chroma_model, config.intra_model, loop_model)
-    return [name for name in named if name and os.path.exists(name)]
+    return [name for name in config.named_weights.values() if os.path.exists(name)]
 
 
 _warmed = set()

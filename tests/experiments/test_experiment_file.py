@@ -14,6 +14,7 @@ from codecsim.experiments.arms import read_arm
 from codecsim.experiments.database import run_key
 from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
 from codecsim.experiments.experiment_file import read_experiment
+from codecsim.experiments.warming import model_files
 from codecsim.formats.video import create_video
 from codecsim.learned.chroma_stream import ChromaStream
 from codecsim.learned.intra_stream import IntraStream
@@ -141,20 +142,26 @@ def test_truth_is_written_alike_in_all_tables(write):
     assert found == (False,) * 4
 
 
-def test_weights_beside_the_file(write, tmp_path):
+@pytest.mark.parametrize(
+    ("option", "model", "other"),
+    [("model", "prediction-luma", "untrained"), ("loop_filter", "loop-filter-light", "on")],
+)
+def test_weights_beside_the_file(write, tmp_path, option, model, other):
     weights = tmp_path / "own.safetensors"
-    shipped = next((resource_folder("models") / "prediction-luma").rglob("*.safetensors"))
+    shipped = next((resource_folder("models") / model).rglob("*.safetensors"))
     weights.write_bytes(shipped.read_bytes())
-    text = HEAD + '[common]\nmodel = "own.safetensors"\n[arms.a]\n[arms.b]\nmodel = "untrained"\n'
+    (tmp_path / "on").mkdir()  # what has a meaning of its own is no file
+    text = HEAD + f'[common]\n{option} = "own.safetensors"\n[arms.a]\n[arms.b]\n{option} = "{other}"\n'
     file = read_experiment(write(text))
     configs = [file.encoder_config(arm, "ldp", 22, file.clips[0]) for arm in file.arms]
-    assert [config.model for config in configs] == [str(weights), "untrained"]
+    assert [getattr(config, option) for config in configs] == [str(weights), other]
+    assert [model_files(config) for config in configs] == [[str(weights)], []]
     keys = [run_key(config, "clip", "v") for config in configs]
     weights.write_bytes(weights.read_bytes() + b" ")  # a run with other weights is another run
     changed = [run_key(config, "clip", "v") for config in configs]
     assert changed[0] != keys[0] and changed[1] == keys[1]
     moved = weights.rename(tmp_path / "moved.safetensors")
-    assert run_key(dataclasses.replace(configs[0], model=str(moved)), "clip", "v") == changed[0]
+    assert run_key(dataclasses.replace(configs[0], **{option: str(moved)}), "clip", "v") == changed[0]
 
 
 def test_paths_do_not_depend_on_where_the_reader_is(write, tmp_path, monkeypatch):
