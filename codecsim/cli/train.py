@@ -53,6 +53,14 @@ def clips_command(photos, output, count, frames, chroma, seed, quiet):
     click.echo(f"{output}: {count} clips of {frames} pictures at {FPS} a second, of {len(files)} photos, {widths}")
 
 
+def _read_layers(text):
+    """Pairs of kind and channels."""
+    try:
+        return tuple((kind.strip(), int(channels)) for kind, channels in (one.split(":") for one in text.split(",")))
+    except ValueError:
+        raise ConfigError(f"--layers {text}: expected for example conv3:16,conv1:8") from None
+
+
 def _add_filter_commands(kind, what):
     """The two subcommands that train a filter of inter prediction by the engine."""
 
@@ -91,18 +99,22 @@ def _add_filter_commands(kind, what):
     @click.option("--validation", metavar="FOLDER", help="Samples to measure the model on.")
     @click.option("--work", metavar="FOLDER", help="Where an interrupted training goes on; TensorBoard's files too.")
     @click.option("--steps", type=click.IntRange(1), default=450_000, show_default=True, help="Each on one tile.")
-    @click.option("--channels", type=int, default=16, show_default=True, help="Of the network's hidden layers.")
+    @click.option(
+        "--layers",
+        default="conv3:16,conv3:16",
+        show_default=True,
+        metavar="KIND:CHANNELS,...",
+        help="Hidden layers: conv3, conv1 or depthwise3 of 8 to 64 channels in eights; up to four of 3x3.",
+    )
     @click.option("--dropping/--no-dropping", default=True, show_default=True, help="Of blocks that it makes worse.")
     @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
     @quiet_option
-    def train_command(samples, output, validation, work, steps, channels, dropping, seed, quiet):
+    def train_command(samples, output, validation, work, steps, layers, dropping, seed, quiet):
         from codecsim.training.by_engine import EngineTraining, train_filter
-        from codecsim.training.filter_samples import KINDS
 
         _check_output(output)
         training = EngineTraining(steps=steps, seed=seed) if dropping else EngineTraining(steps, seed=seed, drop_at=())
-        params = KINDS[kind].params(channels=channels)
-        model, found = train_filter(kind, params, samples, training, validation, work, _note(quiet))
+        model, found = train_filter(kind, _read_layers(layers), samples, training, validation, work, _note(quiet))
         save_model(output, model)
         figures = engine_figures(found)
         _finish(output, model, Training(training, samples, _command_line(), figures, found["dropping"]), quiet)

@@ -16,7 +16,7 @@ from codecsim.formats.output import atomic_output
 from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.model_files import Model
 from codecsim.learned.prediction_filter import UNIT_LOG2
-from codecsim.learned.spec import OUTPUT_BITS
+from codecsim.learned.spec import OUTPUT_BITS, NetSpec
 from codecsim.learned.state import LearnerState
 from codecsim.learned.update import ADAM, MASKED, update_average
 from codecsim.learned.weights import builtin_weights
@@ -44,18 +44,18 @@ class EngineTraining:
 class _Run:
     """A training that can be stopped and gone on with."""
 
-    def __init__(self, params, samples, training):
-        self.samples, self.training, self.step = samples, training, 0
+    def __init__(self, params, spec, samples, training):
+        self.spec, self.samples, self.training, self.step = spec, samples, training, 0
         self.size = 1 << params.tile_log2
         self.rng = np.random.default_rng(training.seed)
-        self.state = LearnerState(builtin_weights(params.spec), averaging=True)
+        self.state = LearnerState(builtin_weights(spec), averaging=True)
         self.kept = [np.ones(_blocks(error), bool) for _, error in samples]
-        self._packed = PackedWeights(params.spec)
-        self._net = TileNet(params.spec, self.size, self.size, train=True)
+        self._packed = PackedWeights(spec)
+        self._net = TileNet(spec, self.size, self.size, train=True)
         self._loss = Loss(OUTPUT_BITS - UNIT_LOG2, params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4))
-        self._side = self.size + 2 * params.spec.margin
-        self._inputs = np.zeros((params.spec.n_inputs, self._net.rows, self._net.stride), np.int16)
-        self._settings = repr((params, training, samples.about))
+        self._side = self.size + 2 * spec.margin
+        self._inputs = np.zeros((spec.n_inputs, self._net.rows, self._net.stride), np.int16)
+        self._settings = repr((params, spec, training, samples.about))
 
     def take_step(self):
         """Learn from one tile."""
@@ -93,7 +93,7 @@ class _Run:
         dict : how many of how many, and how many by structure, QP and source
         """
         total, kinds = 0, []
-        for k, before, after in block_errors(self.samples, self._net.spec, self.state.average):
+        for k, before, after in block_errors(self.samples, self.spec, self.state.average):
             used, self.kept[k] = before > 0, after < before
             if not self.kept[k].any():
                 self.kept[k] |= used  # where all are harmed nothing can be told
@@ -151,7 +151,8 @@ def block_errors(samples, spec, weights):
 
     Parameters
     ----------
-    samples : sequence of (planes, error)
+    samples : FilterSamples with the margin of the network
+    spec : NetSpec
     weights : (n,) float32
 
     Yields
@@ -164,7 +165,7 @@ def block_errors(samples, spec, weights):
     for k, (planes, error) in enumerate(samples):
         h, w = error.shape
         net = nets.setdefault((h, w), TileNet(spec, h, w))
-        net.load(planes, 0, 0)
+        net.load(np.ascontiguousarray(planes), 0, 0)
         net.forward(packed)
         used = error != MASKED
         e = np.where(used, error, 0).astype(np.float64)
@@ -199,13 +200,13 @@ def measure(samples, spec, weights):
     return {key: round(after / max(before, 1.0), 4) for key, (before, after) in sorted(sums.items())}
 
 
-def train_filter(kind, params, folder, training, validation=None, work=None, report=lambda line: None):
+def train_filter(kind, layers, folder, training, validation=None, work=None, report=lambda line: None):
     """Train a filter of inter prediction.
 
     Parameters
     ----------
     kind : str, a key of filter_samples.KINDS
-    params : LearnParams or ChromaParams, of the filter
+    layers : pairs of kind and channels, the network's hidden layers as of NetSpec
     folder : of samples
     training : EngineTraining
     validation : folder of samples of other clips, or None
@@ -218,10 +219,16 @@ def train_filter(kind, params, folder, training, validation=None, work=None, rep
 
     Raises
     ------
-    ConfigError : no samples, or those of another filter; a checkpoint of another training
+    ConfigError : no samples, or those of another filter; a checkpoint of another training; no such network, or one that
+        needs more context than the samples have
     """
-    run = _Run(params, FilterSamples(folder, kind), training)
-    others = FilterSamples(validation, kind) if validation else None
+    params = KINDS[kind].params()  # for inputs, size of tiles and loss
+    try:
+        spec = NetSpec(params.spec.n_inputs, layers)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    run = _Run(params, spec, FilterSamples(folder, kind, spec.margin), training)
+    others = FilterSamples(validation, kind, spec.margin) if validation else None
     found, writer, checkpoint = {"dropping": []}, None, None
     if work is not None:
         writer, checkpoint = tensorboard(work), pathlib.Path(work) / _CHECKPOINT
@@ -231,27 +238,27 @@ def train_filter(kind, params, folder, training, validation=None, work=None, rep
     drop_at = {int(share * training.steps) for share in training.drop_at}
     while run.step < training.steps:
         if run.step in drop_at and run.step not in [note["step"] for note in found["dropping"]]:
-            found["dropping"].append(_drop(run, others, params.spec, report))
+            found["dropping"].append(_drop(run, others, report))
         run.take_step()
         if run.step % _EVERY == 0 or run.step == training.steps:
             report(f"step {run.step} of {training.steps}")
             if others:
-                left = measure(others, params.spec, run.state.average)
+                left = measure(others, spec, run.state.average)
                 if writer:
                     for name in ("everywhere", "where_better"):
                         writer.add_scalar(f"validation/{name}", left[name], run.step)
             if checkpoint:
                 run.save(checkpoint, found)
     weights = run.state.average
-    found["training"] = measure(run.samples, params.spec, weights)
+    found["training"] = measure(run.samples, spec, weights)
     if others:
-        found["validation"] = measure(others, params.spec, weights)
-    return Model(KINDS[kind].kind, params.spec, weights, params.inputs), found
+        found["validation"] = measure(others, spec, weights)
+    return Model(KINDS[kind].kind, spec, weights, params.inputs), found
 
 
-def _drop(run, others, spec, report):
+def _drop(run, others, report):
     note = run.drop()
     if others:
-        note["validation_before"] = measure(others, spec, run.state.average)
+        note["validation_before"] = measure(others, run.spec, run.state.average)
     report(f"step {run.step}: dropped {note['dropped']} of {note['blocks']} blocks")
     return note

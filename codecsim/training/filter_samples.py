@@ -31,6 +31,8 @@ from codecsim.learned.update import MASKED
 from codecsim.picture import planes_from_frame
 from codecsim.structure import coding_structure
 
+_CONTEXT = {"hidden_layers": 4}  # 3x3 layers that a network trained on the samples may have
+
 
 @dataclasses.dataclass(frozen=True)
 class FilterKind:
@@ -51,14 +53,14 @@ KINDS = {
         INTER_LUMA,
         LearnParams,
         ("ldp", "ra"),
-        {"filter": "frozen", "model": UNTRAINED, "learn": {"experts": "online", "replay": 1}},
+        {"filter": "frozen", "model": UNTRAINED, "learn": {"experts": "online", "replay": 1, **_CONTEXT}},
         lambda codec: [(codec.learned_filter.state, 0)],
     ),
     "chroma": FilterKind(
         INTER_CHROMA,
         ChromaParams,
         ("ldp",),
-        {"model": UNTRAINED, "chroma_filter": "frozen", "chroma_model": UNTRAINED},
+        {"model": UNTRAINED, "chroma_filter": "frozen", "chroma_model": UNTRAINED, "chroma_learn": _CONTEXT},
         lambda codec: [(net.state, k) for k, net in enumerate(codec.chroma_filter.components, 1)],
     ),
 }
@@ -155,6 +157,7 @@ class FilterSamples:
     ----------
     folder : path
     kind : str, a key of KINDS
+    margin : int, samples of context around the error that the planes shall have
 
     Attributes
     ----------
@@ -162,10 +165,10 @@ class FilterSamples:
 
     Raises
     ------
-    ConfigError : the folder holds none, or those of another kind
+    ConfigError : the folder holds none, or those of another kind, or such with less context
     """
 
-    def __init__(self, folder, kind):
+    def __init__(self, folder, kind, margin):
         self.about, self._arrays = [], []
         for file in sorted(pathlib.Path(folder).glob("*.json")):
             about, stem = json.loads(file.read_text()), str(file.with_suffix(""))
@@ -173,6 +176,11 @@ class FilterSamples:
                 raise ConfigError(f"{file}: is no sample of {kind}")
             if about["samples"]:
                 planes, error = (np.load(f"{stem}.{name}.npy", mmap_mode="r") for name in ("planes", "error"))
+                (height, width), own = error.shape[1:], (planes.shape[2] - error.shape[1]) // 2
+                if own < margin:
+                    raise ConfigError(f"{file}: has {own} samples of context, the network needs {margin}")
+                lead = own - margin
+                planes = planes[:, :, lead : lead + height + 2 * margin, lead : lead + width + 2 * margin]
                 for k, qp in enumerate(about["samples"]):
                     self.about.append((about["source"], about["config"], about["qp"], qp))
                     self._arrays.append((planes[k], error[k]))

@@ -63,7 +63,7 @@ SAMPLES = {
     "loop": ["clip one.y4m", "--config", "ldp", "-q", "32"],
 }
 OPTIONS = {
-    "luma": ["--channels", "8", "--validation", "samples of it"],
+    "luma": ["--layers", "conv3:8,conv1:8", "--validation", "samples of it"],
     "chroma": ["--no-dropping"],
     "intra": ["--validation", "samples of it"],
     "loop": ["--channels", "8", "--blocks", "1", "--chroma-weights", "0.1", "0.2", "--emphasis", "clip*", "2.5",

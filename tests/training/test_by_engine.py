@@ -9,15 +9,18 @@ from codecsim.cli import run
 from codecsim.errors import ConfigError
 from codecsim.formats.video import create_video
 from codecsim.formats.y4m import write_y4m_frame, write_y4m_header
-from codecsim.learned.chroma_params import ChromaParams
 from codecsim.learned.model_files import INTER_LUMA, load_model
 from codecsim.learned.params import LearnParams
+from codecsim.learned.spec import NetSpec
 from codecsim.learned.update import MASKED
 from codecsim.picture import Frame, VideoFormat
 from codecsim.training import by_engine
 from codecsim.training.by_engine import BLOCK, EngineTraining, block_errors, measure, train_filter
 from codecsim.training.filter_samples import FilterSamples, take_samples
 from tests.conformance.clips import make_clip
+
+LAYERS = (("conv3", 8), ("conv3", 8))
+SPEC = NetSpec(6, LAYERS)
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +47,23 @@ def every_step(monkeypatch):
     monkeypatch.setattr(by_engine, "_EVERY", 100)
 
 
-def params_of(kind):
-    return {"luma": LearnParams, "chroma": ChromaParams}[kind](channels=8, tile_log2=4)
+def samples_of(folder):
+    return FilterSamples(folder, "luma", SPEC.margin)
+
+
+def make_run(samples, **changes):
+    return by_engine._Run(LearnParams(**changes), SPEC, samples, EngineTraining())
 
 
 def test_samples_are_taken_once(luma_samples, clip):
     said = []
     assert take_samples("luma", [clip], luma_samples, (32,), 4, said.append) == 2
     assert said == []
-    samples = FilterSamples(luma_samples, "luma")
+    samples = samples_of(luma_samples)
     assert len(samples) == 6  # inter pictures in ldp and ra
     assert {config for _, config, *_ in samples.about} == {"ldp", "ra"}
     with pytest.raises(ConfigError, match="no sample of chroma"):
-        FilterSamples(luma_samples, "chroma")
+        FilterSamples(luma_samples, "chroma", 3)
 
 
 @pytest.mark.parametrize("kind", ["luma", "chroma"])
@@ -75,8 +82,8 @@ def test_training_brings_the_prediction_closer_to_the_original(tmp_path, clip, l
         folder = tmp_path / "samples"
         take_samples(kind, [clip], folder, (32,), 4)
     training = EngineTraining(steps=600, warm_up=50)
-    model, found = train_filter(kind, params_of(kind), folder, training, validation=folder)
-    again, _ = train_filter(kind, params_of(kind), folder, training)
+    model, found = train_filter(kind, LAYERS, folder, training, validation=folder)
+    again, _ = train_filter(kind, LAYERS, folder, training)
     np.testing.assert_array_equal(model.weights, again.weights)
     assert found["validation"] == found["training"]
     assert found["training"]["everywhere"] < 0.999
@@ -84,13 +91,12 @@ def test_training_brings_the_prediction_closer_to_the_original(tmp_path, clip, l
 
 
 def test_blocks_that_the_filter_harms_are_dropped_and_said(luma_samples):
-    samples = FilterSamples(luma_samples, "luma")
-    params = LearnParams(channels=8, tile_log2=4)
-    run = by_engine._Run(params, samples, EngineTraining())
+    samples = samples_of(luma_samples)
+    run = make_run(samples, tile_log2=4)
     rng = np.random.default_rng(1)
     run.state.average[:] = rng.normal(0, 0.05, run.state.average.size)
     note = run.drop()
-    harmed = {k: after >= before for k, before, after in block_errors(samples, params.spec, run.state.average)}
+    harmed = {k: after >= before for k, before, after in block_errors(samples, SPEC, run.state.average)}
     assert note["blocks"] == 6 * 6  # pictures, blocks of 32x32 of 96x64
     assert 0 < note["dropped"] == sum(blocks.sum() for k, blocks in harmed.items() if not blocks.all())
     for k, blocks in harmed.items():
@@ -102,14 +108,14 @@ def test_blocks_that_the_filter_harms_are_dropped_and_said(luma_samples):
 
 def test_dropping_happens_when_it_should(luma_samples):
     training = EngineTraining(steps=40, warm_up=5, drop_at=(0.5, 0.75))
-    _, found = train_filter("luma", params_of("luma"), luma_samples, training, validation=luma_samples)
+    _, found = train_filter("luma", LAYERS, luma_samples, training, validation=luma_samples)
     assert [note["step"] for note in found["dropping"]] == [20, 30]
     assert all("validation_before" in note for note in found["dropping"])
 
 
 def test_a_dropped_block_is_not_learnt_from(luma_samples):
-    samples = FilterSamples(luma_samples, "luma")
-    run = by_engine._Run(LearnParams(channels=8, tile_log2=5), samples, EngineTraining())
+    samples = samples_of(luma_samples)
+    run = make_run(samples)
     for kept in run.kept:
         kept[:] = False
     run.kept[2][1, 2] = True
@@ -120,10 +126,9 @@ def test_a_dropped_block_is_not_learnt_from(luma_samples):
 
 
 def test_tiles_are_turned_with_their_inputs(luma_samples):
-    samples = FilterSamples(luma_samples, "luma")
-    spec = LearnParams(channels=8, tile_log2=4).spec
-    run = by_engine._Run(LearnParams(channels=8, tile_log2=4), samples, EngineTraining())
-    inner = slice(spec.margin, spec.margin + 16)
+    samples = samples_of(luma_samples)
+    run = make_run(samples, tile_log2=4)
+    inner = slice(SPEC.margin, SPEC.margin + 16)
     for planes, error in (run._draw() for _ in range(20)):
         places = []
         for turn in range(8):
@@ -145,33 +150,32 @@ def test_tiles_are_turned_with_their_inputs(luma_samples):
 
 
 def test_the_error_of_blocks_adds_up(luma_samples):
-    samples = FilterSamples(luma_samples, "luma")
-    spec = LearnParams(channels=8).spec
-    weights = np.zeros(spec.n_weights, np.float32)
-    for k, before, after in block_errors(samples, spec, weights):
+    samples = samples_of(luma_samples)
+    weights = np.zeros(SPEC.n_weights, np.float32)
+    for k, before, after in block_errors(samples, SPEC, weights):
         error = samples[k][1].astype(np.float64)
         assert before.sum() == np.sum(error[error != MASKED] ** 2)
         np.testing.assert_array_equal(before, after)  # weights of zero add nothing
-    assert measure(samples, spec, weights)["everywhere"] == 1.0
+    assert measure(samples, SPEC, weights)["everywhere"] == 1.0
 
 
 def test_an_interrupted_training_ends_with_the_same_weights(tmp_path, luma_samples, every_step):
     training = EngineTraining(steps=300, warm_up=50, drop_at=(0.2,))
-    whole, found = train_filter("luma", params_of("luma"), luma_samples, training)
+    whole, found = train_filter("luma", LAYERS, luma_samples, training)
 
     def stop(line):
         if line.startswith("step 200"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_filter("luma", params_of("luma"), luma_samples, training, None, tmp_path, stop)
+        train_filter("luma", LAYERS, luma_samples, training, None, tmp_path, stop)
     said = []
-    ended, again = train_filter("luma", params_of("luma"), luma_samples, training, None, tmp_path, said.append)
+    ended, again = train_filter("luma", LAYERS, luma_samples, training, None, tmp_path, said.append)
     assert said[0] == "goes on at step 100"  # the checkpoint of step 200 was not yet written when it was said
     np.testing.assert_array_equal(ended.weights, whole.weights)
     assert again == found
     with pytest.raises(ConfigError, match="other settings"):
-        train_filter("luma", params_of("luma"), luma_samples, EngineTraining(steps=200), None, tmp_path)
+        train_filter("luma", LAYERS, luma_samples, EngineTraining(steps=200), None, tmp_path)
 
 
 def test_the_commands_write_a_model_of_the_default_filter(tmp_path, clip, capsys):
@@ -185,3 +189,35 @@ def test_the_commands_write_a_model_of_the_default_filter(tmp_path, clip, capsys
     assert {"dropping", "training"} == {*json.loads(rest)}
     assert (written.spec, written.inputs) == (LearnParams().spec, LearnParams().inputs)
     assert run(["train", "luma", str(tmp_path), "-o", model]) == 2
+
+
+@pytest.mark.parametrize("layers", ["depthwise3:6", "conv3:12", "conv3", "conv5:8", "conv3:", "conv3:8,,conv3:8", ""])
+def test_layers_that_there_are_not(tmp_path, luma_samples, layers, capsys):
+    model = tmp_path / "luma.safetensors"
+    assert run(["train", "luma", str(luma_samples), "-o", str(model), "--steps", "1", "--layers", layers]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and ("no such network" in error or "expected for example conv3:16,conv1:8" in error)
+    assert not model.exists()
+
+
+def test_layers_of_all_kinds(tmp_path, clip, luma_samples):
+    """A filter of another shape is trained, and codes."""
+    model, stream, decoded = (str(tmp_path / name) for name in ("luma.safetensors", "stream.bin", "decoded.y4m"))
+    layers = "conv3:16, depthwise3:16,conv1:8,conv3:8"
+    words = ["train", "luma", str(luma_samples), "-o", model, "--steps", "20", "--layers", layers, "--quiet"]
+    assert run(words) == 0
+    hidden = (("conv3", 16), ("depthwise3", 16), ("conv1", 8), ("conv3", 8))
+    assert load_model(model, INTER_LUMA).spec == NetSpec(6, hidden)
+    assert run(["encode", str(clip), "-o", stream, "--model", model, "--preset", "fast", "--quiet"]) == 0
+    assert run(["decode", stream, "-o", decoded, "--model", model, "--quiet"]) == 0
+
+
+def test_context_of_samples(luma_samples):
+    """Whatever margin is asked for, the same samples stand behind it; too much is refused."""
+    narrow, wide = (FilterSamples(luma_samples, "luma", margin) for margin in (2, 5))
+    for (planes, error), (more, same) in zip(narrow, wide, strict=True):
+        np.testing.assert_array_equal(error, same)
+        assert planes.shape[1:] == (error.shape[0] + 4, error.shape[1] + 4)
+        np.testing.assert_array_equal(planes, more[:, 3:-3, 3:-3])
+    with pytest.raises(ConfigError, match="has 5 samples of context, the network needs 6"):
+        train_filter("luma", (("conv3", 8),) * 5, luma_samples, EngineTraining(steps=1))
