@@ -8,6 +8,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 
 import click
 
@@ -31,6 +32,9 @@ COMMANDS = (
 )
 INTERRUPTED = 130  # as shells report it
 REPEAT_SECONDS = 1.0  # from an interruption to the next, until one arrives
+
+
+_signalled = threading.Event()
 
 
 class Interrupted(BaseException):
@@ -69,6 +73,11 @@ def run(arguments: list[str] | None = None) -> int:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except (KeyboardInterrupt, Interrupted):
         return _fail("interrupted", INTERRUPTED)
+    except Exception:
+        # A compiler that lost the interruption in a callback fails soon for want of what that should have brought.
+        if not _signalled.is_set():
+            raise
+        return _fail("interrupted", INTERRUPTED)
 
 
 def _run(arguments: list[str] | None) -> int:
@@ -103,6 +112,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    sys.unraisablehook = _show_unraisable
     status = run()
     try:
         sys.stdout.flush()
@@ -117,6 +127,13 @@ def main() -> None:
 
 def _interrupt(number, frame):
     """Leave through the code that removes unfinished outputs."""
+    _signalled.set()
     # An exception that is raised in a destructor, as compilers have them, is lost: come again.
     signal.setitimer(signal.ITIMER_REAL, REPEAT_SECONDS)
     raise Interrupted
+
+
+def _show_unraisable(unraisable):
+    """Say what went wrong where no exception can leave, unless it is an interruption, which will come again."""
+    if not issubclass(unraisable.exc_type, Interrupted):
+        sys.__unraisablehook__(unraisable)

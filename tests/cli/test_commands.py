@@ -209,6 +209,30 @@ def test_interrupted_runs_leave_nothing(tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
+def test_an_interruption_that_a_callback_loses(tmp_path):
+    """It comes while a compiler calls back, and what the compiler then misses is said to be an interruption."""
+    script = tmp_path / "interrupted.py"
+    script.write_text("""
+import ctypes, os, signal
+from codecsim import cli
+
+@ctypes.CFUNCTYPE(None)
+def call_back():
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):
+        pass
+
+def fail(arguments):
+    call_back()
+    raise RuntimeError("no compiled object yet")
+
+cli._run = fail
+cli.main()
+""")
+    found = subprocess.run([sys.executable, script], capture_output=True, timeout=60)
+    assert (found.returncode, found.stderr) == (130, b"codecsim: error: interrupted\n")
+
+
 def test_demo(capsys):
     assert run(["demo", "--frames", "2", "--qp", "37", "--quiet"]) == 0
     text = capsys.readouterr().out
