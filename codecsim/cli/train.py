@@ -53,6 +53,16 @@ def clips_command(photos, output, count, frames, chroma, seed, quiet):
     click.echo(f"{output}: {count} clips of {frames} pictures at {FPS} a second, of {len(files)} photos, {widths}")
 
 
+_emphasis_option = click.option(
+    "--emphasis",
+    multiple=True,
+    nargs=2,
+    type=(str, click.FloatRange(0, min_open=True)),
+    metavar="PATTERN FACTOR",
+    help="Draw from the sources that match so much more often.",
+)
+
+
 def _read_layers(text):
     """Pairs of kind and channels."""
     try:
@@ -107,13 +117,14 @@ def _add_filter_commands(kind, what):
         help="Hidden layers: conv3, conv1 or depthwise3 of 8 to 64 channels in eights; up to four of 3x3.",
     )
     @click.option("--dropping/--no-dropping", default=True, show_default=True, help="Of blocks that it makes worse.")
+    @_emphasis_option
     @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
     @quiet_option
-    def train_command(samples, output, validation, work, steps, layers, dropping, seed, quiet):
+    def train_command(samples, output, validation, work, layers, dropping, quiet, **settings):
         from codecsim.training.by_engine import EngineTraining, train_filter
 
         _check_output(output)
-        training = EngineTraining(steps=steps, seed=seed) if dropping else EngineTraining(steps, seed=seed, drop_at=())
+        training = EngineTraining(**settings) if dropping else EngineTraining(**settings, drop_at=())
         model, found = train_filter(kind, _read_layers(layers), samples, training, validation, work, _note(quiet))
         save_model(output, model)
         figures = engine_figures(found)
@@ -302,14 +313,7 @@ def loop_samples_command(pictures, output, options, quiet, **settings):
     help="Of a chroma plane in the loss, against 1 of luma: at the start and at the end.",
 )
 @click.option("--intra-share", type=click.FloatRange(0, 1), default=0.6, show_default=True, help="Of the patches.")
-@click.option(
-    "--emphasis",
-    multiple=True,
-    nargs=2,
-    type=(str, float),
-    metavar="PATTERN FACTOR",
-    help="Draw from the sources that match so much more often.",
-)
+@_emphasis_option
 @click.option("--start", metavar="MODEL", help="Weights to go on from; they say the network's shape.")
 @click.option("--learning-rate", type=click.FloatRange(0), default=2e-3, show_default=True, help="Of Adam.")
 @click.option("--muon-rate", type=click.FloatRange(0), default=0, show_default=True, help="Of Muon; 0: only Adam.")

@@ -20,6 +20,7 @@ from codecsim.learned.spec import OUTPUT_BITS, NetSpec
 from codecsim.learned.state import LearnerState
 from codecsim.learned.update import ADAM, MASKED, update_average
 from codecsim.learned.weights import builtin_weights
+from codecsim.training.emphasis import emphasise
 from codecsim.training.filter_samples import KINDS, FilterSamples
 from codecsim.training.logs import count_by_kind, tensorboard
 
@@ -39,6 +40,7 @@ class EngineTraining:
     warm_up: int = 500  # steps
     drop_at: tuple = (0.25, 0.5, 0.75)  # shares of the steps after which harmed blocks are dropped; (): never
     seed: int = 0
+    emphasis: tuple = ()  # (pattern of sources, factor), for how often theirs are drawn
 
 
 class _Run:
@@ -54,6 +56,10 @@ class _Run:
         self._net = TileNet(spec, self.size, self.size, train=True)
         self._loss = Loss(OUTPUT_BITS - UNIT_LOG2, params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4))
         self._side = self.size + 2 * spec.margin
+        self._ends = None  # of the samples' shares in 0..1; all have the same
+        if training.emphasis:
+            sources = [source for source, *_ in samples.about]
+            self._ends = np.cumsum(emphasise(np.full(len(samples), 1 / len(samples)), sources, training.emphasis))
         self._inputs = np.zeros((spec.n_inputs, self._net.rows, self._net.stride), np.int16)
         self._settings = repr((params, spec, training, samples.about))
 
@@ -73,7 +79,7 @@ class _Run:
     def _draw(self):
         """Inputs and errors of a tile, mirrored or turned at random; blocks that were dropped are masked."""
         while True:
-            k = self.rng.integers(len(self.samples))
+            k = self._draw_sample()
             planes, error = self.samples[k]
             y0, x0 = (int(self.rng.integers(n - self.size + 1)) for n in error.shape)
             turn = int(self.rng.integers(8))
@@ -84,6 +90,11 @@ class _Run:
                 side = self._side
                 self._inputs[:, :side, :side] = _turn(planes[:, y0 : y0 + side, x0 : x0 + side], turn)
                 return self._inputs, np.ascontiguousarray(_turn(tile, turn))
+
+    def _draw_sample(self):
+        if self._ends is None:
+            return self.rng.integers(len(self.samples))
+        return int(np.searchsorted(self._ends, self.rng.random() * self._ends[-1], side="right"))
 
     def drop(self):
         """Drop the blocks that the filter now makes worse, and take back the others.
@@ -220,7 +231,7 @@ def train_filter(kind, layers, folder, training, validation=None, work=None, rep
     Raises
     ------
     ConfigError : no samples, or those of another filter; a checkpoint of another training; no such network, or one that
-        needs more context than the samples have
+        needs more context than the samples have; emphasis on what is not there
     """
     params = KINDS[kind].params()  # for inputs, size of tiles and loss
     try:

@@ -1,6 +1,5 @@
 """The in-loop filter's samples as its training sees them: which pictures, and patches of them."""
 
-import fnmatch
 import json
 import pathlib
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 
 from codecsim.errors import ConfigError
+from codecsim.training.emphasis import emphasise
 from codecsim.training.loop_model import feature_vector
 
 INTRA = 2  # slice type
@@ -59,11 +59,7 @@ class LoopSamples:
         """
         sizes = np.array([decoded[0].size for decoded, _ in self._planes], float)
         shares = sizes**size_power * np.array([self.errors(k)[0] > _EXACT for k in range(len(sizes))])
-        for pattern, factor in emphasis:
-            chosen = np.array([fnmatch.fnmatch(source, pattern) for source, *_ in self.pictures])
-            if not chosen.any():
-                raise ConfigError(f"no samples are of a source {pattern!r}")
-            shares[chosen] *= factor
+        shares = emphasise(shares, [source for source, *_ in self.pictures], emphasis)
         intra = np.array([kind == INTRA for *_, kind, _ in self.pictures])
         for chosen, part in ((intra, intra_share), (~intra, 1 - intra_share)):
             total = shares[chosen].sum()

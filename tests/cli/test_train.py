@@ -64,7 +64,7 @@ SAMPLES = {
 }
 OPTIONS = {
     "luma": ["--layers", "conv3:8,conv1:8", "--validation", "samples of it"],
-    "chroma": ["--no-dropping"],
+    "chroma": ["--no-dropping", "--emphasis", "clip*", "2.0"],
     "intra": ["--validation", "samples of it"],
     "loop": ["--channels", "8", "--blocks", "1", "--chroma-weights", "0.1", "0.2", "--emphasis", "clip*", "2.5",
              "--precision", "float32", "--emphasis", "*one*", "3.0", "--validation", "samples of it"],

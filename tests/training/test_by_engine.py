@@ -125,6 +125,17 @@ def test_a_dropped_block_is_not_learnt_from(luma_samples):
         assert {*np.unique(error)} <= block | {MASKED}
 
 
+def test_emphasis_draws_its_sources_more_often(luma_samples, tmp_path, capsys):
+    samples = samples_of(luma_samples)
+    samples.about = [("rare" if k == 4 else "others", *rest) for k, (_, *rest) in enumerate(samples.about)]
+    emphasised = by_engine._Run(LearnParams(), SPEC, samples, EngineTraining(emphasis=(("r*", 5.0), ("*", 2.0))))
+    drawn = np.bincount([emphasised._draw_sample() for _ in range(4000)], minlength=6) / 4000
+    np.testing.assert_allclose(drawn, [0.1, 0.1, 0.1, 0.1, 0.5, 0.1], atol=0.03)
+    words = ["train", "luma", str(luma_samples), "-o", str(tmp_path / "luma.safetensors"), "--steps", "1"]
+    assert run([*words, "--emphasis", "absent*", "2"]) == 2
+    assert "no samples are of a source 'absent*'" in capsys.readouterr().err
+
+
 def test_tiles_are_turned_with_their_inputs(luma_samples):
     samples = samples_of(luma_samples)
     run = make_run(samples, tile_log2=4)
