@@ -8,7 +8,7 @@ import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
 
-from codecsim.syntax.headers_sequence import ReferencePictureSet
+from codecsim.syntax.headers_rps import ReferencePictureSet
 from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P
 from codecsim.syntax.nal import CRA, IDR_W_RADL, RASL_N, RASL_R, TRAIL_N, TRAIL_R
 from codecsim.tables import chroma_qp

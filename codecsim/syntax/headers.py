@@ -6,6 +6,7 @@ from codecsim.errors import BitstreamError
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitReader, BitWriter
 from codecsim.syntax.headers_picture import Pps, code_pps
+from codecsim.syntax.headers_rps import ReferencePictureSet
 from codecsim.syntax.headers_sequence import (
     INTER_TOOLS,
     PROFILE_LEARNED,
@@ -18,7 +19,6 @@ from codecsim.syntax.headers_sequence import (
     TOOL_OBMC,
     TOOLS_WITH_SETTINGS,
     LearnedTools,
-    ReferencePictureSet,
     Sps,
     ToolSettings,
     Vps,

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from codecsim.syntax.headers_sequence import ReferencePictureSet, code_rps
+from codecsim.syntax.headers_rps import ReferencePictureSet, code_rps
 from codecsim.syntax.nal import is_idr, is_irap
 
 SLICE_B, SLICE_P, SLICE_I = 0, 1, 2

@@ -44,7 +44,7 @@ from codecsim.syntax.headers import (
     refuse_missing_tools,
     write_parameter_sets,
 )
-from codecsim.syntax.headers_sequence import code_rps
+from codecsim.syntax.headers_rps import code_rps
 
 BOOLS = st.booleans()
 
