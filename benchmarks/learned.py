@@ -26,7 +26,9 @@ from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE
 
 TEST_CLIPS = ("carphone_qcif", "cars_320x240", "parkjoy_480x264", "foliage_720x480", "walk_720x480")
-ALL = "--filter online --obmc --chroma-filter online --intra-filter frozen"
+LARGE = "--model prediction-luma-large"
+LEARNED = f"{LARGE} --chroma-filter online --chroma-model prediction-chroma-large --intra-filter frozen"
+ALL = f"{LEARNED} --obmc"
 ARMS = MappingProxyType(
     {
         "ldp": (
@@ -38,11 +40,15 @@ ARMS = MappingProxyType(
             "default:",
             "rls: --learner experts=rls",
             "experts: --learner experts=online,rls,mix",
+            f"large-frozen: --filter frozen {LARGE}",
+            f"large-online: --learner experts=online {LARGE}",
+            f"large: {LARGE}",
             f"all: {ALL}",
             "threshold: --learner experts=online --learn-preset threshold-ldp",
             "signalled: --learner experts=online --learn signalled --effort learner_trials=true",
             "loop: --filter off --loop-filter on",
             "loop-light: --filter off --loop-filter loop-filter-light",
+            "loop+default: --loop-filter on",
             f"loop+all: {ALL} --loop-filter on",
             "oracle: --learner experts=online --oracle original",
             "sent: --filter frozen --oracle weights",
@@ -53,10 +59,11 @@ ARMS = MappingProxyType(
             "online: --learner experts=online",
             "light: --learn-preset light-ra",
             "experts: --learner experts=initial,online,rls",
-            f"all: {ALL}",
+            f"large: {LARGE}",
+            f"all: {LEARNED}",
             "loop: --filter off --loop-filter on",
             "loop-light: --filter off --loop-filter loop-filter-light",
-            f"loop+all: {ALL} --loop-filter on",
+            f"loop+all: {LEARNED} --loop-filter on",
         ),
         "ai": (
             "off: --filter off",
@@ -69,7 +76,8 @@ ARMS = MappingProxyType(
         ),
     }
 )
-DECODED_A_SECOND = 3  # pictures, to be reached at CIF by CPU time
+CIF = 352 * 288  # samples
+DECODED_A_SECOND = 3  # pictures of CIF, to be reached by CPU time
 LOW, HIGH = DEFAULT_QPS[:3], DEFAULT_QPS[1:]
 
 
@@ -88,6 +96,7 @@ GOALS = (
     Goal("ldp", "all", "off", "y", -9),
     Goal("ldp", "all", "obmc", "y", -6),
     Goal("ldp", "online", "frozen", "y", -2),
+    Goal("ldp", "large-online", "large-frozen", "y", -2),
     Goal("ldp", "all", "off", "uv", -6),
     Goal("ldp", "loop+all", "off", "uv", -6),
     Goal("ra", "all", "off", "y", -4),
@@ -123,6 +132,7 @@ class Results:
 
     def __init__(self, config, kept, sources, cells, arms, qps):
         self.clips = [clip.name for clip in cells]
+        self._areas = {clip.name: clip.width * clip.height for clip in cells}
         lengths = ", ".join(map(str, sorted({*cells.values()})))
         self.of = f"{', '.join(self.clips)}; {lengths} pictures; QP {' '.join(map(str, qps))}"
         self.curves = {
@@ -155,11 +165,12 @@ class Results:
             return None, None
         return tuple(f"{sum(cost[name] for cost in found) / len(found):.1f}" for name in ("inference", "training"))
 
-    def decoded_a_second(self, arm, clip):
-        """Pictures a second of CPU time of the decoder on a clip, or None."""
+    def decoded_a_second(self, arm, clip, area=None):
+        """Pictures a second of CPU time of the decoder on a clip, or the samples in pictures of `area`; or None."""
         decoded = self.curves[arm][clip].decoded
         seconds = sum(result["seconds"] for result in decoded)
-        return f"{sum(result['frames'] for result in decoded) / seconds:.1f}" if seconds else None
+        scale = self._areas[clip] / area if area else 1
+        return f"{scale * sum(result['frames'] for result in decoded) / seconds:.1f}" if seconds else None
 
 
 def _part(curve, qps):
@@ -226,12 +237,13 @@ def show_goals(report, found):
         what = f"{goal.config}, {goal.arm} against {goal.against}, {' and '.join(goal.planes.upper())}"
         rows.append((what, f"<= {goal.reach}", _percent(value), None if value is None else _verdict(value, goal)))
     ldp = found.get("ldp")
-    if ldp and {"loop", "all", "loop+all"} <= {*ldp.curves}:
-        means = [ldp.mean(name, "off") for name in ("loop", "all", "loop+all")]
+    for arm in ("default", "all"):
+        names = ("loop", arm, f"loop+{arm}")
+        means = [ldp.mean(name, "off") for name in names] if ldp and {*names} <= {*ldp.curves} else [None]
         if None not in means:
             loop, prediction, both = (mean.bd_rate["y"] for mean in means)
             share = both / (loop + prediction)
-            rows.append(_share("ldp, loop+all, of the sum of loop and all", share, least=0.8))
+            rows.append(_share(f"ldp, loop+{arm}, of the sum of loop and {arm}", share, least=0.8))
     if ldp and {"online", "threshold"} <= {*ldp.curves}:
         means = [ldp.mean(name, "off") for name in ("threshold", "online")]
         costs = [ldp.costs(name)[1] for name in ("threshold", "online")]
@@ -241,10 +253,11 @@ def show_goals(report, found):
             rows.append(_share("ldp, threshold: share of online's gain", gain, least=0.85))
             rows.append(_share("ldp, threshold: share of online's training", work, most=0.4))
     for clip in ldp.clips if ldp and "all" in ldp.curves else ():
-        speed = ldp.decoded_a_second("all", clip)
+        speed = ldp.decoded_a_second("all", clip, CIF)
         if speed:
             told = "reached" if float(speed) >= DECODED_A_SECOND else "missed"
-            rows.append((f"ldp, all: decoded pictures a second, {clip}", f">= {DECODED_A_SECOND}", speed, told))
+            what = f"ldp, all: decoded a second, as pictures of CIF, {clip}"
+            rows.append((what, f">= {DECODED_A_SECOND}", speed, told))
     report.table("**To be reached, mean of the clips**", ("what", "reach", "measured", ""), rows)
 
 
