@@ -20,6 +20,7 @@ PAGE = {
     "view.js": "text/javascript; charset=utf-8",
     "blocks.js": "text/javascript; charset=utf-8",
     "draw.js": "text/javascript; charset=utf-8",
+    "facts.js": "text/javascript; charset=utf-8",
     "timeline.js": "text/javascript; charset=utf-8",
 }
 _HEADERS = {

@@ -64,7 +64,8 @@ def wait_for(page, index):
 
 
 def settled(page, canvas="canvas-0"):
-    """Hash and number of colours of a canvas once it does not change any more."""
+    """Hash and number of colours of a canvas once nothing is on its way and it does not change any more."""
+    page.wait_for_selector("html:not([data-waits])", state="attached")
     before = None
     while True:
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 30)))")

@@ -1,6 +1,7 @@
 // The page: what is shown, how it is asked for, keys and buttons.
 import { Blocks, describe } from "./blocks.js";
 import { FILL_NAMES, LINE_NAMES, drawPanel, keys, legend, makeFills } from "./draw.js";
+import { PART_COLOURS, partsBar, pictureFacts, table } from "./facts.js";
 import { Timeline } from "./timeline.js";
 
 const LAYER_NAMES = {
@@ -10,10 +11,6 @@ const LAYER_NAMES = {
 };
 const LAYER_ORDER = ["picture", "prediction", "filtered", "filter", "residual", "unfiltered", "loop", "source", "error"];
 const WITH_GAIN = ["residual", "filter", "loop", "error"];
-const PART_COLOURS = {
-  headers: "#8b93a1", modes: "#5b8cff", motion: "#36c5c9", residual: "#ffb14c", learned_flags: "#b07cff",
-  loop_filter: "#ffe66d", hashes: "#565d69",
-};
 const LINE_KEYS = { c: "ctu", u: "cu", p: "pu", t: "tu", v: "vectors" };
 const FILL_KEYS = { m: "modes", f: "filter", l: "loss", b: "bits", q: "qp" };
 const KEPT = 16; // pictures and block data of each stream that the page keeps
@@ -86,6 +83,7 @@ async function refresh() {
   again = true;
   if (busy) return;
   busy = true;
+  document.documentElement.dataset.waits = "yes";
   try {
     while (again) {
       again = false;
@@ -104,6 +102,7 @@ async function refresh() {
     complain(error.message);
   } finally {
     busy = false;
+    delete document.documentElement.dataset.waits;
   }
 }
 
@@ -208,56 +207,6 @@ function drawSoon() {
   drawn = requestAnimationFrame(draw);
 }
 
-// Rows of [name, text for each stream]; those without any text are left out.
-function table(rows) {
-  const found = document.createElement("table");
-  if (about.streams.length > 1) {
-    const head = found.createTHead().insertRow();
-    for (const text of ["", "A", "B"]) head.append(Object.assign(document.createElement("th"), { textContent: text }));
-  }
-  const body = found.createTBody();
-  for (const [name, ...texts] of rows) {
-    if (!texts.some(Boolean)) continue;
-    const row = body.insertRow(), head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = name.trim();
-    head.classList.toggle("part", name.startsWith(" "));
-    row.append(head);
-    for (const text of texts) row.insertCell().textContent = text || "–";
-  }
-  return found;
-}
-
-const percent = (value) => (value === undefined ? "" : `${(100 * value).toFixed(1)} %`);
-
-function pictureFacts(r) {
-  if (!r) return {};
-  const experts = Object.entries(r.expert_shares ?? {}).filter(([, share]) => share > 0);
-  return {
-    type: `${r.type}, POC ${r.poc}`,
-    coded: ordinal(r.coding_index + 1),
-    QP: `${r.qp}`,
-    bits: `${r.bits}`,
-    "PSNR Y": r.psnr_y === undefined ? "" : `${r.psnr_y.toFixed(2)} dB`,
-    "U, V": r.psnr_u === undefined ? "" : `${r.psnr_u.toFixed(2)}, ${r.psnr_v.toFixed(2)}`,
-    filtered: [percent(r.filtered_share), ...experts.map(([name, share]) => `${name} ${percent(share)}`)].join("\n"),
-    overlapped: percent(r.overlapped_share),
-    "in-loop filter": percent(r.loop_share),
-    loss: r.loss === undefined ? "" : `${r.loss}`,
-    accumulated: r.accumulated_loss === undefined || r.accumulated_loss === r.loss ? "" : `${r.accumulated_loss}`,
-    trained: r.trained_steps === undefined ? "" : `${r.trained_steps} steps`,
-    "  chroma": r.chroma_trained_steps === undefined ? "" : `${r.chroma_trained_steps} steps`,
-    "intra trained": r.intra_trained_steps === undefined ? "" : `${r.intra_trained_steps} steps`,
-    order: r.learner_order ?? "",
-    "learner reset": r.reset ? "yes" : "",
-  };
-}
-
-function ordinal(n) {
-  const tens = n % 100;
-  return n + (tens > 10 && tens < 14 ? "th" : ["th", "st", "nd", "rd"][n % 10] ?? "th");
-}
-
 function showFacts(fills) {
   const facts = panels.map((_, stream) => pictureFacts(reports[stream][shown.index]));
   const names = [...new Set(facts.flatMap(Object.keys))];
@@ -276,19 +225,6 @@ function showFacts(fills) {
     $("legend-title").textContent = found.title;
     $("legend").replaceChildren(...found.nodes);
   }
-}
-
-function partsBar(report) {
-  const bar = document.createElement("div");
-  bar.className = "parts";
-  for (const [name, bits] of Object.entries(report.parts)) {
-    const share = document.createElement("i");
-    share.style.width = `${100 * bits / report.bits}%`;
-    share.style.background = PART_COLOURS[name] ?? "#fff";
-    share.title = `${name.replace("_", " ")}: ${bits} bits`;
-    bar.append(share);
-  }
-  return bar;
 }
 
 function showBlock() {
