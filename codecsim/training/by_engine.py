@@ -56,7 +56,7 @@ class _Run:
         self._net = TileNet(spec, self.size, self.size, train=True)
         self._loss = Loss(OUTPUT_BITS - UNIT_LOG2, params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4))
         self._side = self.size + 2 * spec.margin
-        self._ends = None  # of the samples' shares in 0..1; all have the same
+        self._ends = None  # of the samples' shares, one behind the other
         if training.emphasis:
             sources = [source for source, *_ in samples.about]
             self._ends = np.cumsum(emphasise(np.full(len(samples), 1 / len(samples)), sources, training.emphasis))
@@ -93,8 +93,8 @@ class _Run:
 
     def _draw_sample(self):
         if self._ends is None:
-            return self.rng.integers(len(self.samples))
-        return int(np.searchsorted(self._ends, self.rng.random() * self._ends[-1], side="right"))
+            return self.rng.integers(len(self.samples))  # as the weights that ship without emphasis were trained
+        return int(np.searchsorted(self._ends[:-1], self.rng.random() * self._ends[-1], side="right"))
 
     def drop(self):
         """Drop the blocks that the filter now makes worse, and take back the others.
