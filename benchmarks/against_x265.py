@@ -20,7 +20,7 @@ import tempfile
 import history
 import measuring
 
-from codecsim.config import PRESETS, EncoderConfig
+from codecsim.codec.config import PRESETS, EncoderConfig
 from codecsim.errors import ConfigError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.compare import coded_bits
@@ -28,7 +28,7 @@ from codecsim.experiments.curves import Curve, compare_curves
 from codecsim.experiments.runs import PLANES, encode_video
 from codecsim.experiments.warming import warm
 from codecsim.formats.video import open_video
-from codecsim.metrics import frame_psnr
+from codecsim.picture.metrics import frame_psnr
 
 X265 = ["--preset", "veryslow", "--tune", "psnr", "--pools", "1", "--frame-threads", "1", "--no-wpp", "--no-info"]
 X265 += ["--bframes", "0", "--keyint", "-1", "--no-scenecut"]

@@ -23,15 +23,23 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from codecsim.errors import ConfigError
-from codecsim.learned import ops_vector
-from codecsim.learned.complexity import forward_macs, inference_kmac, step_macs, training_kmac
-from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
-from codecsim.learned.packing import FLAT, PAIRED, conv_pairs, depthwise_pairs, join_pairs, layer_job, plane_stride
-from codecsim.learned.params import LearnParams
-from codecsim.learned.prediction_filter import PredictionFilter
-from codecsim.learned.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
-from codecsim.learned.state import LearnerState
-from codecsim.learned.weights import builtin_weights
+from codecsim.learned.engine import ops_vector
+from codecsim.learned.engine.complexity import forward_macs, inference_kmac, step_macs, training_kmac
+from codecsim.learned.engine.packing import (
+    FLAT,
+    PAIRED,
+    conv_pairs,
+    depthwise_pairs,
+    join_pairs,
+    layer_job,
+    plane_stride,
+)
+from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
+from codecsim.learned.engine.state import LearnerState
+from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.engine.weights import builtin_weights
+from codecsim.learned.inter.params import LearnParams
+from codecsim.learned.inter.prediction_filter import PredictionFilter
 
 SIZE = 64
 CIF = (352, 288)

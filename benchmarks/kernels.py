@@ -15,14 +15,14 @@ import measuring
 import numba
 import numpy as np
 
-from codecsim.blocks import make_blocks
 from codecsim.entropy.cabac import make_coder
 from codecsim.entropy.contexts import init_contexts
-from codecsim.picture import PAD_Y, Picture, Planes
+from codecsim.hevc import deblock, distortion, inter, intra, sao, transform
+from codecsim.hevc.tables import make_zorder
+from codecsim.picture.blocks import make_blocks
+from codecsim.picture.planes import PAD_Y, Picture, Planes
 from codecsim.search.motion import interpolate_picture
 from codecsim.search.quantise import WORK_SHAPE, quantise
-from codecsim.tables import make_zorder
-from codecsim.tools import deblock, distortion, inter, intra, sao, transform
 
 WIDTH, HEIGHT = 352, 288
 WIDTH_C, HEIGHT_C = WIDTH // 2, HEIGHT // 2

@@ -186,9 +186,7 @@ def show(report, config, results, arms):
     """The tables of one configuration."""
     names = [arm.name for arm in arms if arm.name != "off"]
     by_arm = {name: results.compare(name, "off") for name in names}
-    rows = [
-        (clip, *(_percent(by_arm[name][k].bd_rate["y"]) for name in names)) for k, clip in enumerate(results.clips)
-    ]
+    rows = [(clip, *(_percent(by_arm[name][k].bd_rate["y"]) for name in names)) for k, clip in enumerate(results.clips)]
     report.table(f"**{config}: luma BD-rate against off, %**", ("clip", *names), rows)
     shown = []
     for arm in arms:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import measuring
 import numpy as np
 
-from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
+from codecsim.learned.loop.spec import ATTENTIONS, BACKBONES, LoopSpec
 
 SETTINGS = MappingProxyType({"muon_rate": 0.02, "chroma_weights": (0.08, 0.3)})  # what gets on fast
 

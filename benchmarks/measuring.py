@@ -19,7 +19,7 @@ import numpy as np
 from codecsim.errors import CodecError
 from codecsim.formats.output import atomic_output, check_output
 from codecsim.formats.video import create_video, open_video
-from codecsim.picture import Frame
+from codecsim.picture.planes import Frame
 from codecsim.resources import bundled_clip
 
 CIF = (352, 288)

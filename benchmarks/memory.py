@@ -12,7 +12,7 @@ import tempfile
 
 import measuring
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 
 TARGET_MB = 600
 

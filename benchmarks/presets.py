@@ -16,7 +16,7 @@ import history
 import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
-from codecsim.config import CONFIGS, FILTERS, PRESETS, Preset
+from codecsim.codec.config import CONFIGS, FILTERS, PRESETS, Preset
 from codecsim.experiments.arms import read_arm
 from codecsim.experiments.clips import find_clips
 from codecsim.experiments.compare import mean_of

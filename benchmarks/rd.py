@@ -22,7 +22,7 @@ import sys
 import history
 import measuring
 
-from codecsim.config import CONFIGS
+from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.anchors import Anchors
 from codecsim.experiments.arms import DEFAULT_ARM, read_arms

@@ -26,7 +26,7 @@ from codecsim.experiments.database import Database, sources_digest
 from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE
 from codecsim.formats.video import create_video, open_video
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 LIMIT = 0.3  # percent of rate that no pair may lose, luma, against the filter off
 OFF = "off: --filter off"

@@ -15,7 +15,7 @@ import tempfile
 
 import measuring
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
 
 SHORT = 3  # pictures of a run for comparison

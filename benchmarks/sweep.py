@@ -34,7 +34,7 @@ from codecsim.experiments.experiment_file import read_experiment
 from codecsim.experiments.warming import compile_all
 from codecsim.experiments.workers import LocalWorkers
 from codecsim.formats.video import create_video, open_video
-from codecsim.picture import VideoFormat
+from codecsim.picture.planes import VideoFormat
 from codecsim.resources import bundled_clip
 
 CLIPS, SIZE = 5, (320, 176)

@@ -6,11 +6,11 @@ import click
 
 from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.config import BIT_DEPTHS
 from codecsim.experiments.number_choice import NumberChoice
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import open_stream
+from codecsim.picture.planes import BIT_DEPTHS
 
 
 @click.command("decode")

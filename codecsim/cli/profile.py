@@ -9,9 +9,9 @@ from rich.table import Table
 
 from codecsim.experiments.encoder_options import LEARNER_HELP, named_settings
 from codecsim.experiments.profile import Profile, ProfileSettings, profile_model
+from codecsim.learned.engine.weights import builtin_weights
+from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.model_files import INTER_LUMA, Model, load_model
-from codecsim.learned.params import LearnParams
-from codecsim.learned.weights import builtin_weights
 
 BUILT_IN = "built-in"
 

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from codecsim.compilation import watch_compilation
+from codecsim.kernels.compilation import watch_compilation
 
 PLAIN_PERIOD = 2.0  # seconds between plain lines, at least
 

@@ -5,8 +5,8 @@ import fractions
 
 import click
 
-from codecsim.config import BIT_DEPTHS
 from codecsim.experiments.number_choice import NumberChoice
+from codecsim.picture.planes import BIT_DEPTHS
 
 
 class Size(click.ParamType):

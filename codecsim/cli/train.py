@@ -9,12 +9,12 @@ import click
 from click.core import ParameterSource
 
 from codecsim.cli.progress import quiet_option
-from codecsim.config import CONFIGS
+from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arm
 from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
-from codecsim.learned.loop_spec import ATTENTIONS, BACKBONES, LoopSpec
-from codecsim.learned.loop_stream import LoopStream
+from codecsim.learned.loop.spec import ATTENTIONS, BACKBONES, LoopSpec
+from codecsim.learned.loop.stream import LoopStream
 from codecsim.learned.model_files import LOOP, load_model, save_model
 from codecsim.training.card import Training, check_card, write_card
 from codecsim.training.card_figures import engine_figures, intra_figures, loop_figures

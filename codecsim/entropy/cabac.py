@@ -11,7 +11,7 @@ import numpy as np
 
 from codecsim.entropy.contexts import STATE_SIZE
 from codecsim.entropy.trace import BYPASS, TERMINATE, begin_bins, end_bins, make_record, recording
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
 
 ENCODE, DECODE, COUNT = 0, 1, 2
 

@@ -5,7 +5,7 @@ A context is one byte: pStateIdx << 1 | valMps.  Each syntax element owns a run 
 
 import numpy as np
 
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
 
 # name, then initValue for initType 0 (I), 1 (P), 2 (B); None where the slice type has no such element
 _LAST_PREFIX = (

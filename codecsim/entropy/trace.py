@@ -10,8 +10,8 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from codecsim.binding import BoundType
-from codecsim.jit import kernel
+from codecsim.kernels.binding import BoundType
+from codecsim.kernels.jit import kernel
 
 # Columns of a record.  Its rows are bins of one kind, or a syntax element, which owns the bins since the last one.
 WHAT, VALUE, COUNT, STATE, RANGE, REGISTER, POSITION, PLACE = range(8)

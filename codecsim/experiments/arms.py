@@ -9,7 +9,7 @@ from types import MappingProxyType
 import click
 from click.core import ParameterSource
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
 from codecsim.experiments.encoder_options import encoder_config, parse_options
 

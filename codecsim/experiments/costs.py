@@ -1,14 +1,14 @@
 """What the learned tools cost in a run, in thousand multiply-accumulates a luma sample, as the decoder does them."""
 
-from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.complexity import block_macs, fit_macs, inference_kmac, step_macs, training_kmac
-from codecsim.learned.intra_stream import IntraStream
-from codecsim.learned.loop_stream import LoopStream
-from codecsim.learned.params import Expert
-from codecsim.learned.prediction_filter import choose_experts, linear_sides
-from codecsim.learned.rls import make_taps
-from codecsim.learned.size_classes import n_filters
-from codecsim.learned.stream import LearnedStream
+from codecsim.learned.engine.complexity import block_macs, fit_macs, inference_kmac, step_macs, training_kmac
+from codecsim.learned.inter.chroma_stream import ChromaStream
+from codecsim.learned.inter.params import Expert
+from codecsim.learned.inter.prediction_filter import choose_experts, linear_sides
+from codecsim.learned.inter.rls import make_taps
+from codecsim.learned.inter.size_classes import n_filters
+from codecsim.learned.inter.stream import LearnedStream
+from codecsim.learned.intra.stream import IntraStream
+from codecsim.learned.loop.stream import LoopStream
 
 
 def kmac_per_pixel(config, video_format, reports):

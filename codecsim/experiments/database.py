@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import codecsim
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments.compare import coded_bits, lacking
 from codecsim.experiments.quality import with_quality_of

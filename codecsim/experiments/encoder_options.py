@@ -5,8 +5,7 @@ from types import MappingProxyType
 
 import click
 
-from codecsim.config import (
-    BIT_DEPTHS,
+from codecsim.codec.config import (
     CONFIGS,
     FILTERS,
     HASHES,
@@ -19,25 +18,26 @@ from codecsim.config import (
     Preset,
     read_effort,
 )
+from codecsim.codec.structure import GOPS
 from codecsim.errors import ConfigError
 from codecsim.experiments.number_choice import NumberChoice
-from codecsim.learned.chroma_params import ChromaParams
-from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.intra_params import IntraParams
-from codecsim.learned.intra_stream import IntraStream
-from codecsim.learned.learner_presets import LearnerPreset, check_settings, load_preset
-from codecsim.learned.loop_stream import LoopStream
-from codecsim.learned.params import THRESHOLD_QP, Control, LearnParams, Reset
-from codecsim.learned.stream import LearnedStream
-from codecsim.structure import GOPS
+from codecsim.learned.inter.chroma_params import ChromaParams
+from codecsim.learned.inter.chroma_stream import ChromaStream
+from codecsim.learned.inter.learner_presets import LearnerPreset, check_settings, load_preset
+from codecsim.learned.inter.params import THRESHOLD_QP, Control, LearnParams, Reset
+from codecsim.learned.inter.stream import LearnedStream
+from codecsim.learned.intra.params import IntraParams
+from codecsim.learned.intra.stream import IntraStream
+from codecsim.learned.loop.stream import LoopStream
+from codecsim.picture.planes import BIT_DEPTHS
 
-EFFORT_HELP = "Any field of codecsim.config.Preset, instead of the preset's; may be given several times."
+EFFORT_HELP = "Any field of codecsim.codec.config.Preset, instead of the preset's; may be given several times."
 INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
 CHROMA_FILTER_HELP = "Prediction filter of chroma, where the one of luma is chosen."
 CHROMA_MODEL_HELP = "Initial weights of the chroma filter, or untrained; those that ship if not given."
-CHROMA_LEARNER_HELP = "Any field of codecsim.learned.chroma_params.ChromaParams; may be given several times."
+CHROMA_LEARNER_HELP = "Any field of codecsim.learned.inter.chroma_params.ChromaParams; may be given several times."
 INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
-INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra_params.IntraParams but online; may be given several times."
+INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra.params.IntraParams but online; may be given several times."
 INTRA_PERIOD_HELP = (
     f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
     f"{GOPS['ra'].open_period} if not given; else 0."
@@ -45,7 +45,7 @@ INTRA_PERIOD_HELP = (
 LEARN_PRESET_HELP = (
     "Learners' settings: a preset that ships, or a file, see models/learner_presets/README.md; other options win."
 )
-LEARNER_HELP = "Any field of codecsim.learned.params.LearnParams; may be given several times."
+LEARNER_HELP = "Any field of codecsim.learned.inter.params.LearnParams; may be given several times."
 MODEL_HELP = (
     "Initial weights of the filter, see models/README.md, or untrained; those that ship if not given, where the "
     "filter's settings ask for their shape."

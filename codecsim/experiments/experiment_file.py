@@ -32,7 +32,7 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from codecsim.config import CONFIGS, LOOP_FILTERS
+from codecsim.codec.config import CONFIGS, LOOP_FILTERS
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, arm_of_words
 from codecsim.experiments.clips import Clip, read_clip

@@ -2,7 +2,7 @@
 
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import plain
-from codecsim.learned.stream import with_changes
+from codecsim.learned.inter.stream import with_changes
 from codecsim.syntax import nal
 from codecsim.syntax.headers import TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, ParameterSets
 

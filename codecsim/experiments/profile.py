@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.learned.complexity import block_macs, forward_macs, step_macs
-from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
-from codecsim.learned.loop_filter import LoopFilter
+from codecsim.learned.engine.complexity import block_macs, forward_macs, step_macs
+from codecsim.learned.engine.self_check import check_engine
+from codecsim.learned.engine.state import LearnerState
+from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
+from codecsim.learned.inter.params import LearnParams
+from codecsim.learned.loop.filter import LoopFilter
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, LOOP, Model
-from codecsim.learned.params import LearnParams
-from codecsim.learned.self_check import check_engine
-from codecsim.learned.state import LearnerState
-from codecsim.picture import Picture
+from codecsim.picture.planes import Picture
 from codecsim.syntax.headers import SLICE_I
 
 PICTURES = {"CIF": (352, 288), "1080p": (1920, 1080)}

@@ -21,9 +21,9 @@ from codecsim.experiments import vmaf
 from codecsim.experiments.compare import METRICS
 from codecsim.formats.output import OutputOrder
 from codecsim.formats.video import Neighbours, VideoInput, create_video
-from codecsim.metrics import plane_sse, psnr
-from codecsim.picture import Frame, VideoFormat, change_bit_depth
-from codecsim.similarity import WINDOW, ms_ssim, ssim
+from codecsim.picture.metrics import plane_sse, psnr
+from codecsim.picture.planes import Frame, VideoFormat, change_bit_depth
+from codecsim.picture.similarity import WINDOW, ms_ssim, ssim
 
 
 def _plane_psnr(original, coded, bit_depth):

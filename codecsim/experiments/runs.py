@@ -12,18 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from codecsim import __version__
-from codecsim.compilation import watch_compilation
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
-from codecsim.encoder import encode, internal_format
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode, internal_format
+from codecsim.codec.reports import PictureReport
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.experiments.costs import kmac_per_pixel
 from codecsim.experiments.quality import QUALITY_FIELDS, QualityMeter, mean_quality
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
-from codecsim.learned.stream import LearnedStream
-from codecsim.picture import VideoFormat, change_bit_depth
-from codecsim.reports import PictureReport
+from codecsim.kernels.compilation import watch_compilation
+from codecsim.learned.inter.stream import LearnedStream
+from codecsim.picture.planes import VideoFormat, change_bit_depth
 from codecsim.tracing.files import trace_writer
 from codecsim.tracing.records import ENCODER, TraceHeader
 from codecsim.tracing.tracer import Tracer

@@ -9,15 +9,15 @@ picture, in output order, are predicted from both sides of it.
 import dataclasses
 import hashlib
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.structure import GOPS
 from codecsim.errors import ConfigError
 from codecsim.experiments.runs import Times, joined_result
 from codecsim.experiments.work import Done, Job, Piece
 from codecsim.formats.video import open_video
-from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.params import Reset
-from codecsim.learned.stream import LearnedStream
-from codecsim.structure import GOPS
+from codecsim.learned.inter.chroma_stream import ChromaStream
+from codecsim.learned.inter.params import Reset
+from codecsim.learned.inter.stream import LearnedStream
 
 
 def why_whole(config: EncoderConfig) -> str | None:

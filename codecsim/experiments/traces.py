@@ -5,7 +5,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from codecsim.decoder import decode
+from codecsim.codec.decoder import decode
 from codecsim.errors import BitstreamError, CodecError
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_stream, open_video

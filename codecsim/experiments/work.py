@@ -10,7 +10,7 @@ import traceback
 from types import MappingProxyType
 from typing import NamedTuple
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError
 from codecsim.experiments.clips import Clip, locate_clip
 from codecsim.experiments.database import Database, run_key

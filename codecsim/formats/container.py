@@ -9,7 +9,7 @@ import numpy as np
 
 from codecsim.errors import FormatError
 from codecsim.formats.samples import checked_format, checked_frame
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 # 4:2:0 pixel formats and the planar one that holds the same samples in the order and the bytes that are read
 PLANAR_OF = {

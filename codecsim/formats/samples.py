@@ -4,9 +4,8 @@ import fractions
 
 import numpy as np
 
-from codecsim.config import BIT_DEPTHS
 from codecsim.errors import FormatError
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import BIT_DEPTHS, Frame, VideoFormat
 
 MAX_PICTURE = 35_651_584  # luma samples, level 6.2 of H.265 (table A.8)
 MAX_SIDE = 16_888  # floor(sqrt(8 * MAX_PICTURE)), H.265 A.4.1

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from codecsim.errors import ConfigError, FormatError
 from codecsim.formats import container, samples, y4m
 from codecsim.formats.output import STANDARD_STREAM, atomic_output
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 RAW_SUFFIXES = (".yuv", ".raw", ".i420")
 

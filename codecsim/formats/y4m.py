@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from codecsim.errors import FormatError
 from codecsim.formats.samples import checked_format, frame_to_bytes, read_picture
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 MAGIC = b"YUV4MPEG2"
 MAX_LINE = 1024  # bytes; a longer parameter line is not y4m

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import CTU_LOG2
 from codecsim.entropy.cabac import MARK_CTU, MARK_CTU_END, MARK_CU, MARK_CU_END
+from codecsim.picture.blocks import CTU_LOG2
 
 Q = 8  # positions are rounded to 2**-8 bit
 _LOG2_RANGE = np.rint((np.log2(np.maximum(np.arange(512), 1)) - 8) * (1 << Q)).astype(np.int64)

@@ -4,17 +4,17 @@ import dataclasses
 
 import numpy as np
 
-from codecsim.block_choices import mark_coded
-from codecsim.blocks import MODE_INTRA, Blocks
+from codecsim.codec.block_choices import mark_coded
+from codecsim.codec.picture_codec import FILTERED, FINISHED, RECONSTRUCTED
 from codecsim.entropy.cabac import make_marks
+from codecsim.hevc.sao import SaoParams
 from codecsim.inspection.bits import SliceBits, slice_bits
 from codecsim.inspection.planes import predict_intra_unfiltered, unit_losses
 from codecsim.inspection.units import coding_units, prediction_units, transform_units
-from codecsim.learned.params import Expert
-from codecsim.picture import Motion, Planes
-from codecsim.picture_codec import FILTERED, FINISHED, RECONSTRUCTED
+from codecsim.learned.inter.params import Expert
+from codecsim.picture.blocks import MODE_INTRA, Blocks
+from codecsim.picture.planes import Motion, Planes
 from codecsim.syntax.loop_choice import LoopChoice
-from codecsim.tools.sao import SaoParams
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,7 @@ class PictureData:
 
     def residual(self):
         """What was decoded beside the prediction: Planes of int32."""
-        return Planes(
-            *(a.astype(np.int32) - b for a, b in zip(self.unfiltered, self.filtered_prediction, strict=True))
-        )
+        return Planes(*(a.astype(np.int32) - b for a, b in zip(self.unfiltered, self.filtered_prediction, strict=True)))
 
     def coding_units(self):
         """(n,) units.CODING_UNIT in decoding order."""

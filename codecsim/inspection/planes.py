@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from codecsim.blocks import MODE_INTRA
-from codecsim.jit import kernel
-from codecsim.learned.inputs import CODED
-from codecsim.picture import PAD_Y
-from codecsim.tools.intra import predict_intra
+from codecsim.hevc.intra import predict_intra
+from codecsim.kernels.jit import kernel
+from codecsim.learned.inter.inputs import CODED
+from codecsim.picture.blocks import MODE_INTRA
+from codecsim.picture.planes import PAD_Y
 
 
 @kernel

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import (
+from codecsim.formats.output import atomic_output
+from codecsim.inspection.planes import sum_squares
+from codecsim.picture.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
@@ -19,8 +21,6 @@ from codecsim.blocks import (
     MODE_INTRA,
     TSKIP_SHIFT,
 )
-from codecsim.formats.output import atomic_output
-from codecsim.inspection.planes import sum_squares
 from codecsim.syntax.loop_choice import SIZES_LOG2
 
 SYNTAX_VERSION = "v1.22"

@@ -4,12 +4,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from codecsim.decoder import decode
+from codecsim.codec.decoder import decode
+from codecsim.codec.reports import PictureReport
 from codecsim.errors import FormatError
 from codecsim.inspection.observer import PictureData, PictureObserver
-from codecsim.metrics import frame_psnr
-from codecsim.picture import Frame, VideoFormat, change_bit_depth
-from codecsim.reports import PictureReport
+from codecsim.picture.metrics import frame_psnr
+from codecsim.picture.planes import Frame, VideoFormat, change_bit_depth
 
 
 @dataclasses.dataclass(frozen=True)

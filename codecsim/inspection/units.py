@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codecsim.blocks import (
+from codecsim.picture.blocks import (
     MODE_INTRA,
     PART_2Nx2N,
     PART_2NxN,

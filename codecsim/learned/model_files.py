@@ -29,11 +29,11 @@ from safetensors.numpy import save
 
 from codecsim.errors import ConfigError, ModelError
 from codecsim.formats.output import atomic_output, output_errors
-from codecsim.learned.intra_spec import IntraSpec
-from codecsim.learned.loop_spec import LoopSpec
-from codecsim.learned.spec import SKIP, NetSpec
-from codecsim.learned.update import MASTER_LIMIT
-from codecsim.learned.weights import InitialWeights
+from codecsim.learned.engine.spec import SKIP, NetSpec
+from codecsim.learned.engine.update import MASTER_LIMIT
+from codecsim.learned.engine.weights import InitialWeights
+from codecsim.learned.intra.spec import IntraSpec
+from codecsim.learned.loop.spec import LoopSpec
 from codecsim.resources import resource_folder
 
 FORMAT = 1

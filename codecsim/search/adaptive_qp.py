@@ -9,8 +9,8 @@ Source: the adaptive QP of the reference encoder HM, of which this is an impleme
 
 import numpy as np
 
-from codecsim.blocks import CTU_LOG2
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import CTU_LOG2
 
 MAX_QP = 51
 LEVELS = 4  # sizes of squares: 64, 32, 16, 8

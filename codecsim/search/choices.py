@@ -4,11 +4,11 @@ import functools
 
 import numpy as np
 
-from codecsim.binding import bind
-from codecsim.block_choices import apply_choice
-from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK, MAX_ALTERNATIVES, MODE_INTER
+from codecsim.codec.block_choices import apply_choice
 from codecsim.entropy.contexts import FILTER_CHOICE, OBMC_CHOICE
-from codecsim.picture import Planes
+from codecsim.kernels.binding import bind
+from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK, MAX_ALTERNATIVES, MODE_INTER
+from codecsim.picture.planes import Planes
 from codecsim.search.orders import choose_order
 from codecsim.search.refine import Alternatives, copy_decisions, nearest_alternative, refine_picture
 from codecsim.search.state import LAM, WEIGHT_CB, WEIGHT_CR

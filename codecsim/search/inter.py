@@ -1,8 +1,10 @@
 """Inter mode decision of one coding unit: merge, skip, and searched motion in each partition."""
 
-from codecsim.blocks import MODE_INTER, PART_2Nx2N, fill_units
-from codecsim.jit import kernel
-from codecsim.recon import predict_inter_block, set_motion
+from codecsim.codec.recon import predict_inter_block, set_motion
+from codecsim.hevc.merge import merge_candidates
+from codecsim.hevc.motion import same_motion
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import MODE_INTER, PART_2Nx2N, fill_units
 from codecsim.search.ranking import CANDIDATES, COSTS, rank
 from codecsim.search.residual import coded_cost, empty_cost
 from codecsim.search.state import (
@@ -17,8 +19,6 @@ from codecsim.search.state import (
 )
 from codecsim.search.units import merge_cost, merge_unit, search_unit, store_unit
 from codecsim.syntax.prediction import part_geometry
-from codecsim.tools.merge import merge_candidates
-from codecsim.tools.motion import same_motion
 
 
 @kernel

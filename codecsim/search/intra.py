@@ -2,12 +2,14 @@
 
 from numba import types
 
-from codecsim.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, chroma_mode, fill_units, z_to_xy
+from codecsim.codec.recon import clear_motion, predict_intra_luma
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
-from codecsim.jit import kernel
-from codecsim.picture import PAD_C, PAD_Y
-from codecsim.recon import clear_motion, predict_intra_luma
+from codecsim.hevc.distortion import satd
+from codecsim.hevc.intra import filter_references, gather_references, predict_intra, predict_mode
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, chroma_mode, fill_units, z_to_xy
+from codecsim.picture.planes import PAD_C, PAD_Y
 from codecsim.search.ranking import CANDIDATES, COSTS, TOTALS, rank
 from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
@@ -31,8 +33,6 @@ from codecsim.search.state import (
     weighted_error,
 )
 from codecsim.syntax.prediction import intra_candidates
-from codecsim.tools.distortion import satd
-from codecsim.tools.intra import filter_references, gather_references, predict_intra, predict_mode
 
 
 @kernel(inline=True)
@@ -199,12 +199,8 @@ def code_chroma(st, uy, ux, log2, syntax):
         ty, tx = uy + dy, ux + dx
         tu = max(int(blocks.tu_log2[ty, tx]), 3)
         y, x = 2 * ty, 2 * tx
-        predict_intra(
-            rc.rec.u, PAD_C, rc.zorder, x, y, tu - 1, mode, 1, strong, rc.bit_depth, refs, rc.pred.u, y, x
-        )
-        predict_intra(
-            rc.rec.v, PAD_C, rc.zorder, x, y, tu - 1, mode, 2, strong, rc.bit_depth, refs, rc.pred.v, y, x
-        )
+        predict_intra(rc.rec.u, PAD_C, rc.zorder, x, y, tu - 1, mode, 1, strong, rc.bit_depth, refs, rc.pred.u, y, x)
+        predict_intra(rc.rec.v, PAD_C, rc.zorder, x, y, tu - 1, mode, 2, strong, rc.bit_depth, refs, rc.pred.v, y, x)
         more, bits = search_chroma_tbs(st, ty, tx, tu, log2 - tu, mode)
         cost += more
         or_cbf(blocks, ty, tx, 1 << (tu - 2), bits)

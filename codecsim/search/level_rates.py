@@ -4,7 +4,7 @@ The syntax functions count a block that is decided; here each candidate of a lev
 """
 
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
 
 ONE_BIT = 1 << COST_BITS
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
-from codecsim.structure import chroma_weight
+from codecsim.codec.structure import chroma_weight
+from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
 from codecsim.syntax.loop_choice import SIZES_LOG2
 
 

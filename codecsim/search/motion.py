@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from codecsim.jit import kernel
-from codecsim.picture import PAD_Y
+from codecsim.hevc.distortion import sad, satd
+from codecsim.hevc.indexing import bit_length, natural
+from codecsim.hevc.interpolation_ir import filter_line, filter_line_rounded
+from codecsim.hevc.tables import LUMA_TAPS
+from codecsim.kernels.jit import kernel
+from codecsim.picture.planes import PAD_Y
 from codecsim.search.state import SQRT_LAM
-from codecsim.tables import LUMA_TAPS
-from codecsim.tools.distortion import sad, satd
-from codecsim.tools.indexing import bit_length, natural
-from codecsim.tools.interpolation_ir import filter_line, filter_line_rounded
 
 # eight directions, so that a step of s visits (s * x, s * y)
 _STAR_X = np.array([0, 1, 1, 1, 0, -1, -1, -1], np.int64)

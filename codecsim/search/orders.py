@@ -1,7 +1,7 @@
 """Which order the learners of a signalled stream get before a picture: train, hold or reset, by trial."""
 
-from codecsim.learned.controller import Order
-from codecsim.learned.stream import picture_switches
+from codecsim.learned.inter.controller import Order
+from codecsim.learned.inter.stream import picture_switches
 
 MARGIN = 1 / 256  # of the picture's cost, that another order must save: a lesson serves later pictures too
 HEADER_BITS = 2 + 8 * len(picture_switches(0, 0, Order.HOLD))  # that another order than to train takes more

@@ -2,7 +2,10 @@
 
 from numba import types
 
-from codecsim.blocks import (
+from codecsim.entropy.cabac import COST, COUNT
+from codecsim.entropy.contexts import init_contexts
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import (
     MIN_CU_LOG2,
     MODE_SKIP,
     PART_2Nx2N,
@@ -14,9 +17,6 @@ from codecsim.blocks import (
     PART_Nx2N,
     PART_NxN,
 )
-from codecsim.entropy.cabac import COST, COUNT
-from codecsim.entropy.contexts import init_contexts
-from codecsim.jit import kernel
 from codecsim.search.inter import keep_if_better, search_inter_cu, search_merge
 from codecsim.search.intra import search_intra_cu
 from codecsim.search.residual import any_coded

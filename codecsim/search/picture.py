@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from codecsim.binding import bind
-from codecsim.blocks import choose_nowhere
-from codecsim.intra_learning import learn_from_row, rows_of
-from codecsim.picture import PAD_Y
+from codecsim.codec.intra_rows import learn_from_row, rows_of
+from codecsim.codec.structure import chroma_weight
+from codecsim.kernels.binding import bind
+from codecsim.picture.blocks import choose_nowhere
+from codecsim.picture.planes import PAD_Y
 from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
 from codecsim.search.motion import interpolate_picture
 from codecsim.search.partition import search_rows
@@ -19,7 +20,6 @@ from codecsim.search.state import (
     make_versions,
     version_views,
 )
-from codecsim.structure import chroma_weight
 
 
 class PictureSearch:

@@ -8,11 +8,11 @@ import numpy as np
 
 from codecsim.entropy.cabac import BIN_COST
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y
-from codecsim.jit import kernel
+from codecsim.hevc.indexing import natural
+from codecsim.hevc.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
+from codecsim.kernels.jit import kernel
 from codecsim.search.level_rates import ONE_BIT, last_prefix_cost, level_cost
 from codecsim.syntax.residual import sig_context, sub_block_sig_contexts
-from codecsim.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
-from codecsim.tools.indexing import natural
 
 # rows of the float64 work array of `quantise`, one entry per scan position
 _ZERO_COST, _BEST_COST, _SIG_COST, _EXACT, _MAGNITUDE, _GROUP = range(6)

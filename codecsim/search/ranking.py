@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
 
 # rows of a ranking: the candidates, their costs in rising order, and sums that are ranked only when complete
 CANDIDATES, COSTS, TOTALS = range(3)

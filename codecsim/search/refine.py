@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import (
+from codecsim.codec.recon import copy_block, predict_intra_luma
+from codecsim.entropy.cabac import COST, COUNT
+from codecsim.entropy.contexts import init_contexts
+from codecsim.hevc.distortion import sse
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import (
     CHOICE_PER_BLOCK,
     CTU_UNITS,
     MODE_INTER,
@@ -17,11 +22,7 @@ from codecsim.blocks import (
     fill_units,
     z_to_xy,
 )
-from codecsim.entropy.cabac import COST, COUNT
-from codecsim.entropy.contexts import init_contexts
-from codecsim.jit import kernel
-from codecsim.picture import Planes
-from codecsim.recon import copy_block, predict_intra_luma
+from codecsim.picture.planes import Planes
 from codecsim.search.inter import keep_if_better
 from codecsim.search.intra import code_chroma, intra_cu_cost
 from codecsim.search.residual import coded_cost, empty_cost, search_luma_tb
@@ -41,7 +42,6 @@ from codecsim.search.state import (
     recall_contexts,
 )
 from codecsim.syntax.slice_data import code_choice_taken, has_inter
-from codecsim.tools.distortion import sse
 
 
 @kernel

@@ -2,12 +2,22 @@
 
 from numba import types
 
-from codecsim.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, PART_2Nx2N, fill_units
+from codecsim.codec.recon import component_qp, copy_block
 from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
-from codecsim.jit import kernel
-from codecsim.picture import PAD_C, PAD_Y
-from codecsim.recon import component_qp, copy_block
+from codecsim.hevc.distortion import sse
+from codecsim.hevc.tables import choose_scan_idx
+from codecsim.hevc.transform import (
+    add_residual,
+    dequant_inverse,
+    dequant_transform_skip,
+    fwd_transform,
+    fwd_transform_skip,
+    subtract,
+)
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, PART_2Nx2N, fill_units
+from codecsim.picture.planes import PAD_C, PAD_Y
 from codecsim.search.quantise import clear_levels, quantise, vanishes
 from codecsim.search.state import (
     LAM,
@@ -25,16 +35,6 @@ from codecsim.search.state import (
     weighted_error,
 )
 from codecsim.syntax.residual import code_residual, code_transform_skip
-from codecsim.tables import choose_scan_idx
-from codecsim.tools.distortion import sse
-from codecsim.tools.transform import (
-    add_residual,
-    dequant_inverse,
-    dequant_transform_skip,
-    fwd_transform,
-    fwd_transform_skip,
-    subtract,
-)
 
 
 @kernel
@@ -151,9 +151,7 @@ def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode)
 def search_luma_tb(st, uy, ux, log2, depth, intra_mode):
     """`search_tb` of the luma block at unit (uy, ux)."""
     rc = st.rc
-    return search_tb(
-        st, rc.pred.y, rc.rec.y, st.orig.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, depth, intra_mode
-    )
+    return search_tb(st, rc.pred.y, rc.rec.y, st.orig.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, depth, intra_mode)
 
 
 @kernel

@@ -4,14 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.binding import bind
+from codecsim.codec.structure import chroma_weight
 from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
 from codecsim.entropy.contexts import SAO_MERGE, SAO_TYPE, init_contexts
-from codecsim.jit import kernel
-from codecsim.structure import chroma_weight
+from codecsim.hevc.sao import SAO_BAND, SAO_EDGE, SaoParams, SaoStatistics, make_sao_statistics, measure_sao
+from codecsim.kernels.binding import bind
+from codecsim.kernels.jit import kernel
 from codecsim.syntax.sao import clear_sao, code_sao, code_sao_component, copy_sao, sao_limit
 from codecsim.syntax.slice_data import SliceSyntax
-from codecsim.tools.sao import SAO_BAND, SAO_EDGE, SaoParams, SaoStatistics, make_sao_statistics, measure_sao
 
 # ways to filter a CTU: off, the edge classes, bands
 _WAY_OFF, _WAY_EDGE, _WAY_BAND = 0, 1, 5

@@ -11,11 +11,11 @@ import math
 
 import numpy as np
 
-from codecsim.blocks import CHOICE_LOG2, MODE_INTER
 from codecsim.errors import ConfigError
-from codecsim.learned.inputs import CODED
-from codecsim.learned.params import BlockSize, Control, Expert, Reset
-from codecsim.learned.prediction_filter import PredictionFilter
+from codecsim.learned.inter.inputs import CODED
+from codecsim.learned.inter.params import BlockSize, Control, Expert, Reset
+from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.picture.blocks import CHOICE_LOG2, MODE_INTER
 from codecsim.syntax import nal as nal_units
 
 EPOCHS_Q2 = 96  # of training on a picture's source

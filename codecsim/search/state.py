@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import Blocks, Levels, fill_units, make_choice
+from codecsim.codec.recon import Recon
 from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
 from codecsim.entropy.contexts import STATE_SIZE
-from codecsim.jit import kernel
-from codecsim.picture import PAD_C, PAD_Y, Motion, Planes
-from codecsim.recon import Recon
+from codecsim.hevc.distortion import satd, sse
+from codecsim.hevc.indexing import natural
+from codecsim.hevc.motion import MotionContext
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import Blocks, Levels, fill_units, make_choice
+from codecsim.picture.planes import PAD_C, PAD_Y, Motion, Planes
 from codecsim.search.quantise import WORK_SHAPE
 from codecsim.search.ranking import make_ranking
 from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
-from codecsim.tools.distortion import satd, sse
-from codecsim.tools.indexing import natural
-from codecsim.tools.motion import MotionContext
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
 # region whose prediction is chosen: coded with the plain one, and as it was before, 12 an intra CU without the filter

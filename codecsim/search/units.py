@@ -1,7 +1,9 @@
 """Motion of one prediction unit: its best vectors in each list, alone and together, or a merge candidate."""
 
-from codecsim.jit import kernel
-from codecsim.recon import set_motion
+from codecsim.codec.recon import set_motion
+from codecsim.hevc.merge import merge_candidates
+from codecsim.hevc.motion import amvp_candidates
+from codecsim.kernels.jit import kernel
 from codecsim.search.motion import (
     aim_beside,
     component_bits,
@@ -13,8 +15,6 @@ from codecsim.search.motion import (
     vector_bits,
 )
 from codecsim.search.state import SQRT_LAM
-from codecsim.tools.merge import merge_candidates
-from codecsim.tools.motion import amvp_candidates
 
 # rough bits of inter_pred_idc in B slices
 _UNI_BITS, _BI_BITS = 3, 5

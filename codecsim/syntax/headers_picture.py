@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from codecsim.syntax.headers_sequence import SUPPORTED_BIT_DEPTHS, Sps
+from codecsim.picture.planes import BIT_DEPTHS
+from codecsim.syntax.headers_sequence import Sps
 
 # the sequence's bit depth need not be known yet: the slice's QP is checked against it
-_MIN_QP = Sps(bit_depth=max(SUPPORTED_BIT_DEPTHS)).min_qp
+_MIN_QP = Sps(bit_depth=max(BIT_DEPTHS)).min_qp
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,11 +8,11 @@ import dataclasses
 import fractions
 import math
 
+from codecsim.picture.planes import BIT_DEPTHS
 from codecsim.syntax.headers_rps import ReferencePictureSet, code_rps
 
 MAX_LUMA_SAMPLES = 35_651_584  # largest picture of any level (A.4.1): bounds the memory a stream can ask for
 MAX_SIDE = 16888  # and the longest side
-SUPPORTED_BIT_DEPTHS = (8, 10)
 PROFILE_MAIN = 1
 PROFILE_MAIN_10 = 2
 PROFILE_LEARNED = 30  # not a profile of the standard: the stream needs this project's decoder
@@ -109,7 +109,7 @@ class Sps:
     height: int = 8
     crop_right: int = 0  # luma samples, even, 0..width-2
     crop_bottom: int = 0
-    bit_depth: int = 8  # of luma and chroma, one of SUPPORTED_BIT_DEPTHS
+    bit_depth: int = 8  # of luma and chroma, one of BIT_DEPTHS
     vps_id: int = 0
     sps_id: int = 0  # 0..15
     max_sub_layers: int = 1
@@ -242,9 +242,7 @@ def _code_vui(coder, vui):
     if coder.flag(vui.chroma_location is not None, "chroma_loc_info_present_flag"):
         location = vui.chroma_location or (0, 0)
         names = ("chroma_sample_loc_type_top_field", "chroma_sample_loc_type_bottom_field")
-        out["chroma_location"] = tuple(
-            coder.ue(value, name, 0, 5) for value, name in zip(location, names, strict=True)
-        )
+        out["chroma_location"] = tuple(coder.ue(value, name, 0, 5) for value, name in zip(location, names, strict=True))
     coder.flag(False, "neutral_chroma_indication_flag")
     coder.only_u(1, 0, "field_seq_flag", "field coding")
     coder.flag(False, "frame_field_info_present_flag")
@@ -299,7 +297,7 @@ def _code_size(coder, sps):
         bottom = 2 * coder.ue(sps.crop_bottom // 2, "conf_win_bottom_offset", 0, height // 2 - 1)
     bit_depth = 8 + coder.ue(sps.bit_depth - 8, "bit_depth_luma_minus8", 0, 8)
     chroma = 8 + coder.ue(bit_depth - 8, "bit_depth_chroma_minus8", 0, 8)
-    if bit_depth not in SUPPORTED_BIT_DEPTHS or chroma != bit_depth:
+    if bit_depth not in BIT_DEPTHS or chroma != bit_depth:
         coder.fail(f"bit depth {bit_depth} (luma), {chroma} (chroma) is not supported", "bit_depth_luma_minus8")
     return {"width": width, "height": height, "crop_right": right, "crop_bottom": bottom, "bit_depth": bit_depth}
 

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
 from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, PART, PART_LEARNED, code_bin, code_bypass
 from codecsim.entropy.trace import named
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
 
 SIZES_LOG2 = (5, 6, 7)  # of the blocks that have flags: 32, 64 or 128 luma samples a side
 

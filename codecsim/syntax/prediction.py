@@ -5,7 +5,12 @@ Each structure serves writing, reading and counting (see entropy.cabac and slice
 
 import numpy as np
 
-from codecsim.blocks import (
+from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
+from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
+from codecsim.entropy.trace import located, named
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import (
     CHROMA_DM,
     MIN_CU_LOG2,
     MODE_INTRA,
@@ -15,11 +20,6 @@ from codecsim.blocks import (
     PART_NxN,
     fill_units,
 )
-from codecsim.entropy import contexts as C
-from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
-from codecsim.entropy.trace import located, named
-from codecsim.jit import kernel
 
 
 @kernel
@@ -160,9 +160,7 @@ def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
         used = idc == 2 or idc == lx
         index = -1
         if used:
-            index = code_ref_idx(
-                mode, cd, sl.num_ref_l1 if lx else sl.num_ref_l0, np.int64(motion.ref_idx[uy, ux, lx])
-            )
+            index = code_ref_idx(mode, cd, sl.num_ref_l1 if lx else sl.num_ref_l0, np.int64(motion.ref_idx[uy, ux, lx]))
             named(cd, E.REF_IDX_L0 + lx, index)
             if lx == 1 and sl.mvd_l1_zero and idc == 2:
                 blocks.mvd[uy, ux, 1, 0] = 0

@@ -14,7 +14,7 @@ from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import FAULT, code_bin, code_bypass
 from codecsim.entropy.contexts import GROUP_CODED, GROUP_QP, QP_BIAS, QP_DELTA
 from codecsim.entropy.trace import named
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
 
 _LONGEST_PREFIX = 5
 _LONGEST_SUFFIX = 6  # ones of the Exp-Golomb code; six are too many at any bit depth

@@ -6,9 +6,9 @@ from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF, TRANSFORM_SKIP
 from codecsim.entropy.trace import named
-from codecsim.jit import kernel
-from codecsim.tables import SCAN_X, SCAN_Y
-from codecsim.tools.indexing import natural
+from codecsim.hevc.indexing import natural
+from codecsim.hevc.tables import SCAN_X, SCAN_Y
+from codecsim.kernels.jit import kernel
 
 _SIG_4X4 = np.array([0, 1, 4, 5, 2, 3, 4, 5, 6, 6, 8, 8, 7, 7, 8, 8], np.int64)
 # [right and lower sub-block coded, y, x] of a position inside its sub-block (9.3.4.2.5)

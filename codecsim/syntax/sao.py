@@ -10,8 +10,8 @@ from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, PART, PART_FILTER, code_bin, code_bypass
 from codecsim.entropy.trace import named
-from codecsim.jit import kernel
-from codecsim.tools.sao import SAO_BAND, SAO_EDGE, SAO_OFF
+from codecsim.hevc.sao import SAO_BAND, SAO_EDGE, SAO_OFF
+from codecsim.kernels.jit import kernel
 
 
 @kernel

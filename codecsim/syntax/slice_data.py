@@ -9,23 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from codecsim.blocks import (
-    CBF_CB,
-    CBF_CR,
-    CBF_Y,
-    CHOICE_EVERYWHERE,
-    CHOICE_LOG2,
-    CHOICE_PER_BLOCK,
-    CTU_LOG2,
-    CTU_SIZE,
-    MAX_TU_LOG2,
-    MIN_CU_LOG2,
-    MODE_INTER,
-    MODE_INTRA,
-    MODE_SKIP,
-    PART_2Nx2N,
-    fill_units,
-)
 from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import (
@@ -46,7 +29,24 @@ from codecsim.entropy.cabac import (
     mark,
 )
 from codecsim.entropy.trace import located, named
-from codecsim.jit import kernel
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import (
+    CBF_CB,
+    CBF_CR,
+    CBF_Y,
+    CHOICE_EVERYWHERE,
+    CHOICE_LOG2,
+    CHOICE_PER_BLOCK,
+    CTU_LOG2,
+    CTU_SIZE,
+    MAX_TU_LOG2,
+    MIN_CU_LOG2,
+    MODE_INTER,
+    MODE_INTRA,
+    MODE_SKIP,
+    PART_2Nx2N,
+    fill_units,
+)
 from codecsim.syntax.prediction import (
     code_intra_modes,
     code_merge_idx,

@@ -6,7 +6,13 @@ Each structure serves writing, reading and counting (see entropy.cabac and slice
 import numpy as np
 from numba import types
 
-from codecsim.blocks import (
+from codecsim.entropy import contexts as C
+from codecsim.entropy import elements as E
+from codecsim.entropy.cabac import DECODE, PART, PART_MODES, PART_RESIDUAL, code_bin
+from codecsim.entropy.trace import located, named
+from codecsim.hevc.tables import choose_scan_idx
+from codecsim.kernels.jit import kernel
+from codecsim.picture.blocks import (
     CBF_CB,
     CBF_CR,
     CBF_Y,
@@ -18,14 +24,8 @@ from codecsim.blocks import (
     chroma_mode,
     fill_units,
 )
-from codecsim.entropy import contexts as C
-from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, PART, PART_MODES, PART_RESIDUAL, code_bin
-from codecsim.entropy.trace import located, named
-from codecsim.jit import kernel
 from codecsim.syntax.quantisation_group import code_qp_delta
 from codecsim.syntax.residual import code_residual, code_transform_skip
-from codecsim.tables import choose_scan_idx
 
 
 @kernel

@@ -8,8 +8,8 @@ import zlib
 
 import numpy as np
 
-from codecsim.blocks import CTU_SIZE, MODE_INTER
-from codecsim.picture_codec import DEBLOCKED, FILTERED, FINISHED, LEARNED, OFFSET, RECONSTRUCTED
+from codecsim.codec.picture_codec import DEBLOCKED, FILTERED, FINISHED, LEARNED, OFFSET, RECONSTRUCTED
+from codecsim.picture.blocks import CTU_SIZE, MODE_INTER
 
 SAMPLES = "samples"  # in the place of the NAL unit
 _COMPONENTS = ("Y", "Cb", "Cr")

@@ -13,13 +13,13 @@ import numpy as np
 
 from codecsim.errors import ConfigError
 from codecsim.formats.output import atomic_output
-from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.engine.spec import OUTPUT_BITS, NetSpec
+from codecsim.learned.engine.state import LearnerState
+from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.engine.update import ADAM, MASKED, update_average
+from codecsim.learned.engine.weights import builtin_weights
+from codecsim.learned.inter.prediction_filter import UNIT_LOG2
 from codecsim.learned.model_files import Model
-from codecsim.learned.prediction_filter import UNIT_LOG2
-from codecsim.learned.spec import OUTPUT_BITS, NetSpec
-from codecsim.learned.state import LearnerState
-from codecsim.learned.update import ADAM, MASKED, update_average
-from codecsim.learned.weights import builtin_weights
 from codecsim.training.emphasis import emphasise
 from codecsim.training.filter_samples import KINDS, FilterSamples
 from codecsim.training.logs import count_by_kind, tensorboard

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from codecsim import __version__
 from codecsim.errors import ConfigError
 from codecsim.formats.output import atomic_output
-from codecsim.learned.complexity import block_macs, inference_kmac
+from codecsim.learned.engine.complexity import block_macs, inference_kmac
 from codecsim.learned.model_files import CARD_FILE, INTER_CHROMA, INTER_LUMA, INTRA, LOOP
 
 _BY_ENGINE = "the integer engine that runs the model has trained it"

@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from codecsim.learned.spec import DEPTHWISE3, NetSpec
+from codecsim.learned.engine.spec import DEPTHWISE3, NetSpec
 
 functional = torch.nn.functional
 

@@ -18,18 +18,18 @@ from collections.abc import Callable
 
 import numpy as np
 
-from codecsim.blocks import MODE_INTER
-from codecsim.config import EncoderConfig
-from codecsim.encoder import Encoder, internal_format
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.encoder import Encoder, internal_format
+from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.video import InputOptions, open_video
-from codecsim.learned.chroma_params import ChromaParams
+from codecsim.learned.engine.update import MASKED
+from codecsim.learned.inter.chroma_params import ChromaParams
+from codecsim.learned.inter.params import LearnParams
+from codecsim.learned.inter.stream import UNTRAINED
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA
-from codecsim.learned.params import LearnParams
-from codecsim.learned.stream import UNTRAINED
-from codecsim.learned.update import MASKED
-from codecsim.picture import planes_from_frame
-from codecsim.structure import coding_structure
+from codecsim.picture.blocks import MODE_INTER
+from codecsim.picture.planes import planes_from_frame
 
 _CONTEXT = {"hidden_layers": 4}  # 3x3 layers that a network trained on the samples may have
 

@@ -17,12 +17,12 @@ from torch import nn
 from torch.nn import functional
 
 from codecsim.errors import ConfigError, ModelError
-from codecsim.learned.intra_filter import UNIT_LOG2
-from codecsim.learned.intra_inputs import INPUTS, MAX_MARGIN
-from codecsim.learned.intra_spec import IntraSpec
+from codecsim.learned.engine.spec import ACT_BITS, CONV3, WEIGHT_BITS, NetSpec
+from codecsim.learned.engine.update import MASTER_LIMIT
+from codecsim.learned.intra.filter import UNIT_LOG2
+from codecsim.learned.intra.inputs import INPUTS, MAX_MARGIN
+from codecsim.learned.intra.spec import IntraSpec
 from codecsim.learned.model_files import INTRA, Model
-from codecsim.learned.spec import ACT_BITS, CONV3, WEIGHT_BITS, NetSpec
-from codecsim.learned.update import MASTER_LIMIT
 from codecsim.training.intra_check import check_bits
 from codecsim.training.intra_samples import DRAWN
 from codecsim.training.logs import tensorboard

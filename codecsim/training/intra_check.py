@@ -7,12 +7,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from codecsim.binding import bind
 from codecsim.errors import ModelError
-from codecsim.learned.intra_filter import UNIT_LOG2, IntraFilter, filter_block
-from codecsim.learned.intra_inputs import is_transposed
-from codecsim.learned.intra_params import IntraParams
-from codecsim.learned.spec import (
+from codecsim.hevc.intra import REFS_SHAPE, predict_intra
+from codecsim.hevc.tables import DC, make_zorder
+from codecsim.kernels.binding import bind
+from codecsim.learned.engine.spec import (
     ACT_BITS,
     ACT_CLIP,
     LEAK_SHIFT,
@@ -23,9 +22,10 @@ from codecsim.learned.spec import (
     WEIGHT_BITS,
     WEIGHT_CLIP,
 )
-from codecsim.picture import PAD_Y
-from codecsim.tables import DC, make_zorder
-from codecsim.tools.intra import REFS_SHAPE, predict_intra
+from codecsim.learned.intra.filter import UNIT_LOG2, IntraFilter, filter_block
+from codecsim.learned.intra.inputs import is_transposed
+from codecsim.learned.intra.params import IntraParams
+from codecsim.picture.planes import PAD_Y
 
 _MODES = 35
 

@@ -25,22 +25,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.binding import bind
-from codecsim.config import EncoderConfig
-from codecsim.encoder import Encoder
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.encoder import Encoder
+from codecsim.codec.intra_rows import rows_of
+from codecsim.codec.recon import reconstruct
+from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.output import atomic_output
 from codecsim.formats.video import open_video
-from codecsim.intra_learning import rows_of
-from codecsim.learned.intra_filter import make_intra_net, pack_nets
-from codecsim.learned.intra_inputs import INPUTS, MAX_MARGIN, fill_patch, is_transposed
-from codecsim.learned.intra_spec import IntraSpec
-from codecsim.learned.spec import CONV3, NetSpec
-from codecsim.picture import PAD_Y, Frame, VideoFormat
-from codecsim.recon import reconstruct
-from codecsim.structure import coding_structure
-from codecsim.tables import make_zorder
-from codecsim.tools.intra import REFS_SHAPE, gather_references
+from codecsim.hevc.intra import REFS_SHAPE, gather_references
+from codecsim.hevc.tables import make_zorder
+from codecsim.kernels.binding import bind
+from codecsim.learned.engine.spec import CONV3, NetSpec
+from codecsim.learned.intra.filter import make_intra_net, pack_nets
+from codecsim.learned.intra.inputs import INPUTS, MAX_MARGIN, fill_patch, is_transposed
+from codecsim.learned.intra.spec import IntraSpec
+from codecsim.picture.planes import PAD_Y, Frame, VideoFormat
 from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, POINT, find_photos, read_photo, to_frame
 
 QPS = (22, 27, 32, 37)

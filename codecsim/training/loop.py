@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from codecsim.errors import ConfigError, ModelError
-from codecsim.learned.loop_spec import LoopSpec
+from codecsim.learned.engine.update import MASTER_LIMIT
+from codecsim.learned.loop.spec import LoopSpec
 from codecsim.learned.model_files import LOOP, Model
-from codecsim.learned.update import MASTER_LIMIT
 from codecsim.training.logs import count_by_kind, tensorboard
 from codecsim.training.loop_data import LoopSamples
 from codecsim.training.loop_model import INPUT_SCALE, OUTPUT_SCALE, LoopModel, check_bits

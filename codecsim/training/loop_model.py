@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional
 
 from codecsim.errors import ModelError
-from codecsim.learned.loop_filter import LoopFilter
-from codecsim.learned.loop_spec import CORRECTION_BITS, FEATURES, GATE_BITS, INPUT_BITS, slice_features
-from codecsim.learned.spec import ACT_BITS, ACT_CLIP, DEPTHWISE3, LEAK_SHIFT, WEIGHT_BITS, WEIGHT_CLIP
-from codecsim.picture import Picture
+from codecsim.learned.engine.spec import ACT_BITS, ACT_CLIP, DEPTHWISE3, LEAK_SHIFT, WEIGHT_BITS, WEIGHT_CLIP
+from codecsim.learned.loop.filter import LoopFilter
+from codecsim.learned.loop.spec import CORRECTION_BITS, FEATURES, GATE_BITS, INPUT_BITS, slice_features
+from codecsim.picture.planes import Picture
 
 _ACT, _WEIGHT, _ACCUMULATOR = 2.0**ACT_BITS, 2.0**WEIGHT_BITS, 2.0 ** (ACT_BITS + WEIGHT_BITS)
 _LEAK = 2.0**-LEAK_SHIFT

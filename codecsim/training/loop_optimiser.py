@@ -8,7 +8,7 @@ chroma's weight: luma's error falls by 0.7 %, with Adam by 0.4 %.  Whether whole
 
 import torch
 
-from codecsim.learned.spec import DEPTHWISE3
+from codecsim.learned.engine.spec import DEPTHWISE3
 
 _COEFFICIENTS = 3.4445, -4.7750, 2.0315  # of Jordan's iteration, for fast growth of small singular values
 _ROUNDS = 5

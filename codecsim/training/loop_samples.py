@@ -19,13 +19,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from codecsim.config import EncoderConfig
-from codecsim.encoder import Encoder
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.encoder import Encoder
+from codecsim.codec.picture_codec import OFFSET
+from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_video
-from codecsim.picture import Frame, VideoFormat
-from codecsim.picture_codec import OFFSET
-from codecsim.structure import coding_structure
+from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, find_photos, read_photo, to_frame
 
 SLICE_TYPES = "BPI"

@@ -17,7 +17,7 @@ import numpy as np
 from codecsim.errors import ConfigError
 from codecsim.formats.output import atomic_output
 from codecsim.formats.y4m import write_y4m_frame, write_y4m_header
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 SIZES = ((256, 192), (288, 176), (320, 176), (288, 240), (320, 240), (352, 288))
 FPS = fractions.Fraction(25)

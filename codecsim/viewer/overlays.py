@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_LOG2, CHOICE_NOWHERE, CTU_SIZE
 from codecsim.inspection.bits import Q
 from codecsim.inspection.planes import sum_squares
+from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_LOG2, CHOICE_NOWHERE, CTU_SIZE
 from codecsim.syntax.loop_choice import SIZES_LOG2
 
 # The page has the same lists, in blocks.js.

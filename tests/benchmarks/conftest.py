@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codecsim.formats.video import create_video
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 BENCHMARKS = pathlib.Path(__file__).parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))  # its commands run as scripts, and so do their modules

@@ -36,7 +36,7 @@ class Finder:
     def find_spec(name, path=None, target=None):
         if name in MODULES:
             return importlib.util.spec_from_loader(name, Loader(name, MODULES[name][0]))
-        if name == "codecsim.jit":
+        if name == "codecsim.kernels.jit":
             return importlib.util.spec_from_loader(name, JitLoader(name, {jit!r}))
         return None
 

@@ -4,7 +4,7 @@ import history
 import loop_places
 import numpy as np
 
-from codecsim.learned.loop_spec import ATTENTIONS
+from codecsim.learned.loop.spec import ATTENTIONS
 
 
 def test_means_are_by_configuration():

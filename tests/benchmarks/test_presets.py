@@ -6,7 +6,7 @@ import json
 import presets
 import pytest
 
-from codecsim.config import PRESETS, Preset
+from codecsim.codec.config import PRESETS, Preset
 from codecsim.experiments.compare import compare
 from codecsim.experiments.database import Database, sources_digest
 from tests.benchmarks.test_rd import cells_of, rows_of

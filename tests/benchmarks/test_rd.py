@@ -11,7 +11,7 @@ import pytest
 import rd
 
 from codecsim.cli import run as codecsim
-from codecsim.config import CONFIGS
+from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments.arms import read_arm
 from codecsim.experiments.database import run_key

@@ -7,7 +7,7 @@ from learned import TEST_CLIPS
 
 from codecsim.experiments.tuning.plan import read_plan
 from codecsim.experiments.tuning.space import default_point
-from codecsim.learned.learner_presets import LEARNERS, check_settings
+from codecsim.learned.inter.learner_presets import LEARNERS, check_settings
 
 PLANS = sorted((pathlib.Path(__file__).parents[2] / "benchmarks" / "tuning").glob("*.toml"))
 

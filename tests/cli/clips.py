@@ -3,7 +3,7 @@
 import numpy as np
 
 from codecsim.formats.video import create_video
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 FRAMES, WIDTH, HEIGHT = 3, 34, 18
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from codecsim.cli import run
-from codecsim.learned.stream import ARITHMETIC_VERSION
+from codecsim.learned.inter.stream import ARITHMETIC_VERSION
 from tests.cli.clips import FRAMES, HEIGHT, WIDTH
 
 ENCODER_FIELDS = {"frames", "width", "height", "fps", "bit_depth", "config", "qp", "bits", "kbps", "psnr_y", "psnr_u",

@@ -9,10 +9,10 @@ import pytest
 from codecsim.cli import run
 from codecsim.experiments import profile
 from codecsim.experiments.profile import ProfileSettings, profile_model
-from codecsim.learned.intra_spec import IntraSpec
+from codecsim.learned.engine.spec import NetSpec
+from codecsim.learned.inter.params import LearnParams
+from codecsim.learned.intra.spec import IntraSpec
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model, load_model, save_model
-from codecsim.learned.params import LearnParams
-from codecsim.learned.spec import NetSpec
 
 SPEC = NetSpec(4, (("conv1", 8), ("depthwise3", 8), ("conv3", 16)), 2)
 KMAC = [4 * 8 / 1000, 9 * 8 / 1000, 9 * 8 * 16 / 1000, (9 * 16 * 2 + 25 * 4 * 2) / 1000]
@@ -77,7 +77,7 @@ def test_a_device_of_torch():
 def test_the_float_network_is_the_engines():
     """What torch is timed on has the shape and, but for rounding, the values of the engine's network."""
     torch = pytest.importorskip("torch")
-    from codecsim.learned.engine import PackedWeights, TileNet
+    from codecsim.learned.engine.tile_net import PackedWeights, TileNet
     from codecsim.training.device_times import FloatNet
 
     random = np.random.default_rng(0)

@@ -3,7 +3,7 @@ import pytest
 
 from codecsim.cli import progress
 from codecsim.cli.progress import PictureProgress
-from codecsim.compilation import watch_compilation
+from codecsim.kernels.compilation import watch_compilation
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from codecsim.cli import run
 from codecsim.formats.video import create_video
-from codecsim.learned.complexity import inference_kmac
+from codecsim.learned.engine.complexity import inference_kmac
 from codecsim.learned.model_files import load_model
 from tests.conformance.clips import make_clip
 

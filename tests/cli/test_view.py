@@ -11,7 +11,7 @@ import urllib.request
 import pytest
 
 from codecsim.cli import run
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 

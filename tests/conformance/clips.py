@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 
 from codecsim.formats.video import open_video
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.resources import bundled_clip
 
 FPS = fractions.Fraction(25)

@@ -6,7 +6,7 @@ python decode_digest.py STREAM [THREADS]
 import hashlib
 import sys
 
-from codecsim.decoder import decode
+from codecsim.codec.decoder import decode
 
 
 def main(path, threads="1"):

@@ -8,7 +8,7 @@ import json
 import pathlib
 import sys
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from tests.conformance.clips import make_clip
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import run_encoder

@@ -8,17 +8,17 @@ import dataclasses
 
 import numpy as np
 
-from codecsim.binding import bind
-from codecsim.blocks import CHOICE_EVERYWHERE, choose_nowhere
-from codecsim.dpb import DecodedPictureBuffer
+from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.recon import derive_motion
 from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
-from codecsim.jit import kernel
-from codecsim.learned.stream import LearnedStream, announce, picture_switches, usable_tools
-from codecsim.picture import VideoFormat
-from codecsim.picture_codec import PictureCodec
-from codecsim.picture_hash import hash_picture
-from codecsim.recon import derive_motion
+from codecsim.kernels.binding import bind
+from codecsim.kernels.jit import kernel
+from codecsim.learned.inter.stream import LearnedStream, announce, picture_switches, usable_tools
+from codecsim.picture.blocks import CHOICE_EVERYWHERE, choose_nowhere
+from codecsim.picture.dpb import DecodedPictureBuffer
+from codecsim.picture.hashes import hash_picture
+from codecsim.picture.planes import VideoFormat
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import (

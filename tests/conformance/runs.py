@@ -7,9 +7,9 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from codecsim.decoder import decode
-from codecsim.encoder import encode
-from codecsim.picture import Frame
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode
+from codecsim.picture.planes import Frame
 from codecsim.syntax import nal as nal_units
 
 

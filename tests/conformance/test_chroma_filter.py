@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
-from codecsim.learned.chroma_params import ChromaParams
-from codecsim.learned.stream import changes, with_changes
+from codecsim.learned.inter.chroma_params import ChromaParams
+from codecsim.learned.inter.stream import changes, with_changes
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_own_decoder, run_encoder
 

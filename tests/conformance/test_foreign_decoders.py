@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from codecsim.config import CONFIGS, QP_GROUPS, RA_GOP_SIZE, EncoderConfig
+from codecsim.codec.config import CONFIGS, QP_GROUPS, RA_GOP_SIZE, EncoderConfig
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_ffmpeg, check_libde265, check_own_decoder, run_encoder
 

@@ -5,12 +5,12 @@ import io
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.picture_codec import PictureCodec
 from codecsim.errors import MismatchError
-from codecsim.learned.params import LearnParams
-from codecsim.learned.prediction_filter import PredictionFilter
-from codecsim.picture_codec import PictureCodec
+from codecsim.learned.inter.params import LearnParams
+from codecsim.learned.inter.prediction_filter import PredictionFilter
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 

@@ -5,18 +5,18 @@ import io
 import numpy as np
 import pytest
 
-from codecsim.blocks import MODE_INTRA, PART_NxN
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import ConfigError, ModelError
-from codecsim.learned.intra_learner import IntraLearner
-from codecsim.learned.intra_params import IntraParams
-from codecsim.learned.intra_stream import IntraStream
+from codecsim.learned.intra.learner import IntraLearner
+from codecsim.learned.intra.params import IntraParams
+from codecsim.learned.intra.stream import IntraStream
+from codecsim.picture.blocks import MODE_INTRA, PART_NxN
 from codecsim.syntax.headers import SLICE_I
 from tests.conformance.clips import make_clip
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder
-from tests.learned.intra_models import random_model, saved_model
+from tests.learned.intra.intra_models import random_model, saved_model
 
 
 @pytest.fixture(scope="module")

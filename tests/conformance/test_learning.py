@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_own_decoder, run_encoder
 

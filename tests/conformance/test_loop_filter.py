@@ -5,16 +5,16 @@ import io
 
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
-from codecsim.encoder import encode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode
 from codecsim.errors import CodecError, ConfigError, ModelError
-from codecsim.learned.loop_spec import LoopSpec
+from codecsim.learned.loop.spec import LoopSpec
 from codecsim.learned.model_files import LOOP, Model, save_model
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_own_decoder, run_encoder
 from tests.integration.fuzz import damage
-from tests.learned.test_loop_filter import draw_weights
+from tests.learned.loop.test_loop_filter import draw_weights
 
 SPEC = LoopSpec(8, 1, "plain", "all", 4)
 

@@ -5,10 +5,10 @@ import itertools
 
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.controller import Order
-from codecsim.learned.params import Control
+from codecsim.codec.config import EncoderConfig
+from codecsim.learned.inter.chroma_stream import ChromaStream
+from codecsim.learned.inter.controller import Order
+from codecsim.learned.inter.params import Control
 from codecsim.search import choices, orders
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder

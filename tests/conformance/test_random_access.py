@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import BitstreamError
 from codecsim.syntax import nal as nal_units
 from tests.conformance.clips import make_clip

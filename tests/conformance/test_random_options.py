@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim.config import FILTERS, PRESETS, QP_GROUPS, EncoderConfig, Preset
+from codecsim.codec.config import FILTERS, PRESETS, QP_GROUPS, EncoderConfig, Preset
 from tests.conformance.clips import CONTENTS, make_clip
 from tests.conformance.runs import check_ffmpeg, check_own_decoder, run_encoder
 

@@ -7,7 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from codecsim.blocks import (
+from codecsim.codec.decoder import decode
+from codecsim.learned.inter.params import LearnParams
+from codecsim.picture.blocks import (
     CHOICE_EVERYWHERE,
     CHOICE_NOWHERE,
     CHOICE_PER_BLOCK,
@@ -18,8 +20,6 @@ from codecsim.blocks import (
     TSKIP_CR,
     TSKIP_Y,
 )
-from codecsim.decoder import decode
-from codecsim.learned.params import LearnParams
 from codecsim.syntax.headers import SLICE_B
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_ffmpeg, check_libde265

@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from codecsim.decoder import decode
+from codecsim.codec.decoder import decode
 from tests.conformance.make_streams import FOLDER, STREAMS, digest
 from tests.conformance.runs import Run, check_ffmpeg
 

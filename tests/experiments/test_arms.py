@@ -2,7 +2,7 @@
 
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import DEFAULT_ARM, read_arm, read_arms
 

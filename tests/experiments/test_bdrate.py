@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecsim.experiments.bdrate import MAX_DECIBELS, bd_rate, pchip_integral
-from codecsim.metrics import MAX_PSNR
+from codecsim.picture.metrics import MAX_PSNR
 
 ANCHOR = [(1000, 30.0), (2000, 33.0), (4000, 35.5), (8000, 37.0)]
 

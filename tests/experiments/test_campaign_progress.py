@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.experiments import progress
 from codecsim.experiments.clips import Clip
 from codecsim.experiments.work import Job, Outcome, Piece, Task

@@ -5,15 +5,15 @@ import fractions
 import numpy as np
 import pytest
 
-from codecsim.block_choices import intra_filter_shares
-from codecsim.blocks import MODE_INTER, MODE_INTRA, make_blocks
-from codecsim.config import EncoderConfig
+from codecsim.codec.block_choices import intra_filter_shares
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.reports import PictureReport
 from codecsim.experiments.costs import kmac_per_pixel
-from codecsim.learned.complexity import step_macs
-from codecsim.learned.intra_stream import IntraStream
-from codecsim.learned.loop_stream import LoopStream
-from codecsim.picture import VideoFormat
-from codecsim.reports import PictureReport
+from codecsim.learned.engine.complexity import step_macs
+from codecsim.learned.intra.stream import IntraStream
+from codecsim.learned.loop.stream import LoopStream
+from codecsim.picture.blocks import MODE_INTER, MODE_INTRA, make_blocks
+from codecsim.picture.planes import VideoFormat
 
 FORMAT = VideoFormat(64, 32, fractions.Fraction(25))
 

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments import database
 from codecsim.experiments.clips import Clip

@@ -8,7 +8,7 @@ import tomllib
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import read_arm
 from codecsim.experiments.database import run_key
@@ -16,11 +16,11 @@ from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
 from codecsim.experiments.experiment_file import read_experiment
 from codecsim.experiments.warming import model_files
 from codecsim.formats.video import create_video
-from codecsim.learned.chroma_stream import ChromaStream
-from codecsim.learned.intra_stream import IntraStream
-from codecsim.learned.params import Control
-from codecsim.learned.stream import learn_params
-from codecsim.picture import Frame, VideoFormat
+from codecsim.learned.inter.chroma_stream import ChromaStream
+from codecsim.learned.inter.params import Control
+from codecsim.learned.inter.stream import learn_params
+from codecsim.learned.intra.stream import IntraStream
+from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.resources import bundled_clip, resource_folder
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments").glob("*.toml"))

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from codecsim.cli import run
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments import vmaf
 from codecsim.experiments.quality import QualityMeter, measure_videos
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.video import create_video, open_video
-from codecsim.picture import change_bit_depth
-from codecsim.similarity import ms_ssim, ssim
+from codecsim.picture.planes import change_bit_depth
+from codecsim.picture.similarity import ms_ssim, ssim
 from tests.conformance.clips import make_clip
 
 FIGURES = {f"{name}_{plane}" for name in ("ssim", "ms_ssim") for plane in "yuv"}

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.output import OutputOrder
 from codecsim.formats.video import create_video, open_video

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import ConfigError
 from codecsim.experiments.clips import read_clip
 from codecsim.experiments.database import Database

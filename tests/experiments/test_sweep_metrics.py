@@ -6,7 +6,7 @@ import json
 import pytest
 
 from codecsim.cli import run as codecsim
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
 from codecsim.experiments import vmaf
 from codecsim.experiments.clips import read_clip

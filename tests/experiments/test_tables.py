@@ -62,9 +62,7 @@ def test_classes_of_several_clips_have_their_mean():
 def measured(found, **figures):
     """A curve with more figures, each a function of the QP."""
     qualities = [{name: figure(qp) for name, figure in figures.items()} for qp in found.qps]
-    return dataclasses.replace(
-        found, encoded=tuple(r | more for r, more in zip(found.encoded, qualities, strict=True))
-    )
+    return dataclasses.replace(found, encoded=tuple(r | more for r, more in zip(found.encoded, qualities, strict=True)))
 
 
 def test_other_metrics_have_bd_rates_alone():

@@ -21,8 +21,8 @@ from codecsim.experiments.tuning.plan import SAMPLERS, Plan, read_plan
 from codecsim.experiments.tuning.space import USUAL, Dimension, default_point, field_types
 from codecsim.experiments.tuning.study import Search, choose_trial, finished_trials, is_on_front, open_study, run_trials
 from codecsim.formats.video import create_video, open_video
-from codecsim.learned.learner_presets import LEARNERS, check_settings, read_preset, settings_at
-from codecsim.learned.params import LearnParams
+from codecsim.learned.inter.learner_presets import LEARNERS, check_settings, read_preset, settings_at
+from codecsim.learned.inter.params import LearnParams
 from tests.conformance.clips import make_clip
 
 TEXT = """\

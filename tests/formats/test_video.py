@@ -13,7 +13,7 @@ from codecsim.errors import CodecError, ConfigError, FormatError
 from codecsim.formats.output import atomic_output, check_output
 from codecsim.formats.samples import frame_to_bytes
 from codecsim.formats.video import InputOptions, create_video, open_video
-from codecsim.picture import VideoFormat
+from codecsim.picture.planes import VideoFormat
 from codecsim.resources import bundled_clip
 from tests.formats.test_y4m import random_frames, read_file, same_frames
 

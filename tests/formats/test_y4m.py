@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from codecsim.errors import FormatError
 from codecsim.formats.video import InputOptions, create_video, open_video
 from codecsim.formats.y4m import read_y4m_frames, read_y4m_header, write_y4m_frame, write_y4m_header
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 HEADER = b"YUV4MPEG2 W4 H2 F25:1 Ip A1:1 C420jpeg XYSCSS=420JPEG\n"
 PICTURE = b"FRAME\n" + bytes(range(12))

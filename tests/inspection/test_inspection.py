@@ -5,13 +5,13 @@ import io
 import numpy as np
 import pytest
 
-from codecsim.blocks import CBF_CB, CBF_CR, CBF_Y, MODE_INTRA, MODE_SKIP
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import FormatError
 from codecsim.formats.video import VideoInput
 from codecsim.inspection.planes import sum_squares
 from codecsim.inspection.stream import inspect_stream
+from codecsim.picture.blocks import CBF_CB, CBF_CR, CBF_Y, MODE_INTRA, MODE_SKIP
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import ParameterSets, read_slice_header
 from tests.conformance.clips import make_clip

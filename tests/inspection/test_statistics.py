@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.formats.video import VideoInput
 from codecsim.inspection.statistics import write_statistics
 from codecsim.inspection.stream import inspect_stream

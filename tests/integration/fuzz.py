@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from codecsim.decoder import decode
+from codecsim.codec.decoder import decode
 from codecsim.errors import CodecError
 
 LIMIT = 20.0  # seconds for one tiny stream

@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import BitstreamError, CodecError
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder

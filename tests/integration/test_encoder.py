@@ -8,14 +8,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
-import codecsim.encoder
-import codecsim.picture_codec
+import codecsim.codec.encoder
+import codecsim.codec.picture_codec
 import codecsim.search.picture
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
-from codecsim.encoder import encode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode
 from codecsim.errors import ConfigError
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.search.picture import PictureSearch
 from tests.conformance.clips import FPS, make_clip
 from tests.conformance.runs import run_encoder
@@ -57,7 +57,7 @@ def test_bits_add_up(config):
 def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
     """Before the in-loop filters, without the learned one."""
     searches, compared = [], []
-    reconstruct = codecsim.picture_codec.reconstruct
+    reconstruct = codecsim.codec.picture_codec.reconstruct
 
     class Watched(PictureSearch):
         def __init__(self, *args):
@@ -76,8 +76,8 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
             np.testing.assert_array_equal(ours[inner], theirs[inner])
             compared.append(ours.shape)
 
-    monkeypatch.setattr(codecsim.encoder, "PictureSearch", Watched)
-    monkeypatch.setattr(codecsim.picture_codec, "reconstruct", compare)
+    monkeypatch.setattr(codecsim.codec.encoder, "PictureSearch", Watched)
+    monkeypatch.setattr(codecsim.codec.picture_codec, "reconstruct", compare)
     run_encoder(config, make_clip("edges", 72, 56, 4))
     assert len(compared) == 12
 
@@ -85,7 +85,7 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
 def test_busy_areas_get_a_higher_qp(monkeypatch):
     """And units without a coded difference have the QP that the decoder predicts, before deblocking looks at it."""
     units = []
-    write = codecsim.encoder.Encoder._write_slice_data
+    write = codecsim.codec.encoder.Encoder._write_slice_data
 
     def watch(encoder):
         blocks = encoder.codec.blocks
@@ -95,7 +95,7 @@ def test_busy_areas_get_a_higher_qp(monkeypatch):
         units.append(before)
         return payload
 
-    monkeypatch.setattr(codecsim.encoder.Encoder, "_write_slice_data", watch)
+    monkeypatch.setattr(codecsim.codec.encoder.Encoder, "_write_slice_data", watch)
     rng = np.random.default_rng(1)
     luma = np.tile(np.uint8([120, 124]), (64, 64))
     luma[:, 64:] = rng.integers(0, 256, (64, 64))

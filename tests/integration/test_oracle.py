@@ -6,8 +6,8 @@ import json
 import pytest
 
 from codecsim.cli import run
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.video import create_video, open_video

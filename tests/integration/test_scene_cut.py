@@ -5,7 +5,7 @@ import functools
 
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_own_decoder, run_encoder
 

@@ -14,6 +14,8 @@ from codecsim.cli import run
 from codecsim.errors import ConfigError, FormatError, ModelError
 from codecsim.formats.video import create_video
 from codecsim.learned import model_files
+from codecsim.learned.engine.spec import NetSpec
+from codecsim.learned.engine.weights import InitialWeights, builtin_weights
 from codecsim.learned.model_files import (
     INTER_CHROMA,
     INTER_LUMA,
@@ -24,9 +26,7 @@ from codecsim.learned.model_files import (
     save_model,
     shipped_models,
 )
-from codecsim.learned.spec import NetSpec
-from codecsim.learned.weights import InitialWeights, builtin_weights
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 
 README = (pathlib.Path(__file__).parents[2] / "models" / "README.md").read_text()
 MIXED = NetSpec(4, (("conv1", 16), ("depthwise3", 16), ("conv3", 8)), 2)

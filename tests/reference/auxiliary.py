@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.learned.auxiliary: sample by sample, from unpadded planes and lists of Python integers."""
+"""Naive twin of learned.inter.auxiliary: sample by sample, from unpadded planes and lists of Python integers."""
 
 import numpy as np
 

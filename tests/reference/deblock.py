@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.tools.deblock: H.265 8.7.2 edge by edge, with edge flags derived from the partitioning."""
+"""Naive twin of codecsim.hevc.deblock: H.265 8.7.2 edge by edge, with edge flags derived from the partitioning."""
 
 import numpy as np
 

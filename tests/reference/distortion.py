@@ -1,4 +1,4 @@
-"""Naive twins of codecsim.tools.distortion."""
+"""Naive twins of codecsim.hevc.distortion."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
-"""Naive twin of codecsim.tools.inter: every sample from clamped coordinates of the unpadded plane (H.265 8.5.3.3.3)."""
+"""Naive twin of codecsim.hevc.inter: every sample from clamped coordinates of the unpadded plane (H.265 8.5.3.3.3)."""
 
 import numpy as np
 
-from codecsim.tables import CHROMA_TAPS, LUMA_TAPS
+from codecsim.hevc.tables import CHROMA_TAPS, LUMA_TAPS
 
 
 def predict_14bit(plane, mvx, mvy, x, y, w, h, is_luma, bit_depth):

@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.tools.intra: the standard's text, sample by sample, on dictionaries p[(x, y)]."""
+"""Naive twin of codecsim.hevc.intra: the standard's text, sample by sample, on dictionaries p[(x, y)]."""
 
 ANGLES = [32, 26, 21, 17, 13, 9, 5, 2, 0, -2, -5, -9, -13, -17, -21, -26]
 ANGLES = dict(enumerate(ANGLES + [-32] + ANGLES[::-1], start=2))

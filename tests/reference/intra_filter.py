@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.learned.intra_inputs and intra_filter, on dictionaries and in NumPy."""
+"""Naive twin of codecsim.learned.intra.inputs and intra_filter, on dictionaries and in NumPy."""
 
 import numpy as np
 

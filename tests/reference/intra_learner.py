@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codecsim.learned import ops_vector
-from codecsim.learned.engine import Loss, Optimiser, PackedWeights, TileNet
-from codecsim.learned.state import LearnerState
-from codecsim.learned.weights import InitialWeights
+from codecsim.learned.engine import ops_vector
+from codecsim.learned.engine.state import LearnerState
+from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet
+from codecsim.learned.engine.weights import InitialWeights
 
 GROUPS = {2: 16, 3: 4, 4: 1, 5: 1}  # blocks of a step, by log2 of their size
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from codecsim.blocks import MODE_SKIP
+from codecsim.picture.blocks import MODE_SKIP
 
 
 def coding_units(blocks):

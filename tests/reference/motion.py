@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.tools.motion: clause 8.5.3.2 of H.265 written as it reads, on dictionaries.
+"""Naive twin of codecsim.hevc.motion: clause 8.5.3.2 of H.265 written as it reads, on dictionaries.
 
 Availability is what it means: a position is available once its motion has been recorded.
 """

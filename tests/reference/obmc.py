@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.tools.obmc: sample by sample, from unpadded planes."""
+"""Naive twin of codecsim.hevc.obmc: sample by sample, from unpadded planes."""
 
 import numpy as np
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF
-from codecsim.tables import QUANT_SCALE, SCAN_X, SCAN_Y
+from codecsim.hevc.tables import QUANT_SCALE, SCAN_X, SCAN_Y
 
 _MAX_LEVEL = 32767
 

@@ -1,4 +1,4 @@
-"""Twin of codecsim.learned.rls: one sample and one product after the other, integers of any size, Python floats."""
+"""Twin of learned.inter.rls: one sample and one product after the other, integers of any size, Python floats."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Naive twin of codecsim.tools.sao: H.265 8.7.3 sample by sample on unpadded planes."""
+"""Naive twin of codecsim.hevc.sao: H.265 8.7.3 sample by sample on unpadded planes."""
 
 import numpy as np
 

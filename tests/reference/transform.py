@@ -1,8 +1,8 @@
-"""Naive twins of codecsim.tools.transform: H.265 8.6 in Python integers and whole-matrix products."""
+"""Naive twins of codecsim.hevc.transform: H.265 8.6 in Python integers and whole-matrix products."""
 
 import numpy as np
 
-from codecsim.tables import DCT32, DST4
+from codecsim.hevc.tables import DCT32, DST4
 
 LEVEL_SCALE = [40, 45, 51, 57, 64, 72]
 

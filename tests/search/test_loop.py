@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from codecsim.block_choices import take_filtered
-from codecsim.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
+from codecsim.codec.block_choices import take_filtered
+from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
 from codecsim.search.loop import _block_sums, _choose
 
 

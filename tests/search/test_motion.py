@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from codecsim.binding import bind
-from codecsim.jit import kernel
-from codecsim.picture import PAD_Y, Motion, Planes, extend_borders
+from codecsim.hevc.compensation import References, compensate, make_inter_scratch
+from codecsim.hevc.distortion import satd
+from codecsim.hevc.inter import TMP_SIZE, predict_luma_uni
+from codecsim.kernels.binding import bind
+from codecsim.kernels.jit import kernel
+from codecsim.picture.planes import PAD_Y, Motion, Planes, extend_borders
 from codecsim.search.motion import component_bits, interpolate_picture, motion_satd
-from codecsim.tools.compensation import References, compensate, make_inter_scratch
-from codecsim.tools.distortion import satd
-from codecsim.tools.inter import TMP_SIZE, predict_luma_uni
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10])

@@ -5,10 +5,10 @@ import pytest
 
 from codecsim.entropy.cabac import COST, COUNT, make_coder
 from codecsim.entropy.contexts import init_contexts
+from codecsim.hevc.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
+from codecsim.hevc.transform import TMP_SIZE, dequant_inverse, fwd_transform
 from codecsim.search.quantise import WORK_SHAPE, quantise, vanishes
 from codecsim.syntax.residual import code_residual
-from codecsim.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
-from codecsim.tools.transform import TMP_SIZE, dequant_inverse, fwd_transform
 from tests.reference import quantise as naive
 
 QP = 30

@@ -9,14 +9,14 @@ import av
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
-from codecsim.encoder import encode
-from codecsim.picture import Frame, Picture, Planes, VideoFormat
-from codecsim.picture_codec import PictureCodec
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode
+from codecsim.codec.picture_codec import PictureCodec
+from codecsim.hevc.sao import SAO_BAND, SAO_EDGE
+from codecsim.picture.planes import Frame, Picture, Planes, VideoFormat
 from codecsim.search.sao import SaoSearch
 from codecsim.syntax.headers import Pps, SliceHeader, Sps
-from codecsim.tools.sao import SAO_BAND, SAO_EDGE
 
 
 def moving_frames(width, height, count, seed=1):

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.search import sent_weights
 from codecsim.search.sent_weights import block_costs, level_bits

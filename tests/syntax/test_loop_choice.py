@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from codecsim.blocks import CHOICE_PER_BLOCK
 from codecsim.entropy import cabac
 from codecsim.entropy.contexts import init_contexts
+from codecsim.picture.blocks import CHOICE_PER_BLOCK
 from codecsim.syntax.loop_choice import SIZES_LOG2, code_loop_choice, make_loop_choice
 
 

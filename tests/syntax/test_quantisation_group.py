@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from codecsim.blocks import make_blocks
 from codecsim.entropy import cabac
 from codecsim.entropy.contexts import GROUP_CODED, GROUP_QP, QP_BIAS, QP_DELTA, init_contexts
+from codecsim.picture.blocks import make_blocks
 from codecsim.syntax.quantisation_group import begin_quantisation_group, code_qp_delta, group_qp
 
 

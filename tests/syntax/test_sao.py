@@ -5,9 +5,9 @@ import pytest
 
 from codecsim.entropy import cabac
 from codecsim.entropy.contexts import SAO_MERGE, init_contexts
+from codecsim.hevc.sao import SAO_BAND, SAO_EDGE, make_sao_params
 from codecsim.syntax.sao import code_sao
 from codecsim.syntax.slice_data import SliceSyntax
-from codecsim.tools.sao import SAO_BAND, SAO_EDGE, make_sao_params
 
 SYNTAX = SliceSyntax(
     1, 5, 4, 0, 0, 0, 1, 2, 1, 0, 0, 0,

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codecsim.errors import BitstreamError
-from codecsim.picture import Picture
-from codecsim.picture_hash import hash_picture
+from codecsim.picture.hashes import hash_picture
+from codecsim.picture.planes import Picture
 from codecsim.syntax.nal import SUFFIX_SEI, NalUnit, read_nal_units, write_nal_unit
 from codecsim.syntax.sei import HASH_TYPES, LearnerHash, PictureHash, read_sei, write_sei
 from tests.syntax.test_headers import foreign_stream

@@ -5,13 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim import blocks as B
 from codecsim.entropy import cabac
 from codecsim.entropy.contexts import init_contexts
-from codecsim.picture import Motion
+from codecsim.hevc.sao import make_sao_params
+from codecsim.picture import blocks as B
+from codecsim.picture.planes import Motion
 from codecsim.syntax.residual import code_residual
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
-from codecsim.tools.sao import make_sao_params
 from tests.reference.luma_qp import derive_qp
 from tests.syntax.test_sao import random_sao
 
@@ -26,7 +26,7 @@ def random_levels(rng, n, density, largest):
 
 def hide_signs(levels, scan_idx):
     """Make each sub-block's parity tell the sign of its first level, where the standard hides it."""
-    from codecsim.tables import SCAN_X, SCAN_Y
+    from codecsim.hevc.tables import SCAN_X, SCAN_Y
 
     n = levels.shape[0]
     for y in range(0, n, 4):

@@ -6,13 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim import picture_codec
-from codecsim.config import EncoderConfig
+from codecsim.codec import picture_codec
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.picture_codec import PictureCodec
 from codecsim.entropy.cabac import ENCODE
 from codecsim.errors import BitstreamError, MismatchError
 from codecsim.experiments.traces import compare_traces, trace_stream, write_trace
-from codecsim.picture import PAD_C
-from codecsim.picture_codec import PictureCodec
+from codecsim.picture.planes import PAD_C
 from codecsim.tracing.differences import as_object, explain, first_difference
 from codecsim.tracing.files import Selection, trace_reader, trace_writer
 from codecsim.tracing.records import DECODER, ENCODER, TraceHeader

@@ -5,9 +5,9 @@ import re
 import numba
 import numpy as np
 
-from codecsim.binding import bind
 from codecsim.entropy.cabac import make_coder
 from codecsim.entropy.trace import located, named
+from codecsim.kernels.binding import bind
 
 
 def instructions(function, traced):

@@ -6,9 +6,9 @@ import zlib
 import numpy as np
 import pytest
 
-from codecsim.config import EncoderConfig
-from codecsim.decoder import decode
-from codecsim.encoder import encode
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode
 from codecsim.tracing.samples import SAMPLES
 from tests.conformance.clips import make_clip
 from tests.tracing.tracing_of import decoder_trace, encoder_trace, without_register

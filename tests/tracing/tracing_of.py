@@ -2,8 +2,8 @@
 
 import io
 
-from codecsim.decoder import decode
-from codecsim.encoder import encode
+from codecsim.codec.decoder import decode
+from codecsim.codec.encoder import encode
 from codecsim.tracing.tracer import Tracer
 
 

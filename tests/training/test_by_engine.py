@@ -9,11 +9,11 @@ from codecsim.cli import run
 from codecsim.errors import ConfigError
 from codecsim.formats.video import create_video
 from codecsim.formats.y4m import write_y4m_frame, write_y4m_header
+from codecsim.learned.engine.spec import NetSpec
+from codecsim.learned.engine.update import MASKED
+from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.model_files import INTER_LUMA, load_model
-from codecsim.learned.params import LearnParams
-from codecsim.learned.spec import NetSpec
-from codecsim.learned.update import MASKED
-from codecsim.picture import Frame, VideoFormat
+from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.training import by_engine
 from codecsim.training.by_engine import BLOCK, EngineTraining, block_errors, measure, train_filter
 from codecsim.training.filter_samples import FilterSamples, take_samples

@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from codecsim.cli.train import command
 from codecsim.errors import ConfigError, ModelError
-from codecsim.learned.intra_inputs import INPUTS
-from codecsim.learned.intra_spec import IntraSpec
+from codecsim.hevc.tables import make_zorder
+from codecsim.learned.engine.spec import NetSpec
+from codecsim.learned.intra.inputs import INPUTS
+from codecsim.learned.intra.spec import IntraSpec
 from codecsim.learned.model_files import INTRA, load_model
-from codecsim.learned.spec import NetSpec
-from codecsim.tables import make_zorder
 from codecsim.training import intra, intra_samples
 from codecsim.training.intra import IntraNetwork, IntraTraining, Samples, train_intra, validate
 from codecsim.training.intra_samples import BLOCKS, code_picture, take_samples, write_samples

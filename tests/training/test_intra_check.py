@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from codecsim.errors import ModelError
-from codecsim.learned.intra_filter import IntraFilter
-from codecsim.learned.intra_inputs import INPUTS
+from codecsim.learned.engine.spec import NetSpec
+from codecsim.learned.intra.filter import IntraFilter
+from codecsim.learned.intra.inputs import INPUTS
 from codecsim.learned.model_files import load_model
-from codecsim.learned.spec import NetSpec
 from codecsim.training import intra_check
 from codecsim.training.intra_check import check_bits, exact_output
-from tests.learned.intra_models import random_model
+from tests.learned.intra.intra_models import random_model
 from tests.reference import naive_engine
 
 

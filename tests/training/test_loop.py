@@ -13,14 +13,14 @@ from click.testing import CliRunner
 from codecsim.cli.train import command
 from codecsim.errors import ConfigError
 from codecsim.formats.video import create_video
-from codecsim.learned.loop_spec import LoopSpec
+from codecsim.learned.loop.spec import LoopSpec
 from codecsim.learned.model_files import LOOP, Model, load_model, save_model
 from codecsim.training.loop import INPUTS, LoopTraining, _drop, _Run, train_loop
 from codecsim.training.loop_data import LoopSamples
 from codecsim.training.loop_optimiser import orthogonalise
 from codecsim.training.loop_samples import Coding, split_frame, take_samples
 from tests.conformance.clips import make_clip
-from tests.learned.test_loop_filter import draw_weights
+from tests.learned.loop.test_loop_filter import draw_weights
 
 SPEC = LoopSpec(8, 1, "plain", "all", 4)
 SHORT = LoopTraining(steps=12, warm_up=2, batch=2, patch=16, drop_from=0.5, rounded_from=0.8)

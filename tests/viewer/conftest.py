@@ -4,7 +4,7 @@ import types
 
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.formats.video import create_video
 from codecsim.viewer.session import Session
 from tests.conformance.clips import make_clip

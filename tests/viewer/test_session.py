@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from codecsim.blocks import MODE_INTRA
 from codecsim.errors import ConfigError, FormatError
 from codecsim.inspection.stream import inspect_stream
+from codecsim.picture.blocks import MODE_INTRA
 from codecsim.viewer import overlays
 from codecsim.viewer.layers import split_planes
 from codecsim.viewer.overlays import CU_FIELDS, PU_FIELDS, TU_FIELDS

@@ -5,7 +5,7 @@ import json
 import pathlib
 from collections.abc import Iterable
 
-from codecsim.config import CONFIGS
+from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments.compare import METRICS, common_metrics, lacking
 from codecsim.experiments.curves import Curve, curve_of_runs

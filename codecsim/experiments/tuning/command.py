@@ -32,7 +32,7 @@ from codecsim.experiments.tuning.study import (
     open_study,
     run_trials,
 )
-from codecsim.learned.learner_presets import LearnerPreset, load_preset
+from codecsim.learned.inter.learner_presets import LearnerPreset, load_preset
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.clips import Clip

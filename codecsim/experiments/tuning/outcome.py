@@ -20,7 +20,7 @@ from codecsim.experiments.tuning.evaluation import arm_jobs, frames_of
 from codecsim.experiments.tuning.plan import Plan
 from codecsim.experiments.tuning.study import BD_RATE, TRAINING, is_on_front
 from codecsim.formats.output import atomic_output
-from codecsim.learned.learner_presets import LEARNERS, LearnerPreset
+from codecsim.learned.inter.learner_presets import LEARNERS, LearnerPreset
 
 
 class Runner(NamedTuple):

@@ -6,13 +6,13 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from codecsim.config import CONFIGS, EncoderConfig
+from codecsim.codec.config import CONFIGS, EncoderConfig
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import NAME, Arm, read_arm
 from codecsim.experiments.tuning.space import SPACE_KEYS, USUAL, Dimension, field_types
 from codecsim.formats.toml_file import TomlFile
-from codecsim.learned.learner_presets import LEARNERS, check_settings
-from codecsim.learned.params import THRESHOLD_QP
+from codecsim.learned.inter.learner_presets import LEARNERS, check_settings
+from codecsim.learned.inter.params import THRESHOLD_QP
 
 SEARCH = "search"  # in place of a range: the usual one
 OBJECTIVES = ("bd_rate", "bd_rate and training")

@@ -5,8 +5,8 @@ import enum
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from codecsim.learned.learner_presets import LEARNERS, value_at
-from codecsim.learned.params import THRESHOLD_QP
+from codecsim.learned.inter.learner_presets import LEARNERS, value_at
+from codecsim.learned.inter.params import THRESHOLD_QP
 
 
 class Space(dict):

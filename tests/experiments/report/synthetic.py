@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.experiments.clips import Clip
 from codecsim.experiments.database import Cell, Database, Experiment
 from codecsim.experiments.work import Done

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codecsim.config import EncoderConfig
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
 from codecsim.experiments.clips import Clip
 from codecsim.experiments.curves import compare_curves
@@ -51,8 +51,10 @@ def test_another_reference_and_fewer_arms(tmp_path):
     assert (study.runs, study.asked) == (24, 24)
     (table,) = comparisons(study)["ldp"].values()
     pairs = study.pairs("ldp", "online")
-    assert table.rows[0].values[1] == compare_curves("cars", *pairs["cars"]).bd_rate["y"] == pytest.approx(
-        100 * (0.9 / 0.95 - 1), abs=0.2
+    assert (
+        table.rows[0].values[1]
+        == compare_curves("cars", *pairs["cars"]).bd_rate["y"]
+        == pytest.approx(100 * (0.9 / 0.95 - 1), abs=0.2)
     )
     with pytest.raises(ConfigError, match="no arm 'best'; there are: off; obmc; online"):
         read_study(path, Selection(arms=("best",)))

@@ -1,0 +1,1 @@
+"""The codec: encoder, decoder, and what they do alike to one picture."""

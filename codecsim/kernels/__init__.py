@@ -1,0 +1,1 @@
+"""Compiling kernels: the decorator, binding of trees of arrays, linking by address, vector instructions."""

@@ -1,0 +1,1 @@
+"""Normative.  The exact arithmetic of small networks: layers, gradients, optimisers, states."""

@@ -1,0 +1,300 @@
+"""Normative.  A network on a tile: forward, backward, training step.
+
+The kernels come from ops_vector or ops_plain, chosen once by the environment variable CODECSIM_ENGINE (`vector`, the
+default, or `plain`); both give the same bits.
+"""
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from codecsim.errors import ConfigError
+from codecsim.learned.engine import ops_plain, ops_vector
+from codecsim.learned.engine.packing import FLAT, PAIRED, layer_job, packing, plane_stride
+from codecsim.learned.engine.spec import ACT_BITS, CONV1, CONV3, DEPTHWISE3, OUTPUT_BITS, WEIGHT_BITS
+from codecsim.learned.engine.update import (
+    bias_gradients,
+    gather_tile,
+    gradient_shift,
+    loss_gradient,
+    optimise,
+    pack_weights,
+)
+
+_OPS = {"vector": ops_vector, "plain": ops_plain}
+
+
+def engine_ops(name=None):
+    """Kernel module by name, or the one the environment chooses.
+
+    Raises
+    ------
+    ConfigError : for an unknown name
+    """
+    name = name or os.environ.get("CODECSIM_ENGINE") or "vector"
+    if name not in _OPS:
+        raise ConfigError(f"CODECSIM_ENGINE: no engine named {name!r}; there are: {', '.join(_OPS)}")
+    return _OPS[name]
+
+
+def picture_tiling(height, width):
+    """Equal tiles for a pass over a whole picture: (rows, columns, height of a tile, width of a tile).
+
+    Not normative: about 64x128 samples fit the second-level cache.
+    """
+    rows, columns = max(1, round(height / 64)), max(1, round(width / 128))
+    return rows, columns, -(-height // (rows * 4)) * 4, -(-width // (columns * 8)) * 8
+
+
+def _bytes_of(thing):
+    """Bytes in the arrays that an object holds."""
+    return sum(value.nbytes for value in vars(thing).values() if isinstance(value, np.ndarray) and value.base is None)
+
+
+class PackedWeights:
+    """Quantised weights in the layout of the kernels (packing.Packing), and the gradients' shifts."""
+
+    def __init__(self, spec):
+        self.spec, self.tables = spec, packing(spec)
+        self.quantised = np.zeros(spec.n_weights + 1, np.int32)
+        self.forward = np.zeros(self.tables.forward.shape[1], np.int32)
+        self.backward = np.zeros(self.tables.backward.shape[1], np.int32)
+        self.bias = np.zeros(self.tables.bias.size, np.int32)
+        self.shifts = np.zeros(len(spec.layers), np.int64)
+
+    @property
+    def nbytes(self):
+        """Bytes of memory."""
+        return _bytes_of(self)
+
+    def update(self, master):
+        """Take over `master`, (n,) float32 canonical weights."""
+        t = self.tables
+        pack_weights(
+            master, t.layers, t.forward, t.backward, t.bias,
+            self.quantised, self.forward, self.backward, self.bias, self.shifts,
+        )  # fmt: skip
+
+
+class Loss(NamedTuple):
+    """Integer form of the loss."""
+
+    sample_shift: int  # one sample is 2**sample_shift of the output
+    bound: int  # errors are clipped to +-bound of the output
+    light: int = 0  # samples marked by update.LIGHT weigh 2**-light
+
+
+class Optimiser(NamedTuple):
+    """Method (update.ADAM or SGD) and float32 [learning rate, beta1, beta2, epsilon]."""
+
+    method: int
+    rates: np.ndarray
+
+
+class _Kernels(NamedTuple):
+    """What runs a layer of one kind."""
+
+    forward: Callable
+    backward: Callable
+    gradient: Callable
+
+
+class TileNet:
+    """Buffers and kernels for tiles of one size.
+
+    Parameters
+    ----------
+    spec : NetSpec
+    height, width : int, samples of output
+    train : bool, whether `backward` will be called
+    ops : module, ops_vector or ops_plain (default: `engine_ops()`)
+    plane : int, distance of planes; by default the least
+    """
+
+    def __init__(self, spec, height, width, train=False, ops=None, plane=0):
+        self.spec, self.height, self.width, self.train = spec, height, width, train
+        self.ops = ops = ops or engine_ops()
+        self._kernels = {
+            CONV3: _Kernels(ops.forward_conv3, ops.backward_conv3, ops.gradient_conv3),
+            CONV1: _Kernels(ops.forward_conv1, ops.backward_conv1, ops.gradient_conv1),
+            DEPTHWISE3: _Kernels(ops.forward_depthwise3, ops.backward_depthwise3, ops.gradient_depthwise3),
+        }
+        margin, self._layers, self._tables = spec.margin, spec.layers, packing(spec)
+        self.rows, self.stride = height + 2 * margin, width + 2 * margin
+        self._front = 2 * self.stride + 16  # zeros before each plane of gradients
+        self.plane = plane or plane_stride(self.rows * self.stride + self._front + 4 * self.stride + 256)
+        kinds = [layer.kind for layer in self._layers]
+        self._flat_inputs = train or kinds[0] == DEPTHWISE3
+        n_acts = sum(layer.n_in for layer in self._layers)
+        slack = 2 * self.plane
+        self.paired = np.zeros(n_acts * self.plane + slack, np.int16)
+        self.flat = np.zeros(n_acts * self.plane + slack if train or DEPTHWISE3 in kinds else 1, np.int16)
+        self.y_plane = self.rows * self.stride + 1024
+        self.y = np.zeros(spec.n_outputs * self.y_plane, np.int16)
+        self._scratch = np.zeros(256, np.int32)
+        self._paired32 = self.paired.view(np.int32)
+        self._act_base = np.cumsum([0, *(layer.n_in for layer in self._layers[:-1])]) * self.plane
+        # what the first layer leaves out at the top and left, in a net whose hidden layers need less than the 5x5 path
+        self._lead = margin - 1 - spec.reach
+        self._forward_jobs()
+        if train:
+            widths = [layer.n_out for layer in self._layers[:-1]] + [2]
+            self._grad_base = np.cumsum([0, *widths]) * self.plane
+            self.grad_paired = np.zeros(self._grad_base[-1] + slack, np.int16)
+            self.grad_flat = np.zeros(self._grad_base[-1] + slack, np.int16)
+            self._grad_paired32 = self.grad_paired.view(np.int32)
+            self.gradient = np.zeros(spec.n_weights, np.int64)
+            self._zeros = np.zeros(max(widths), np.int32)
+            self._scales = np.zeros(len(self._layers), np.float64)
+            self._backward_jobs()
+
+    @property
+    def nbytes(self):
+        """Bytes of memory."""
+        return _bytes_of(self)
+
+    def _planes(self, layer):
+        """Plane stride, row stride, flat positions of the output of `layer`."""
+        taken = self._lead + sum(x.side // 2 for x in self._layers[: layer + 1])
+        return self.plane, self.stride, self.stride * (self.rows - 2 * taken)
+
+    def _first_position(self, layer):
+        """Flat position where the planes that enter `layer` begin."""
+        return self._lead * (self.stride + 1) if layer == 0 else 0
+
+    def _reads_flat(self, layer):
+        return self._layers[layer].kind == DEPTHWISE3
+
+    def _forward_jobs(self):
+        spec, tables, base = self.spec, self._tables, self._act_base
+        self._hidden_jobs = []
+        for i, layer in enumerate(self._layers[:-1]):
+            step = 1 if self._reads_flat(i) else 2
+            forms = FLAT if self._reads_flat(i + 1) else PAIRED
+            job = layer_job(
+                layer.n_out, layer.n_in, self._planes(i), forms | (FLAT if self.train else 0),
+                x=base[i] + step * self._first_position(i), w=tables.forward_start[i], bias=tables.bias_start[i],
+                out=base[i + 1], flat=base[i + 1],
+            )  # fmt: skip
+            self._hidden_jobs.append((self._kernels[layer.kind].forward, self.flat if step == 1 else self.paired, job))
+        last, n_in = len(self._layers) - 1, self._layers[-1].n_in
+        self._centre = (spec.margin - 2) * (self.stride + 1)
+        self._output_jobs = []
+        for output in range(spec.n_outputs):
+            job = [base[last], tables.forward_start[last] + output * (n_in // 2) * 9, 2 * self._centre]
+            job += [tables.skip_start + output * (spec.n_inputs // 2) * 25, tables.bias_start[last] + output]
+            job += [output * self.y_plane, n_in // 2, spec.n_inputs // 2, *self._planes(last)]
+            self._output_jobs.append(np.array(job, np.int64))
+
+    def _backward_jobs(self):
+        spec, tables, front = self.spec, self._tables, self._front
+        reach = 2 * self.stride + 2
+        last, acts, grads = len(self._layers) - 1, self._act_base, self._grad_base
+        self._backward, self._gradients = {}, {}
+        for i, layer in enumerate(self._layers):
+            job = [acts[i] + self._first_position(i), grads[i] + front, layer.weights, layer.n_out, layer.n_in]
+            self._gradients[i] = np.array([*job, *self._planes(i)], np.int64)
+            if i:
+                step = 1 if self._reads_flat(i) else 2
+                forms = FLAT if self._reads_flat(i - 1) else FLAT | PAIRED
+                job = layer_job(
+                    layer.n_in, layer.n_out + layer.n_out % 2, self._planes(i - 1), forms,
+                    x=grads[i] + step * (front - (reach if layer.side == 3 else 0)), w=tables.backward_start[i],
+                    out=grads[i - 1] + 2 * front, flat=grads[i - 1] + front, mask=acts[i],
+                )  # fmt: skip
+                self._backward[i] = self._kernels[layer.kind].backward, step == 1, job
+        job = [self._centre, grads[last] + front, self._layers[-1].skip, spec.n_outputs, spec.n_inputs]
+        self._skip_job = np.array([*job, *self._planes(last)], np.int64)
+
+    @property
+    def jobs(self):
+        """Jobs of `forward`: of the hidden layers, (n, 13) int64, and of the outputs, (n_outputs, 11) int64."""
+        return np.stack([job for *_, job in self._hidden_jobs]), np.stack(self._output_jobs)
+
+    @property
+    def training_jobs(self):
+        """Jobs of `backward`, int64.
+
+        Of gradients of weights, (n_layers, 8), and of activations, (n_layers, 13), the first unused; of the 5x5 path.
+        """
+        data = [np.zeros(13, np.int64), *(self._backward[i][2] for i in range(1, len(self._layers)))]
+        return np.stack(list(self._gradients.values())), np.stack(data), self._skip_job
+
+    @property
+    def gradient_places(self):
+        """Where the gradient of the output begins: offsets in `grad_flat` and in `grad_paired` as int32."""
+        at = int(self._grad_base[-2])
+        return at + self._front, at // 2 + self._front
+
+    def load(self, planes, y0, x0):
+        """Take the inputs of the tile whose output corner is (y0, x0).
+
+        planes : (n_inputs, h, w) int16, with `spec.margin` samples before the picture's first row and column
+        """
+        gather_tile(planes, y0, x0, self.rows, self.stride, self.plane, self._paired32, self.flat, self._flat_inputs)
+
+    def forward(self, packed):
+        """Run the net on the loaded inputs into `y`: flat int16 Q14, rows of `stride`, outputs `y_plane` apart."""
+        for kernel, source, job in self._hidden_jobs:
+            kernel(source, packed.forward, packed.bias, self.paired, self.flat, job, WEIGHT_BITS, self._scratch)
+        for job in self._output_jobs:
+            self.ops.output(self.paired, packed.forward, packed.bias, self.y, job, self._scratch)
+
+    def output(self, index=0):
+        """(height, width) int16 view of an output."""
+        found = self.y[index * self.y_plane :][: self.height * self.stride]
+        return found.reshape(self.height, self.stride)[:, : self.width]
+
+    def backward(self, packed, error, y0, x0, loss, add=False):
+        """Gradients of the loss into `gradient` (n,) int64 and their scales.
+
+        error : (h, w) int16, or (n_outputs, h, w): prediction minus target, or update.MASKED
+        y0, x0 : int, the tile's corner in it
+        add : bool, add to the gradients that are there, of the same weights
+        """
+        last, shift = len(self._layers) - 1, gradient_shift(loss.bound)
+        at = self._grad_base[last]
+        for output, plane in enumerate(error[None] if error.ndim == 2 else error):
+            loss_gradient(
+                self.y[output * self.y_plane :], self.stride, plane, y0, x0, self.height,
+                loss.sample_shift, loss.bound, shift, loss.light,
+                self.grad_flat, at + output * self.plane + self._front,
+                self._grad_paired32, at // 2 + self._front, output,
+            )  # fmt: skip
+        if not add:
+            self.gradient[:] = 0
+        # mean over the tile of half the squared output error, summed over outputs
+        scale = 2.0 ** (shift - OUTPUT_BITS - ACT_BITS) / (self.height * self.width)
+        self.ops.gradient_skip(self.flat, self.grad_flat, self.gradient, self._skip_job)
+        for i in range(last, -1, -1):
+            layer, job = self._layers[i], self._gradients[i]
+            gradient = self.ops.gradient_output if i == last else self._kernels[layer.kind].gradient
+            gradient(self.flat, self.grad_flat, self.gradient, job)
+            bias_gradients(self.grad_flat, job[1], self.plane, layer.n_out, job[7], self.gradient, layer.bias)
+            self._scales[i] = scale
+            if i:
+                kernel, from_flat, job = self._backward[i]
+                kernel(
+                    self.grad_flat if from_flat else self.grad_paired, packed.backward, self._zeros,
+                    self.grad_paired, self.grad_flat, self.flat, job, packed.shifts[i], self._scratch,
+                )  # fmt: skip
+                scale *= 2.0 ** (int(packed.shifts[i]) - WEIGHT_BITS)
+
+    def step(self, state, packed, error, y0, x0, loss, optimiser):
+        """One training step on the loaded inputs: forward, backward, update of `state` in place.
+
+        state : LearnerState (its `master`, `moment`, `square`, `powers`)
+        """
+        packed.update(state.master)
+        self.forward(packed)
+        self.backward(packed, error, y0, x0, loss)
+        self.descend(state, packed, optimiser)
+
+    def descend(self, state, packed, optimiser, tiles=1):
+        """Update `state` in place with the mean of the gradients of so many tiles, a power of two."""
+        optimise(
+            optimiser.method, state.master, state.moment, state.square, state.powers, self.gradient,
+            packed.tables.layers, self._scales / tiles, optimiser.rates,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Normative.  The filters of inter prediction, luma and chroma, that learn from picture to picture."""

@@ -1,0 +1,1 @@
+"""Normative.  The filter of intra prediction."""

@@ -1,0 +1,1 @@
+"""Normative.  The convolutional in-loop filter."""

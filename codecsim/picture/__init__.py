@@ -1,0 +1,1 @@
+"""Pictures: samples, blocks, hashes, the decoded picture buffer, and measures of quality."""

@@ -1,0 +1,16 @@
+"""Settings that tests of the learner share; they do not follow the defaults."""
+
+from codecsim.learned.inter.params import LearnParams
+
+# No auxiliary planes, no replay, no running mean: what the stored digests of the engine are of.
+PLAIN = LearnParams(
+    experts="online",
+    overlapped=False,
+    further=0,
+    tile_log2=6,
+    epochs_q2=8,
+    replay=1,
+    huber_bound_q4=32,
+    learning_rate=2e-3,
+    average_q8=0,
+)
