@@ -1,0 +1,209 @@
+"""The specification in codecsim/syntax/README.md says what the code does: its tables, and a reader made from it."""
+
+import enum
+import io
+import re
+import struct
+
+import numpy as np
+import pytest
+
+from codecsim.entropy import contexts, elements
+from codecsim.entropy.cabac import NEXT_CONTEXT, RANGE_LPS
+from codecsim.learned.inter import params
+from codecsim.learned.inter.chroma_params import ChromaParams
+from codecsim.learned.inter.params import LearnParams
+from codecsim.learned.inter.stream import ARITHMETIC_VERSION, NOT_DECODABLE, with_changes
+from codecsim.learned.intra.params import IntraParams
+from codecsim.syntax import headers
+from codecsim.syntax.bits import BitWriter
+from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings, code_sps
+from codecsim.syntax.nal import SPS, read_nal_units
+from codecsim.syntax.sei import LearnerHash, write_sei
+from tests.conformance.make_streams import FOLDER
+from tests.syntax import specification_reader as spec
+from tests.tracing.tracing_of import decoder_trace
+
+STREAMS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".bin", ".hevc") and "random" not in path.name)
+LEARNED = [path for path in STREAMS if path.suffix == ".bin"]
+TOOL_BITS = {
+    "inter_luma": headers.TOOL_FILTER,
+    "overlap": headers.TOOL_OBMC,
+    "inter_chroma": headers.TOOL_CHROMA,
+    "intra": headers.TOOL_INTRA,
+    "loop": headers.TOOL_LOOP,
+}
+BEYOND = elements.OBMC_WHERE  # the first element that H.265 does not have
+OF_H265 = ("sps_", "payload_", "uuid_", "rbsp_", "general_profile_")  # names that begin like this are the standard's
+
+
+def wire_fields(tool):
+    """[(name, bits, low, high, default)] of the settings of a tool that a stream carries, in order, as the code has it.
+
+    Numbers are those of the stream; bits is None of a float, whose default is its value.
+    """
+    if tool == "intra":
+        usual, bits = IntraParams(online=True), {"blocks": 12, "passes": 4, "reset_margin_q8": 10}
+        ranges = {"blocks": (1, 4095), "passes": (1, 8), "reset_margin_q8": (0, 1023)}
+        return [
+            (name, None if name == "learning_rate" else bits.get(name, 1), *ranges.get(name, (0, 1)), default)
+            for name, default in {**vars(usual), "online": False}.items()
+        ]
+    kind = {"inter_luma": LearnParams, "inter_chroma": ChromaParams}[tool]
+    found = []
+    for field, packed in zip(kind.packed_fields, kind().pack(), strict=True):
+        name, _, is_float = field.name.partition(":")
+        default = struct.unpack("<f", struct.pack("<I", packed))[0] if is_float else packed
+        found.append((name, None if is_float else field.bits, field.low, field.high, default))
+    return found
+
+
+def names_traced(code):
+    """Names of the elements that `code(writer)` writes."""
+    writer = BitWriter([])
+    code(writer)
+    return {name for name, *_ in writer.trace}
+
+
+def test_elements_of_headers():
+    tools = LearnedTools(ARITHMETIC_VERSION, 1, (ToolSettings((1,), bytes(16)),))
+    names = names_traced(lambda writer: code_sps(writer, Sps(profile_idc=headers.PROFILE_LEARNED, learned=tools)))
+    names -= names_traced(lambda writer: code_sps(writer, Sps()))
+    trace = []
+    write_sei([LearnerHash(bytes(16))], trace)
+    names |= {name for name, *_ in trace}
+    assert {row[0] for row in spec.table("Table 1")} == {name for name in names if not name.startswith(OF_H265)}
+
+
+def test_elements_of_slice_data():
+    own = {name for number, name in elements.NAMES.items() if number >= BEYOND}
+    assert {row[0] for row in spec.table("Table 3")} == own
+
+
+def test_tools():
+    assert {row[1]: int(row[0]) for row in spec.table("Table 2")} == TOOL_BITS
+    for bit, _, has_settings, in_i_slices, _ in spec.table("Table 2"):
+        assert (has_settings == "yes") == (int(bit) in headers.TOOLS_WITH_SETTINGS)
+        assert (in_i_slices == "no") == bool(int(bit) & headers.INTER_TOOLS)
+
+
+def test_versions():
+    text = spec.SPECIFICATION.read_text()
+    assert re.findall(r"^The arithmetic version is: \*\*(\d+)\*\*$", text, re.MULTILINE) == [str(ARITHMETIC_VERSION)]
+    assert f"describes version {ARITHMETIC_VERSION}. {NOT_DECODABLE}: the stream is an experiment" in text
+
+
+def test_contexts():
+    starts = {name.removesuffix("+0"): k for k, name in enumerate(contexts.NAMES) if name.endswith("+0")}
+    own = list(starts)[list(starts).index("GREATER2") + 1 :]
+    rows = spec.table("Table 4")
+    assert [row[0] for row in rows] == own
+    for name, *columns in rows:
+        end = next((k for k in starts.values() if k > starts[name]), contexts.NUM_CONTEXTS)
+        for init_type, column in enumerate(columns):
+            if column != "-":
+                assert column.split() == [str(v) for v in contexts.INIT_VALUES[init_type, starts[name] : end]]
+
+
+@pytest.mark.parametrize("tool", ["inter_luma", "inter_chroma", "intra"])
+def test_settings(tool):
+    rows = spec.settings_table(tool)
+    assert [int(row[0]) for row in rows] == list(range(len(rows)))
+    for (_, name, bits, allowed, default), (code_name, code_bits, low, high, usual) in zip(
+        rows, wire_fields(tool), strict=True
+    ):
+        assert name == code_name
+        if code_bits is None:
+            assert bits == "32, float"
+            assert np.float32(default) == np.float32(usual)
+        else:
+            assert (bits, allowed, default) == (str(code_bits), f"{low}..{high}", str(int(usual)))
+
+
+def test_numbers_of_choices():
+    kinds = {"loss": params.LossKind, "method": params.Method, "control": params.Control, "reset": params.Reset}
+    kinds |= {"experts": params.Expert, "block_size": params.BlockSize}
+    rows = spec.table("Table A.4")
+    assert {row[0] for row in rows} == set(kinds)
+    for name, numbers in rows:
+        assert issubclass(kinds[name], enum.IntEnum | enum.IntFlag)
+        assert dict(re.findall(r"(\d+) (\w+)", numbers)) == {str(int(c)): c.name.lower() for c in kinds[name]}
+
+
+def test_files_named_exist():
+    root = spec.SPECIFICATION.parent
+    text = spec.SPECIFICATION.read_text()
+    named = re.findall(r"`((?:codecsim|tests)/[\w/.]+\.py)`", text)
+    assert named and all((root.parent.parent / name).is_file() for name in named)
+    assert all((root / name).is_file() for line in re.findall(r"^\| (`\w+\.py`.*?) \|", text, re.MULTILINE)
+               for name in re.findall(r"`(\w+\.py)`", line))  # fmt: skip
+
+
+def probability_tables():
+    """rangeTabLps and transIdxLps of H.265 as lists, from the codec, which has the second in another form."""
+    next_lps = [int(NEXT_CONTEXT[1, state << 1]) >> 1 for state in range(64)]
+    return np.asarray(RANGE_LPS).tolist(), next_lps
+
+
+@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.name)
+def test_second_reader(path):
+    data = path.read_bytes()
+    pictures = spec.read_stream(data)
+    traced = {}
+    for record in decoder_trace(data):
+        traced.setdefault(record.picture, []).append(record)
+    assert len(pictures) == len(traced)
+    for k, (sps, picture, learner_hash) in enumerate(pictures):
+        records = traced[k]
+        by_name = {record.element: record.value for record in records}
+        assert picture["slice_type"] == by_name["slice_type"]
+        if "learned_tools" in by_name:
+            assert sps["learned"]["version"] == by_name["learned_arithmetic_version"]
+            assert sps["learned"]["bits"] == by_name["learned_tools"]
+            digests = [value[1].hex() for value in sps["learned"]["tools"].values() if value]
+            values = [record.value for record in records if record.element == "learned_weights_digest"]
+            assert [f"0x{digest}" for digest in digests] == values
+        assert (learner_hash and f"0x{learner_hash.hex()}") == by_name.get("learner_hash")
+        cabac = spec.Cabac(picture["data"], picture["qp"], picture["init_type"], *probability_tables())
+        before = [(r.element, r.value) for r in records if r.element in dict.fromkeys(elements.NAMES.values())]
+        own = spec.elements_before_first_ctu(cabac, picture, sps)
+        assert own == before[: len(own)]
+        assert not before[len(own)][0].endswith("_where")
+
+
+@pytest.mark.parametrize("path", LEARNED, ids=lambda path: path.name)
+def test_second_reader_of_settings(path):
+    sps = spec.read_stream(path.read_bytes())[0][0]
+    ours = headers.ParameterSets()
+    nal = next(unit for unit in read_nal_units(io.BytesIO(path.read_bytes())) if unit.type == SPS)
+    announced = ours.receive(nal).learned
+    for tool, found in sps["learned"]["tools"].items():
+        if found is None:
+            continue
+        settings = announced.settings_of(TOOL_BITS[tool])
+        assert (tuple(found[0]), found[1]) == (settings.parameters, settings.weights_digest)
+        if tool != "loop":
+            assert spec.settings_of(tool, found[0]) == code_settings(tool, settings.parameters)
+
+
+def code_settings(tool, parameters):
+    """Settings by name of the specification, as the codec understands the parameters."""
+    if tool == "intra":
+        found = IntraParams.unpack(parameters)
+        return dict(vars(found))
+    found = with_changes(parameters, {"inter_luma": LearnParams, "inter_chroma": ChromaParams}[tool])
+    values = zip(wire_fields(tool), found.pack(), strict=True)
+    return {
+        field[0]: struct.unpack("<f", struct.pack("<I", value))[0] if field[1] is None else value
+        for field, value in values
+    }
+
+
+def test_the_learners_hash_before_learning():
+    compared = 0
+    for path in LEARNED:
+        sps, _, learner_hash = spec.read_stream(path.read_bytes())[0]
+        if set(sps["learned"]["tools"]) <= {"inter_luma", "overlap"} and learner_hash and spec.has_builtin_weights(sps):
+            assert learner_hash == spec.fresh_hash(sps)
+            compared += 1
+    assert compared >= 3
