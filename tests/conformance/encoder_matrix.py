@@ -38,7 +38,9 @@ def _by_qp(value):
 
 def config_of(case):
     """The EncoderConfig of a case."""
-    options = {name: case[name] for name in ("config", "qp", "preset", "intra_period", "hash", "oracle") if name in case}
+    options = {
+        name: case[name] for name in ("config", "qp", "preset", "intra_period", "hash", "oracle") if name in case
+    }
     for tool, mode in case.get("tools", {}).items():
         options[_TOOLS.get(tool, "loop_filter")] = mode == "on" if tool == "overlap" else mode
     options |= {_MODELS[tool]: model for tool, model in case.get("models", {}).items()}
