@@ -14,7 +14,7 @@ LAYERS = (
     ("errors", "resources"),
     ("kernels",),
     ("settings",),
-    ("picture.blocks", "picture.planes", "hevc.tables"),
+    ("picture.areas", "picture.blocks", "picture.planes", "hevc.tables"),
     ("picture.metrics", "picture.similarity", "formats", "entropy"),
     ("hevc",),
     ("syntax",),

@@ -10,7 +10,7 @@ import numpy as np
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.recon import derive_motion
 from codecsim.codec.reports import PictureReport, bits_by_part
-from codecsim.entropy.cabac import DECODE, FAULT, POS, make_coder, start_decoder
+from codecsim.entropy.cabac import DECODE, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
 from codecsim.kernels.binding import bind
 from codecsim.learned.inter.chroma_stream import ChromaStream
@@ -211,11 +211,11 @@ class _Decoder:
         codec.blocks.pred_mode[:] = 0
         codec.picture.motion.ref_idx[:] = -1
         done = codec.code_slice_data(DECODE, coder, self._trace)
-        if done != codec.num_ctus or coder.value.reg[FAULT]:
+        if done != codec.num_ctus or coder.value.reg.fault:
             raise BitstreamError(
                 f"the slice data break at CTU {done} of {codec.num_ctus}",
                 "slice_segment_data",
-                nal.byte + 2 + int(coder.value.reg[POS]),
+                nal.byte + 2 + int(coder.value.reg.pos),
                 codec.picture.poc,
             )
         return coder.value.parts

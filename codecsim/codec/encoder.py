@@ -17,7 +17,7 @@ from codecsim.codec.structure import (
     picture_qp,
     reference_picture_sets,
 )
-from codecsim.entropy.cabac import ENCODE, FAULT, finish_encoder, make_coder, start_encoder
+from codecsim.entropy.cabac import ENCODE, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
 from codecsim.kernels.binding import bind
 from codecsim.learned.inter.chroma_stream import ChromaStream
@@ -283,7 +283,7 @@ class Encoder:
         start_encoder(coder)
         codec.code_slice_data(ENCODE, coder, self._trace)
         size = finish_encoder(coder)
-        if coder.value.reg[FAULT]:
+        if coder.value.reg.fault:
             raise CodecError(f"picture {codec.picture.poc}: the slice data do not fit their buffer")
         return coder.value.buf[:size].tobytes()
 

@@ -166,10 +166,10 @@ class PictureCodec:
         self.loop.code_choice(mode, coder)
         store = self._bound_syntax, self._bound_blocks, self._bound_motion, self._bound_levels, self._bound_sao
         if trace is None:
-            return code_slice_data(mode, coder, *store, 0, self.num_ctus)
+            return code_slice_data(mode, coder, *store, (0, self.num_ctus))
         trace.take(coder.value.record, None)
         for address in range(self.num_ctus):
-            done = code_slice_data(mode, coder, *store, address, address + 1)
+            done = code_slice_data(mode, coder, *store, (address, address + 1))
             trace.take(coder.value.record, address)
             if done <= address:
                 return done

@@ -10,13 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.entropy.contexts import STATE_SIZE
-from codecsim.entropy.trace import BYPASS, TERMINATE, begin_bins, end_bins, make_record, recording
+from codecsim.entropy.trace import BYPASS, TERMINATE, begin_bins, end_bins, make_recording, recording
 from codecsim.kernels.jit import kernel
+from codecsim.kernels.records import make_record
 
 ENCODE, DECODE, COUNT = 0, 1, 2
 
-# registers of a Coder
-LOW, RANGE, BITS_LEFT, POS, VALUE, BITS_NEEDED, END, COST, PART, FAULT = range(10)
 # parts of the bit budget, for reports
 PART_MODES, PART_MOTION, PART_RESIDUAL, PART_LEARNED, PART_FILTER = range(5)
 NUM_PARTS = 5
@@ -71,10 +70,25 @@ NEXT_CONTEXT = _transitions()
 BIN_COST = _bin_costs()
 
 
+class Registers:
+    """Numbers of one arithmetic coder."""
+
+    low: int  # of an encoder
+    range: int
+    bits_left: int
+    pos: int  # byte of the buffer that comes next
+    value: int  # of a decoder
+    bits_needed: int
+    end: int  # one past the last byte that a decoder may read
+    cost: int  # of what has been counted, in 2**-15 bit
+    part: int  # PART_* that what comes next belongs to
+    fault: int  # not zero: the data are damaged, or the buffer is full
+
+
 class Coder(NamedTuple):
     """State of one arithmetic coder."""
 
-    reg: np.ndarray  # (10,) int64: LOW .. FAULT
+    reg: Registers
     ctx: np.ndarray  # (STATE_SIZE,) uint8: contexts, then what else follows from the bins coded so far
     buf: np.ndarray  # uint8, slice data without emulation prevention: written or read
     parts: np.ndarray  # (NUM_PARTS,) int64: cost by part, in 2**-15 bit, when encoding and decoding
@@ -90,7 +104,7 @@ def make_marks(h4, w4):
 class TracedCoder(NamedTuple):
     """A Coder that also records what it codes: see codecsim.entropy.trace."""
 
-    reg: np.ndarray
+    reg: Registers
     ctx: np.ndarray
     buf: np.ndarray
     parts: np.ndarray
@@ -102,24 +116,24 @@ class TracedCoder(NamedTuple):
 def make_coder(buf, marks=None, traced=False):
     """A coder over the uint8 array `buf`; a decoder notes in `marks` how far it has read; if `traced`, it records."""
     coder = Coder(
-        reg=np.zeros(10, np.int64),
+        reg=make_record(Registers),
         ctx=np.zeros(STATE_SIZE, np.uint8),
         buf=buf,
         parts=np.zeros(NUM_PARTS, np.int64),
         scratch=np.zeros(64, np.int32),
         marks=make_marks(0, 0) if marks is None else marks,
     )
-    return TracedCoder(*coder, make_record()) if traced else coder
+    return TracedCoder(*coder, make_recording()) if traced else coder
 
 
 @kernel
 def start_encoder(cd):
     """Begin a slice at the start of the buffer."""
-    cd.reg[LOW] = 0
-    cd.reg[RANGE] = 510
-    cd.reg[BITS_LEFT] = 23
-    cd.reg[POS] = 0
-    cd.reg[FAULT] = 0
+    cd.reg.low = 0
+    cd.reg.range = 510
+    cd.reg.bits_left = 23
+    cd.reg.pos = 0
+    cd.reg.fault = 0
     cd.parts[:] = 0
 
 
@@ -127,42 +141,42 @@ def start_encoder(cd):
 def start_decoder(cd, begin, end):
     """Begin reading slice data at byte `begin` of the buffer; `end` is one past its last byte (9.3.2.5)."""
     reg = cd.reg
-    reg[RANGE] = 510
-    reg[VALUE] = 0
-    reg[POS] = begin
-    reg[END] = end
-    reg[FAULT] = 0
+    reg.range = 510
+    reg.value = 0
+    reg.pos = begin
+    reg.end = end
+    reg.fault = 0
     for _ in range(2):
-        reg[VALUE] = reg[VALUE] << 8 | _next_byte(cd)
-    reg[BITS_NEEDED] = -8
+        reg.value = reg.value << 8 | _next_byte(cd)
+    reg.bits_needed = -8
     cd.parts[:] = 0
 
 
 @kernel(inline=True)
 def _next_byte(cd):
     """The next byte, or zero past the end; a few zeros may be looked at, more is a fault."""
-    pos = cd.reg[POS]
-    cd.reg[POS] = pos + 1
-    if pos < cd.reg[END]:
+    pos = cd.reg.pos
+    cd.reg.pos = pos + 1
+    if pos < cd.reg.end:
         return np.int64(cd.buf[pos])
-    if pos > cd.reg[END] + 4:
-        cd.reg[FAULT] = 1
+    if pos > cd.reg.end + 4:
+        cd.reg.fault = 1
     return np.int64(0)
 
 
 @kernel
 def _flush_byte(cd):
-    """Move the upper eight bits of LOW to the buffer, carrying into bytes already there."""
+    """Move the upper eight bits of low to the buffer, carrying into bytes already there."""
     reg, buf = cd.reg, cd.buf
-    lead = reg[LOW] >> (24 - reg[BITS_LEFT])
-    reg[BITS_LEFT] += 8
-    reg[LOW] &= (1 << (32 - reg[BITS_LEFT])) - 1
+    lead = reg.low >> (24 - reg.bits_left)
+    reg.bits_left += 8
+    reg.low &= (1 << (32 - reg.bits_left)) - 1
     _put_byte(reg, buf, lead)
 
 
 @kernel(inline=True)
 def _put_byte(reg, buf, lead):
-    pos = reg[POS]
+    pos = reg.pos
     if lead > 255:
         k = pos - 1
         while buf[k] == 255:
@@ -171,21 +185,21 @@ def _put_byte(reg, buf, lead):
         buf[k] += 1
     if pos < buf.size:
         buf[pos] = lead & 255
-        reg[POS] = pos + 1
+        reg.pos = pos + 1
     else:
-        reg[FAULT] = 1
+        reg.fault = 1
 
 
 @kernel(inline=True)
 def mark(cd, uy, ux, place):
     """Note how far the decoder has read at a MARK_* of unit (uy, ux), if somebody asks.
 
-    The bits are those of the buffer that have entered VALUE; what they leave open is the range, so bits less
+    The bits are those of the buffer that have entered value; what they leave open is the range, so bits less
     log2(range / 256) is the exact position between any two symbols.
     """
     if cd.marks.size:
-        cd.marks[uy, ux, place, 0] = 8 * cd.reg[POS] + cd.reg[BITS_NEEDED] + 1
-        cd.marks[uy, ux, place, 1] = cd.reg[RANGE]
+        cd.marks[uy, ux, place, 0] = 8 * cd.reg.pos + cd.reg.bits_needed + 1
+        cd.marks[uy, ux, place, 1] = cd.reg.range
 
 
 @recording
@@ -193,10 +207,10 @@ def _begin_bins(cd, mode, what, state):
     """Tell a record the state of the coder before some bins; what the decoder has as offset the encoder has as low."""
     reg = cd.reg
     if mode == DECODE:
-        register, position = reg[VALUE] >> 7, 8 * reg[POS] + reg[BITS_NEEDED] - 8
+        register, position = reg.value >> 7, 8 * reg.pos + reg.bits_needed - 8
     else:
-        register, position = reg[LOW] & 1023, 8 * reg[POS] + 23 - reg[BITS_LEFT]
-    begin_bins(cd.record, what, state, reg[RANGE], register, position)
+        register, position = reg.low & 1023, 8 * reg.pos + 23 - reg.bits_left
+    begin_bins(cd.record, what, state, reg.range, register, position)
 
 
 @kernel
@@ -205,40 +219,40 @@ def code_bin(mode, cd, index, value):
     reg = cd.reg
     context = np.int64(cd.ctx[index])
     if mode == COUNT:
-        reg[COST] += BIN_COST[value, context]
+        reg.cost += BIN_COST[value, context]
         cd.ctx[index] = NEXT_CONTEXT[value, context]
         return value
     _begin_bins(cd, mode, index, context)
-    lps = RANGE_LPS[context >> 1, (reg[RANGE] >> 6) & 3]
-    mps_range = reg[RANGE] - lps
+    lps = RANGE_LPS[context >> 1, (reg.range >> 6) & 3]
+    mps_range = reg.range - lps
     if mode == DECODE:
         scaled = mps_range << 7
-        if reg[VALUE] < scaled:
+        if reg.value < scaled:
             value = context & 1
         else:
             value = 1 - (context & 1)
-            reg[VALUE] -= scaled
+            reg.value -= scaled
             mps_range = lps
         while mps_range < 256:
             mps_range <<= 1
-            reg[VALUE] <<= 1
-            reg[BITS_NEEDED] += 1
-            if reg[BITS_NEEDED] == 0:
-                reg[BITS_NEEDED] = -8
-                reg[VALUE] |= _next_byte(cd)
-        reg[RANGE] = mps_range
+            reg.value <<= 1
+            reg.bits_needed += 1
+            if reg.bits_needed == 0:
+                reg.bits_needed = -8
+                reg.value |= _next_byte(cd)
+        reg.range = mps_range
     else:
         if value != (context & 1):
-            reg[LOW] += mps_range
+            reg.low += mps_range
             mps_range = lps
         while mps_range < 256:
             mps_range <<= 1
-            reg[LOW] <<= 1
-            reg[BITS_LEFT] -= 1
-        reg[RANGE] = mps_range
-        if reg[BITS_LEFT] < 12:
+            reg.low <<= 1
+            reg.bits_left -= 1
+        reg.range = mps_range
+        if reg.bits_left < 12:
             _flush_byte(cd)
-    cd.parts[reg[PART]] += BIN_COST[value, context]
+    cd.parts[reg.part] += BIN_COST[value, context]
     cd.ctx[index] = NEXT_CONTEXT[value, context]
     return end_bins(cd, 1, value)
 
@@ -248,30 +262,30 @@ def code_bypass(mode, cd, count, value):
     """`count` (0..32) equiprobable bins, most significant first (9.3.4.3.4)."""
     reg = cd.reg
     if mode == COUNT:
-        reg[COST] += count << COST_BITS
+        reg.cost += count << COST_BITS
         return value
     _begin_bins(cd, mode, BYPASS, 0)
-    cd.parts[reg[PART]] += count << COST_BITS
+    cd.parts[reg.part] += count << COST_BITS
     if mode == DECODE:
         value = 0
-        scaled = reg[RANGE] << 7
+        scaled = reg.range << 7
         for _ in range(count):
-            reg[VALUE] <<= 1
-            reg[BITS_NEEDED] += 1
-            if reg[BITS_NEEDED] == 0:
-                reg[BITS_NEEDED] = -8
-                reg[VALUE] |= _next_byte(cd)
+            reg.value <<= 1
+            reg.bits_needed += 1
+            if reg.bits_needed == 0:
+                reg.bits_needed = -8
+                reg.value |= _next_byte(cd)
             value <<= 1
-            if reg[VALUE] >= scaled:
-                reg[VALUE] -= scaled
+            if reg.value >= scaled:
+                reg.value -= scaled
                 value |= 1
         return end_bins(cd, count, value)
     for i in range(count - 1, -1, -1):
-        reg[LOW] <<= 1
+        reg.low <<= 1
         if (value >> i) & 1:
-            reg[LOW] += reg[RANGE]
-        reg[BITS_LEFT] -= 1
-        if reg[BITS_LEFT] < 12:
+            reg.low += reg.range
+        reg.bits_left -= 1
+        if reg.bits_left < 12:
             _flush_byte(cd)
     return end_bins(cd, count, value)
 
@@ -283,28 +297,28 @@ def code_terminate(mode, cd, value):
     if mode == COUNT:
         return value
     _begin_bins(cd, mode, TERMINATE, 0)
-    reg[RANGE] -= 2
+    reg.range -= 2
     if mode == DECODE:
-        scaled = reg[RANGE] << 7
-        if reg[VALUE] >= scaled:
+        scaled = reg.range << 7
+        if reg.value >= scaled:
             return end_bins(cd, 1, 1)
         if scaled < (256 << 7):
-            reg[RANGE] <<= 1
-            reg[VALUE] <<= 1
-            reg[BITS_NEEDED] += 1
-            if reg[BITS_NEEDED] == 0:
-                reg[BITS_NEEDED] = -8
-                reg[VALUE] |= _next_byte(cd)
+            reg.range <<= 1
+            reg.value <<= 1
+            reg.bits_needed += 1
+            if reg.bits_needed == 0:
+                reg.bits_needed = -8
+                reg.value |= _next_byte(cd)
         return end_bins(cd, 1, 0)
     if value:
-        reg[LOW] = (reg[LOW] + reg[RANGE]) << 7
-        reg[RANGE] = 2 << 7
-        reg[BITS_LEFT] -= 7
-    elif reg[RANGE] < 256:
-        reg[LOW] <<= 1
-        reg[RANGE] <<= 1
-        reg[BITS_LEFT] -= 1
-    if reg[BITS_LEFT] < 12:
+        reg.low = (reg.low + reg.range) << 7
+        reg.range = 2 << 7
+        reg.bits_left -= 7
+    elif reg.range < 256:
+        reg.low <<= 1
+        reg.range <<= 1
+        reg.bits_left -= 1
+    if reg.bits_left < 12:
         _flush_byte(cd)
     return end_bins(cd, 1, value)
 
@@ -313,9 +327,9 @@ def code_terminate(mode, cd, value):
 def finish_encoder(cd):
     """Flush after the terminating bin, add the stop bit, align; returns the number of bytes written."""
     reg, buf = cd.reg, cd.buf
-    # LOW holds 32 - BITS_LEFT significant bits and a possible carry above them; its lowest 8 bits are surplus
-    count = 24 - reg[BITS_LEFT]
-    tail = ((reg[LOW] >> 8) << 1) | 1
+    # low holds 32 - bits_left significant bits and a possible carry above them; its lowest 8 bits are surplus
+    count = 24 - reg.bits_left
+    tail = ((reg.low >> 8) << 1) | 1
     count += 1
     missing = (8 - count % 8) % 8
     tail <<= missing
@@ -324,4 +338,4 @@ def finish_encoder(cd):
         count -= 8
         _put_byte(reg, buf, tail >> count)
         tail &= (1 << count) - 1
-    return reg[POS]
+    return reg.pos

@@ -6,23 +6,34 @@ A function marked `recording` runs where its coder is traced; for other coders a
 
 import inspect
 
-import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
 from codecsim.kernels.binding import BoundType
 from codecsim.kernels.jit import kernel
+from codecsim.kernels.records import make_records
 
-# Columns of a record.  Its rows are bins of one kind, or a syntax element, which owns the bins since the last one.
-WHAT, VALUE, COUNT, STATE, RANGE, REGISTER, POSITION, PLACE = range(8)
-BYPASS, TERMINATE = -1, -2  # WHAT of bins that have no context; of others it is their context
+BYPASS, TERMINATE = -1, -2  # `what` of bins that have no context; of others it is their context
 FIRST_ELEMENT = 1 << 16  # added to the number of an element
 ROWS = 1 << 18  # more than a CTU can need: 6144 levels of fewer than 40 bins
 
 
-def make_record():
-    """(ROWS, 8) int64; row 0 holds in WHAT the last row used, in COUNT how many no element owns, and the PLACE."""
-    return np.zeros((ROWS, 8), np.int64)
+class Row:
+    """A row of a recording: bins of one kind, or a syntax element, which owns the bins since the last one."""
+
+    what: int
+    value: int
+    count: int  # of bins
+    state: int  # of their context, and that of the coder, before them
+    range: int
+    register: int
+    position: int
+    place: int  # of an element, as `located` packs it
+
+
+def make_recording():
+    """(ROWS,) records; row 0 holds in `what` the last row used, in `count` how many no element owns, and the place."""
+    return make_records(Row, ROWS)
 
 
 def recording(function):
@@ -56,15 +67,15 @@ def named(cd, element, value):
     element : int, of codecsim.entropy.elements
     """
     record = cd.record
-    if record[0, COUNT] == 0:
+    if record[0].count == 0:
         return
-    record[0, COUNT] = 0
-    row = record[0, WHAT] + 1
-    record[0, WHAT] = row
+    record[0].count = 0
+    row = record[0].what + 1
+    record[0].what = row
     if row < len(record):
-        record[row, WHAT] = FIRST_ELEMENT + element
-        record[row, VALUE] = value
-        record[row, PLACE] = record[0, PLACE]
+        record[row].what = FIRST_ELEMENT + element
+        record[row].value = value
+        record[row].place = record[0].place
 
 
 @recording
@@ -74,31 +85,31 @@ def located(cd, x, y, width, height, component):
     x, y, width, height : int, luma samples
     component : int, 0 Y, 1 Cb, 2 Cr; -1 where that makes no difference
     """
-    cd.record[0, PLACE] = x | y << 16 | width << 32 | height << 40 | (component + 1) << 48
+    cd.record[0].place = x | y << 16 | width << 32 | height << 40 | (component + 1) << 48
 
 
 @kernel
 def begin_bins(record, what, state, range_before, register, position):
     """Some bins follow: `what` they are, the state of their context, and that of the coder, before them."""
-    row = record[0, WHAT] + 1
-    record[0, WHAT] = row
-    record[0, COUNT] += 1
+    row = record[0].what + 1
+    record[0].what = row
+    record[0].count += 1
     if row < len(record):
-        record[row, WHAT] = what
-        record[row, STATE] = state
-        record[row, RANGE] = range_before
-        record[row, REGISTER] = register
-        record[row, POSITION] = position
+        record[row].what = what
+        record[row].state = state
+        record[row].range = range_before
+        record[row].register = register
+        record[row].position = position
 
 
 @recording
 def end_bins(cd, count, value):
     """The `count` bins that have begun have been coded; the first one is the highest bit of `value`."""
     record = cd.record
-    row = record[0, WHAT]
+    row = record[0].what
     if count == 0:
-        record[0, WHAT] -= 1
-        record[0, COUNT] -= 1
+        record[0].what -= 1
+        record[0].count -= 1
     elif row < len(record):
-        record[row, COUNT] = count
-        record[row, VALUE] = value
+        record[row].count = count
+        record[row].value = value

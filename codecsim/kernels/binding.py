@@ -3,7 +3,7 @@
 By value, a namedtuple of arrays becomes seven arguments an array, at every call, and LLVM drowns in them.  `bind`
 writes the tree once into memory; a kernel that receives the result reads the fields it names, as if it had the
 namedtuple.  A field that is itself a namedtuple is again passed on as a pointer.  The tree is constant while bound (its
-arrays' elements are not), which lets LLVM keep what it has read.
+arrays' elements and its records' fields are not), which lets LLVM keep what it has read.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ class BoundType(types.Type):
 
 
 class Bound:
-    """A namedtuple of arrays, numbers and further namedtuples, at a fixed address.
+    """A namedtuple of arrays, records, numbers and further namedtuples, at a fixed address.
 
     Attributes
     ----------
@@ -76,6 +76,8 @@ def _traits(value):
     if isinstance(value, np.ndarray):
         flags = value.flags
         return value.dtype, value.ndim, flags.c_contiguous, flags.f_contiguous, flags.aligned, flags.writeable
+    if isinstance(value, np.record):
+        return np.record, value.dtype
     return type(value)
 
 

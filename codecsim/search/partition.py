@@ -2,7 +2,7 @@
 
 from numba import types
 
-from codecsim.entropy.cabac import COST, COUNT
+from codecsim.entropy.cabac import COUNT
 from codecsim.entropy.contexts import init_contexts
 from codecsim.kernels.jit import kernel
 from codecsim.picture.blocks import (
@@ -101,9 +101,9 @@ def _count_split_flag(st, uy, ux, log2, split):
     """Cost of split_cu_flag where it is coded; contexts adapt."""
     if log2 == MIN_CU_LOG2:
         return 0.0
-    st.cd.reg[COST] = 0
+    st.cd.reg.cost = 0
     code_split_flag(COUNT, st.cd, st.rc.blocks, uy, ux, log2, split)
-    return bits_to_cost(st, st.cd.reg[COST])
+    return bits_to_cost(st, st.cd.reg.cost)
 
 
 @kernel(recursive=types.float64)

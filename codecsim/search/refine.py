@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.codec.recon import copy_block, predict_intra_luma
-from codecsim.entropy.cabac import COST, COUNT
+from codecsim.entropy.cabac import COUNT
 from codecsim.entropy.contexts import init_contexts
 from codecsim.hevc.distortion import sse
 from codecsim.kernels.jit import kernel
@@ -141,9 +141,9 @@ def _set_choice(st, alt, uy, ux, units, takes, coded):
             copy_block(alt.others.u[taken - 1] if taken else alt.plain.u, y, x, rc.pred.u, y, x, rows, columns)
             copy_block(alt.others.v[taken - 1] if taken else alt.plain.v, y, x, rc.pred.v, y, x, rows, columns)
         if coded and has_inter(rc.blocks, fy, fx):
-            st.cd.reg[COST] = 0
+            st.cd.reg.cost = 0
             code_choice_taken(COUNT, st.cd, alt.choice, count, alt.context, fy, fx)
-            cost += bits_to_cost(st, st.cd.reg[COST])
+            cost += bits_to_cost(st, st.cd.reg.cost)
     return cost
 
 

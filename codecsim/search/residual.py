@@ -3,7 +3,7 @@
 from numba import types
 
 from codecsim.codec.recon import component_qp, copy_block
-from codecsim.entropy.cabac import BIN_COST, COST, COUNT, NEXT_CONTEXT
+from codecsim.entropy.cabac import BIN_COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
 from codecsim.hevc.distortion import sse
 from codecsim.hevc.tables import choose_scan_idx
@@ -16,6 +16,7 @@ from codecsim.hevc.transform import (
     subtract,
 )
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import TransformBlock
 from codecsim.picture.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, PART_2Nx2N, fill_units
 from codecsim.picture.planes import PAD_C, PAD_Y
 from codecsim.search.quantise import clear_levels, quantise, vanishes
@@ -73,10 +74,10 @@ def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, ski
         is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
         dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
     add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
-    cd.reg[COST] = 0
+    cd.reg.cost = 0
     code_transform_skip(COUNT, cd, st.sl, log2, c_idx, skip)
-    code_residual(COUNT, cd, levels, y, x, log2, c_idx, scan, st.sl.sign_hiding)
-    return weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg[COST])
+    code_residual(COUNT, cd, levels, TransformBlock(y, x, log2, c_idx), scan, st.sl.sign_hiding)
+    return weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg.cost)
 
 
 @kernel

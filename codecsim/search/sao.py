@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.codec.structure import chroma_weight
-from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
+from codecsim.entropy.cabac import COST_BITS, COUNT, Coder, make_coder
 from codecsim.entropy.contexts import SAO_MERGE, SAO_TYPE, init_contexts
 from codecsim.hevc.sao import SAO_BAND, SAO_EDGE, SaoParams, SaoStatistics, make_sao_statistics, measure_sao
 from codecsim.kernels.binding import bind
@@ -125,13 +125,13 @@ def _choose_way(st, c_idx, cy, cx):
     best, best_cost, best_context = 0, 0.0, entry
     for way in range(_WAYS):
         cd.ctx[SAO_TYPE] = entry
-        cd.reg[COST] = 0
+        cd.reg.cost = 0
         cost = 0.0
         for c in range(c_idx, last + 1):
             _propose(st, c, cy, cx, way)
             code_sao_component(COUNT, cd, st.sl, st.sao, c, cy, cx)
             cost += _error(st, c, cy, cx)
-        cost += st.lam * cd.reg[COST] / (1 << COST_BITS)
+        cost += st.lam * cd.reg.cost / (1 << COST_BITS)
         if way == 0 or cost < best_cost:
             best, best_cost, best_context = way, cost, cd.ctx[SAO_TYPE]
     cd.ctx[SAO_TYPE] = best_context
@@ -143,9 +143,9 @@ def _cost(st, cy, cx, merge_context, type_context):
     """Cost of the parameters of a CTU as they stand, against doing nothing for no bits; contexts adapt."""
     cd = st.cd
     cd.ctx[SAO_MERGE], cd.ctx[SAO_TYPE] = merge_context, type_context
-    cd.reg[COST] = 0
+    cd.reg.cost = 0
     code_sao(COUNT, cd, st.sl, st.sao, cy, cx)
-    cost = st.lam * cd.reg[COST] / (1 << COST_BITS)
+    cost = st.lam * cd.reg.cost / (1 << COST_BITS)
     for c_idx in range(3):
         cost += _error(st, c_idx, cy, cx)
     return cost

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.codec.recon import Recon
-from codecsim.entropy.cabac import COST, COST_BITS, COUNT, Coder, make_coder
+from codecsim.entropy.cabac import COST_BITS, COUNT, Coder, make_coder
 from codecsim.entropy.contexts import STATE_SIZE
 from codecsim.hevc.distortion import satd, sse
 from codecsim.hevc.indexing import natural
 from codecsim.hevc.motion import MotionContext
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Square
 from codecsim.picture.blocks import Blocks, Levels, fill_units, make_choice
 from codecsim.picture.planes import PAD_C, PAD_Y, Motion, Planes
 from codecsim.search.quantise import WORK_SHAPE
@@ -264,9 +265,9 @@ def aim_qp(st, uy, ux, log2):
 def count_cu(st, uy, ux, log2):
     """Rate in 2**-15 bit of the coding unit in version 0, contexts adapting."""
     rc = st.rc
-    st.cd.reg[COST] = 0
-    code_coding_unit(COUNT, st.cd, st.sl, rc.blocks, rc.motion, rc.levels, uy, ux, log2)
-    return st.cd.reg[COST]
+    st.cd.reg.cost = 0
+    code_coding_unit(COUNT, st.cd, st.sl, rc.blocks, rc.motion, rc.levels, Square(uy, ux, log2))
+    return st.cd.reg.cost
 
 
 @kernel(unit=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, PART, PART_LEARNED, code_bin, code_bypass
+from codecsim.entropy.cabac import DECODE, PART_LEARNED, code_bin, code_bypass
 from codecsim.entropy.trace import named
 from codecsim.kernels.jit import kernel
 from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
@@ -38,7 +38,7 @@ def code_loop_choice(mode, cd, choice, height, width):
     choice : LoopChoice
     height, width : int, coded luma size
     """
-    cd.reg[PART] = PART_LEARNED
+    cd.reg.part = PART_LEARNED
     blockwise = 0
     for c in range(3):
         context = C.LOOP_CHOICE + (C.LOOP_CONTEXTS if c > 0 else 0)

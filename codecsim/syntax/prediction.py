@@ -7,7 +7,7 @@ import numpy as np
 
 from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
+from codecsim.entropy.cabac import DECODE, code_bin, code_bypass
 from codecsim.entropy.trace import located, named
 from codecsim.kernels.jit import kernel
 from codecsim.picture.blocks import (
@@ -114,7 +114,7 @@ def _code_mvd_rest(mode, cd, magnitude, greater1, negative):
             rest -= 1 << k
             k += 1
         if k == 17:
-            cd.reg[FAULT] = 1
+            cd.reg.fault = 1
         rest = code_bypass(mode, cd, k, rest)
         if mode == DECODE:
             magnitude = rest + (1 << k)
@@ -149,8 +149,9 @@ def code_inter_pred_idc(mode, cd, cu_depth, w, h, idc):
 
 
 @kernel
-def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
+def _code_amvp(mode, cd, sl, blocks, motion, area, depth):
     """The motion of a prediction unit that is not merged: lists, references, differences, predictors."""
+    uy, ux, w, h = area.y >> 2, area.x >> 2, area.w, area.h
     idc = 0
     if sl.slice_type == 0:
         if motion.ref_idx[uy, ux, 1] >= 0:
@@ -181,15 +182,17 @@ def _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
 
 
 @kernel
-def code_prediction_unit(mode, cd, sl, blocks, motion, uy, ux, depth, w, h):
-    """prediction_unit() of w x h luma samples at unit (uy, ux), in a CU at quadtree depth `depth`."""
-    located(cd, ux << 2, uy << 2, w, h, -1)
+def code_prediction_unit(mode, cd, sl, blocks, motion, area, depth):
+    """prediction_unit() of an Area of luma samples, in a CU at quadtree depth `depth`."""
+    x, y, w, h = area
+    uy, ux = y >> 2, x >> 2
+    located(cd, x, y, w, h, -1)
     merge = np.int64(blocks.merge[uy, ux])
     if named(cd, E.MERGE_FLAG, code_bin(mode, cd, C.MERGE_FLAG, 1 if merge else 0)):
         merge = code_merge_idx(mode, cd, sl, merge - 1) + 1
     else:
         merge = 0
-        _code_amvp(mode, cd, sl, blocks, motion, uy, ux, depth, w, h)
+        _code_amvp(mode, cd, sl, blocks, motion, area, depth)
     if mode == DECODE:
         for j in range(uy, uy + (h >> 2)):
             for i in range(ux, ux + (w >> 2)):

@@ -11,7 +11,7 @@ Source: H.265 7.3.8.4, 7.3.8.14, 8.6.1, 9.3.3.10.
 import numpy as np
 
 from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import FAULT, code_bin, code_bypass
+from codecsim.entropy.cabac import code_bin, code_bypass
 from codecsim.entropy.contexts import GROUP_CODED, GROUP_QP, QP_BIAS, QP_DELTA
 from codecsim.entropy.trace import named
 from codecsim.kernels.jit import kernel
@@ -52,7 +52,7 @@ def _code_magnitude(mode, cd, magnitude):
         rest -= 1 << k
         k += 1
     if k == _LONGEST_SUFFIX:
-        cd.reg[FAULT] = 1
+        cd.reg.fault = 1
         return 0
     rest = code_bypass(mode, cd, k, rest)
     return _LONGEST_PREFIX + (1 << k) - 1 + rest
@@ -78,7 +78,7 @@ def code_qp_delta(mode, cd, bit_depth, qp):
         return
     negative = named(cd, E.CU_QP_DELTA_SIGN_FLAG, code_bypass(mode, cd, 1, 1 if delta < 0 else 0))
     if magnitude > half - 1 + negative:
-        cd.reg[FAULT] = 1
+        cd.reg.fault = 1
         return
     qp = predicted - magnitude if negative else predicted + magnitude
     if qp < -offset:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, FAULT, code_bin, code_bypass
+from codecsim.entropy.cabac import DECODE, code_bin, code_bypass
 from codecsim.entropy.contexts import CODED_SUB_BLOCK, GREATER1, GREATER2, LAST_X, LAST_Y, SIG_COEFF, TRANSFORM_SKIP
 from codecsim.entropy.trace import named
 from codecsim.hevc.indexing import natural
@@ -110,7 +110,7 @@ def code_remaining(mode, cd, rice, value):
         if prefix <= 3:
             return (prefix << rice) + code_bypass(mode, cd, rice, 0)
         if prefix - 3 + rice > 28:
-            cd.reg[FAULT] = 1
+            cd.reg.fault = 1
             return 0
         return (((1 << (prefix - 3)) + 2) << rice) + code_bypass(mode, cd, prefix - 3 + rice, 0)
     if value < (3 << rice):
@@ -208,11 +208,12 @@ def code_transform_skip(mode, cd, sl, log2, c_idx, skip):
 
 
 @kernel(unit=True)
-def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
-    """What follows transform_skip_flag: the levels of the block at (x0, y0) of the int16 plane `levels`.
+def code_residual(mode, cd, levels, tb, scan_idx, sign_hiding):
+    """What follows transform_skip_flag: the levels of a TransformBlock in the int16 plane `levels`.
 
     At least one is nonzero.  When decoding, the block must be zero beforehand.
     """
+    y0, x0, log2, c_idx = tb
     last_x, last_y = 0, 0
     last_sub, last_pos = 0, 0
     sub_log2 = log2 - 2
@@ -229,7 +230,7 @@ def code_residual(mode, cd, levels, y0, x0, log2, c_idx, scan_idx, sign_hiding):
     last_x, last_y = code_last_position(mode, cd, log2, c_idx, scan_idx, last_x, last_y)
     if mode == DECODE:
         if last_x >> log2 or last_y >> log2:
-            cd.reg[FAULT] = 1
+            cd.reg.fault = 1
             return
         xs, ys = last_x >> 2, last_y >> 2
         while SCAN_X[scan_idx, sub_log2, last_sub] != xs or SCAN_Y[scan_idx, sub_log2, last_sub] != ys:

@@ -8,7 +8,7 @@ import numpy as np
 
 from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, PART, PART_FILTER, code_bin, code_bypass
+from codecsim.entropy.cabac import DECODE, PART_FILTER, code_bin, code_bypass
 from codecsim.entropy.trace import named
 from codecsim.hevc.sao import SAO_BAND, SAO_EDGE, SAO_OFF
 from codecsim.kernels.jit import kernel
@@ -128,7 +128,7 @@ def code_sao(mode, cd, sl, sao, cy, cx):
     """
     if not (sl.sao_luma or sl.sao_chroma):
         return
-    cd.reg[PART] = PART_FILTER
+    cd.reg.part = PART_FILTER
     if cx > 0 and named(cd, E.SAO_MERGE_LEFT_FLAG, _code_merge(mode, cd, sao, cy, cx, cy, cx - 1)):
         return
     if cy > 0 and named(cd, E.SAO_MERGE_UP_FLAG, _code_merge(mode, cd, sao, cy, cx, cy - 1, cx)):

@@ -13,12 +13,10 @@ from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import (
     DECODE,
-    FAULT,
     MARK_CTU,
     MARK_CTU_END,
     MARK_CU,
     MARK_CU_END,
-    PART,
     PART_LEARNED,
     PART_MODES,
     PART_MOTION,
@@ -30,6 +28,7 @@ from codecsim.entropy.cabac import (
 )
 from codecsim.entropy.trace import located, named
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area, Square
 from codecsim.picture.blocks import (
     CBF_CB,
     CBF_CR,
@@ -56,7 +55,7 @@ from codecsim.syntax.prediction import (
 )
 from codecsim.syntax.quantisation_group import begin_quantisation_group, group_qp
 from codecsim.syntax.sao import code_sao
-from codecsim.syntax.transform_tree import any_cbf, code_transform_tree
+from codecsim.syntax.transform_tree import TransformNode, any_cbf, code_transform_tree
 
 
 class SliceSyntax(NamedTuple):
@@ -112,34 +111,36 @@ def code_intra_filter(mode, cd, blocks, uy, ux):
         inc += 1
     if uy > 0 and blocks.pred_mode[uy - 1, ux] == MODE_INTRA and blocks.intra_filter[uy - 1, ux]:
         inc += 1
-    cd.reg[PART] = PART_LEARNED
+    cd.reg.part = PART_LEARNED
     flag = code_bin(mode, cd, C.INTRA_FILTER + inc, np.int64(blocks.intra_filter[uy, ux]))
     named(cd, E.INTRA_FILTER_FLAG, flag)
-    cd.reg[PART] = PART_RESIDUAL
+    cd.reg.part = PART_RESIDUAL
     return flag
 
 
 @kernel(unit=True)
-def code_coding_unit(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
-    """coding_unit() at unit (uy, ux).
+def code_coding_unit(mode, cd, sl, blocks, motion, levels, cu):
+    """coding_unit() of a Square.
 
     The QP in `blocks` is what a unit wants that can code a difference.  In every mode it becomes what the unit has: a
     consequence of the syntax, not a value of it, and what the search tries has to leave the same behind as decoding.
     """
+    uy, ux, log2 = cu
     mark(cd, uy, ux, MARK_CU)
     if sl.qp_delta and (uy | ux) & ((1 << (sl.group_log2 - 2)) - 1) == 0:
         begin_quantisation_group(cd, blocks, uy, ux)
-    _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2)
+    _code_decisions(mode, cd, sl, blocks, motion, levels, cu)
     if sl.qp_delta:
         fill_units(blocks.qp, uy, ux, 1 << (log2 - 2), group_qp(cd))
     mark(cd, uy, ux, MARK_CU_END)
 
 
 @kernel
-def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
+def _code_decisions(mode, cd, sl, blocks, motion, levels, cu):
     """All syntax elements of a coding unit."""
+    uy, ux, log2 = cu
     units = 1 << (log2 - 2)
-    cd.reg[PART] = PART_MODES
+    cd.reg.part = PART_MODES
     pred = np.int64(blocks.pred_mode[uy, ux])
     part = np.int64(blocks.part_mode[uy, ux])
     skip = 0
@@ -148,7 +149,7 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     if mode == DECODE:
         fill_units(blocks.cu_log2, uy, ux, units, log2)
     if skip:
-        cd.reg[PART] = PART_MOTION
+        cd.reg.part = PART_MOTION
         merge = code_merge_idx(mode, cd, sl, np.int64(blocks.merge[uy, ux]) - 1) + 1
         if mode == DECODE:
             fill_units(blocks.pred_mode, uy, ux, units, MODE_SKIP)
@@ -176,11 +177,12 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     else:
         if mode == DECODE:
             fill_units(blocks.intra_luma, uy, ux, units, 1)
-        cd.reg[PART] = PART_MOTION
+        cd.reg.part = PART_MOTION
         for k in range(1 if part == PART_2Nx2N else 2):
             x, y, w, h = part_geometry(part, units << 2, k)
-            code_prediction_unit(mode, cd, sl, blocks, motion, uy + (y >> 2), ux + (x >> 2), 6 - log2, w, h)
-        cd.reg[PART] = PART_RESIDUAL
+            area = Area((ux << 2) + x, (uy << 2) + y, w, h)
+            code_prediction_unit(mode, cd, sl, blocks, motion, area, 6 - log2)
+        cd.reg.part = PART_RESIDUAL
         located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)
         if part != PART_2Nx2N or blocks.merge[uy, ux] == 0:
             want = 0
@@ -188,15 +190,17 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
                 want = any_cbf(blocks, uy, ux, units, CBF_Y | CBF_CB | CBF_CR)
             coded = named(cd, E.RQT_ROOT_CBF, code_bin(mode, cd, C.ROOT_CBF, want))
     if coded:
-        code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, 0, CBF_CB | CBF_CR, 0)
+        root = TransformNode(uy, ux, log2, 0, 0)
+        code_transform_tree(mode, cd, sl, blocks, levels, root, CBF_CB | CBF_CR)
     elif mode == DECODE:
         fill_units(blocks.tu_log2, uy, ux, units, min(log2, MAX_TU_LOG2))
         fill_units(blocks.cbf, uy, ux, units, 0)
 
 
 @kernel(recursive=types.none)
-def code_quadtree(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
-    """coding_quadtree() at unit (uy, ux)."""
+def code_quadtree(mode, cd, sl, blocks, motion, levels, square):
+    """coding_quadtree() from a Square down."""
+    uy, ux, log2 = square
     h4, w4 = blocks.cu_log2.shape
     units = 1 << (log2 - 2)
     located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)
@@ -204,16 +208,16 @@ def code_quadtree(mode, cd, sl, blocks, motion, levels, uy, ux, log2):
     if uy + units <= h4 and ux + units <= w4:
         split = 0
         if log2 > MIN_CU_LOG2:
-            cd.reg[PART] = PART_MODES
+            cd.reg.part = PART_MODES
             split = code_split_flag(mode, cd, blocks, uy, ux, log2, 1 if blocks.cu_log2[uy, ux] < log2 else 0)
     if not split:
-        code_coding_unit(mode, cd, sl, blocks, motion, levels, uy, ux, log2)
+        code_coding_unit(mode, cd, sl, blocks, motion, levels, square)
         return
     half = units >> 1
     for k in range(4):
         y, x = uy + half * (k >> 1), ux + half * (k & 1)
-        if y < h4 and x < w4 and cd.reg[FAULT] == 0:
-            code_quadtree(mode, cd, sl, blocks, motion, levels, y, x, log2 - 1)
+        if y < h4 and x < w4 and cd.reg.fault == 0:
+            code_quadtree(mode, cd, sl, blocks, motion, levels, Square(y, x, log2 - 1))
 
 
 @kernel
@@ -258,7 +262,7 @@ def code_choice_where(mode, cd, choice, count, context):
     choice, count, context : as for code_choice_taken
     Returns the alternative of all blocks, 0 for none, -1 where each says its own.
     """
-    cd.reg[PART] = PART_LEARNED
+    cd.reg.part = PART_LEARNED
     taken = -1
     where = np.int64(choice.where[0])
     if code_bin(mode, cd, context, 1 if where == CHOICE_PER_BLOCK else 0):
@@ -288,7 +292,7 @@ def _code_choices(mode, cd, sl, blocks, ty, tx):
     filtering = sl.experts and blocks.filtering.where[0] == CHOICE_PER_BLOCK
     if not (overlap or filtering):
         return
-    cd.reg[PART] = PART_LEARNED
+    cd.reg.part = PART_LEARNED
     in_ctu = CTU_SIZE >> CHOICE_LOG2
     rows, columns = blocks.overlap.taken.shape
     for k in range(in_ctu * in_ctu):
@@ -305,8 +309,12 @@ def _code_choices(mode, cd, sl, blocks, ty, tx):
 
 
 @kernel
-def code_slice_data(mode, cd, sl, blocks, motion, levels, sao, first, end):
-    """CTUs `first` to below `end` of a picture in one slice; returns the number of CTUs done (below `end`: a fault)."""
+def code_slice_data(mode, cd, sl, blocks, motion, levels, sao, ctus):
+    """CTUs of a picture in one slice; returns the number of CTUs done (below the end: a fault).
+
+    ctus : (int, int), the first one's address, and one past the last one's
+    """
+    first, end = ctus
     h4, w4 = blocks.cu_log2.shape
     rows, columns = (h4 + 15) >> 4, (w4 + 15) >> 4
     if first == 0 and sl.obmc_on:
@@ -319,12 +327,12 @@ def code_slice_data(mode, cd, sl, blocks, motion, levels, sao, first, end):
         mark(cd, ty << 4, tx << 4, MARK_CTU)
         located(cd, tx << CTU_LOG2, ty << CTU_LOG2, CTU_SIZE, CTU_SIZE, -1)
         code_sao(mode, cd, sl, sao, ty, tx)
-        code_quadtree(mode, cd, sl, blocks, motion, levels, ty << 4, tx << 4, 6)
+        code_quadtree(mode, cd, sl, blocks, motion, levels, Square(ty << 4, tx << 4, CTU_LOG2))
         _code_choices(mode, cd, sl, blocks, ty, tx)
         located(cd, tx << CTU_LOG2, ty << CTU_LOG2, CTU_SIZE, CTU_SIZE, -1)
         last = 1 if address == rows * columns - 1 else 0
         is_end = named(cd, E.END_OF_SLICE_SEGMENT_FLAG, code_terminate(mode, cd, last))
         mark(cd, ty << 4, tx << 4, MARK_CTU_END)
-        if cd.reg[FAULT] or is_end != last:
+        if cd.reg.fault or is_end != last:
             return address if mode == DECODE else 0
     return end

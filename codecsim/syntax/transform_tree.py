@@ -3,15 +3,18 @@
 Each structure serves writing, reading and counting (see entropy.cabac and slice_data).
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import types
 
 from codecsim.entropy import contexts as C
 from codecsim.entropy import elements as E
-from codecsim.entropy.cabac import DECODE, PART, PART_MODES, PART_RESIDUAL, code_bin
+from codecsim.entropy.cabac import DECODE, PART_MODES, PART_RESIDUAL, code_bin
 from codecsim.entropy.trace import located, named
 from codecsim.hevc.tables import choose_scan_idx
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import TransformBlock
 from codecsim.picture.blocks import (
     CBF_CB,
     CBF_CR,
@@ -28,6 +31,16 @@ from codecsim.syntax.quantisation_group import code_qp_delta
 from codecsim.syntax.residual import code_residual, code_transform_skip
 
 
+class TransformNode(NamedTuple):
+    """A node of a transform tree: 1 << log2 luma samples a side from unit (uy, ux) on."""
+
+    uy: int
+    ux: int
+    log2: int
+    depth: int  # 0 for the coding unit
+    corner: int  # blkIdx: which quarter of the node above
+
+
 @kernel
 def any_cbf(blocks, uy, ux, units, bit):
     """1 if any unit of the square has `bit` set in cbf."""
@@ -39,9 +52,11 @@ def any_cbf(blocks, uy, ux, units, bit):
 
 
 @kernel
-def _code_component(mode, cd, sl, blocks, plane, uy, ux, log2, c_idx, scan):
-    """residual_coding() of a component, 1 << log2 of its samples a side, whose luma begins at unit (uy, ux)."""
+def _code_component(mode, cd, sl, blocks, plane, tb, scan):
+    """residual_coding() of a TransformBlock, whose levels are in `plane`."""
+    y, x, log2, c_idx = tb
     shift = 2 if c_idx == 0 else 1
+    uy, ux = y >> shift, x >> shift
     size = 1 << (log2 if c_idx == 0 else log2 + 1)
     located(cd, ux << 2, uy << 2, size, size, c_idx)
     bit = 1 << (c_idx + TSKIP_SHIFT)
@@ -51,26 +66,27 @@ def _code_component(mode, cd, sl, blocks, plane, uy, ux, log2, c_idx, scan):
         for j in range(uy, uy + units):
             for i in range(ux, ux + units):
                 blocks.cbf[j, i] |= bit
-    code_residual(mode, cd, plane, uy << shift, ux << shift, log2, c_idx, scan, sl.sign_hiding)
+    code_residual(mode, cd, plane, tb, scan, sl.sign_hiding)
 
 
 @kernel
-def code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner):
-    """Levels of a transform unit; for a 4x4 luma block the chroma comes with the fourth of its 8x8 (`corner`)."""
+def code_transform_residuals(mode, cd, sl, blocks, levels, node, cbf):
+    """Levels of a transform unit; for a 4x4 luma block the chroma comes with the fourth of its 8x8."""
+    uy, ux, log2 = node.uy, node.ux, node.log2
     intra = blocks.pred_mode[uy, ux] == MODE_INTRA
     luma = np.int64(blocks.intra_luma[uy, ux])
     if cbf & CBF_Y:
         scan = choose_scan_idx(intra, log2, 0, luma)
-        _code_component(mode, cd, sl, blocks, levels.y, uy, ux, log2, 0, scan)
-    if cbf & (CBF_CB | CBF_CR) and (log2 > 2 or corner == 3):
+        _code_component(mode, cd, sl, blocks, levels.y, TransformBlock(uy << 2, ux << 2, log2, 0), scan)
+    if cbf & (CBF_CB | CBF_CR) and (log2 > 2 or node.corner == 3):
         cy, cx = (uy, ux) if log2 > 2 else (uy - 1, ux - 1)
-        chroma_log2 = log2 - 1 if log2 > 2 else 2
+        y, x, chroma_log2 = cy << 1, cx << 1, log2 - 1 if log2 > 2 else 2
         chroma = chroma_mode(np.int64(blocks.intra_chroma[cy, cx]), np.int64(blocks.intra_luma[cy, cx]))
         scan = choose_scan_idx(intra, chroma_log2, 1, chroma)
         if cbf & CBF_CB:
-            _code_component(mode, cd, sl, blocks, levels.u, cy, cx, chroma_log2, 1, scan)
+            _code_component(mode, cd, sl, blocks, levels.u, TransformBlock(y, x, chroma_log2, 1), scan)
         if cbf & CBF_CR:
-            _code_component(mode, cd, sl, blocks, levels.v, cy, cx, chroma_log2, 2, scan)
+            _code_component(mode, cd, sl, blocks, levels.v, TransformBlock(y, x, chroma_log2, 2), scan)
 
 
 @kernel
@@ -85,8 +101,9 @@ def code_chroma_cbf(mode, cd, depth, parent, cbf):
 
 
 @kernel(recursive=types.none)
-def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, parent, corner):
-    """transform_tree() at unit (uy, ux); `parent`: chroma cbf bits of the node above; `corner`: blkIdx."""
+def code_transform_tree(mode, cd, sl, blocks, levels, node, parent):
+    """transform_tree() from a TransformNode down; `parent`: chroma cbf bits of the node above."""
+    uy, ux, log2, depth = node.uy, node.ux, node.log2, node.depth
     units = 1 << (log2 - 2)
     intra = blocks.pred_mode[uy, ux] == MODE_INTRA
     part = blocks.part_mode[uy, ux]
@@ -94,12 +111,12 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
     force = force or (depth == 0 and not intra and sl.max_depth_inter == 0 and part != PART_2Nx2N)
     limit = sl.max_depth_intra + (1 if part == PART_NxN else 0) if intra else sl.max_depth_inter
     split = 1 if force else 0
-    cd.reg[PART] = PART_MODES
+    cd.reg.part = PART_MODES
     located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)
     if not force and log2 > 2 and depth < limit:
         split = code_bin(mode, cd, C.SPLIT_TRANSFORM + 5 - log2, 1 if blocks.tu_log2[uy, ux] < log2 else 0)
         named(cd, E.SPLIT_TRANSFORM_FLAG, split)
-    cd.reg[PART] = PART_RESIDUAL
+    cd.reg.part = PART_RESIDUAL
     chroma = parent
     if log2 > 2:
         want = 0
@@ -109,8 +126,8 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
     if split:
         half = units >> 1
         for k in range(4):
-            y, x = uy + half * (k >> 1), ux + half * (k & 1)
-            code_transform_tree(mode, cd, sl, blocks, levels, y, x, log2 - 1, depth + 1, chroma, k)
+            below = TransformNode(uy + half * (k >> 1), ux + half * (k & 1), log2 - 1, depth + 1, k)
+            code_transform_tree(mode, cd, sl, blocks, levels, below, chroma)
         return
     luma = 1
     if intra or depth > 0 or chroma:
@@ -122,4 +139,4 @@ def code_transform_tree(mode, cd, sl, blocks, levels, uy, ux, log2, depth, paren
         fill_units(blocks.cbf, uy, ux, units, cbf)
     if cbf and sl.qp_delta:
         code_qp_delta(mode, cd, sl.bit_depth, np.int64(blocks.qp[uy, ux]))
-    code_transform_residuals(mode, cd, sl, blocks, levels, uy, ux, log2, cbf, corner)
+    code_transform_residuals(mode, cd, sl, blocks, levels, node, cbf)

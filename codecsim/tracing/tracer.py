@@ -3,8 +3,8 @@
 import numpy as np
 
 from codecsim.entropy import contexts, elements
-from codecsim.entropy import trace as rows_of
 from codecsim.entropy.cabac import RANGE_LPS
+from codecsim.entropy.trace import BYPASS, FIRST_ELEMENT, TERMINATE
 from codecsim.errors import CodecError
 from codecsim.syntax import nal
 from codecsim.tracing.records import HEX, Record
@@ -78,7 +78,7 @@ class Tracer:
 
         ctu : int, address of the CTU whose elements these are; None: they stand before the first one
         """
-        last = int(record[0, rows_of.WHAT])
+        last = int(record[0].what)
         if last >= len(record):
             raise CodecError(f"trace: a CTU of more than {len(record)} bins and elements")
         rows = record[1 : last + 1].copy()
@@ -107,7 +107,7 @@ class Tracer:
         self._headers = []
 
     def _from_rows(self, ctu, rows, start_bit):
-        """Records of an (N, 8) array of rows."""
+        """Records of an array of rows."""
         return _slice_records(self._picture, self._poc, self._unit, ctu, rows, start_bit + NAL_HEADER_BITS)
 
 
@@ -127,23 +127,20 @@ def _digest_records(picture, poc, entries):
 def _slice_records(picture, poc, unit, ctu, rows, first_bit):
     """Records of slice data: bins up to the element that owns them."""
     bits = _bits(rows)
-    owned, first = 0.0, None  # of the bins since the last element: what they take, and the row of the first one
+    owned, first = 0.0, None  # of the bins since the last element: what they take, and the coder before the first one
     tokens = []
     for row, taken in zip(rows.tolist(), bits.tolist(), strict=True):
-        what, value, count, state, *_ = row
-        if what < rows_of.FIRST_ELEMENT:
-            first = first or row
+        what, value, count, state, width, register, position, place = row
+        if what < FIRST_ELEMENT:
+            first = first or (position + first_bit, width, register)
             owned += taken
             _add_bins(tokens, what, value, count, state)
             continue
-        place = _place(row[rows_of.PLACE])
-        name = elements.NAMES[what - rows_of.FIRST_ELEMENT]
-        state = first[rows_of.POSITION] + first_bit, first[rows_of.RANGE], first[rows_of.REGISTER]
-        yield Record(picture, poc, unit, ctu, *place, name, value, owned, *state, " ".join(tokens))
+        name = elements.NAMES[what - FIRST_ELEMENT]
+        yield Record(picture, poc, unit, ctu, *_place(place), name, value, owned, *first, " ".join(tokens))
         owned, first, tokens = 0.0, None, []
     if first:
-        state = first[rows_of.POSITION] + first_bit, first[rows_of.RANGE], first[rows_of.REGISTER]
-        yield Record(picture, poc, unit, ctu, *_place(0), INCOMPLETE, 0, owned, *state, " ".join(tokens))
+        yield Record(picture, poc, unit, ctu, *_place(0), INCOMPLETE, 0, owned, *first, " ".join(tokens))
 
 
 def _place(packed):
@@ -156,12 +153,12 @@ def _place(packed):
 
 def _add_bins(tokens, what, value, count, state):
     """Add a row of bins to those of an element; bins without context are one token where they follow each other."""
-    if what == rows_of.BYPASS:
+    if what == BYPASS:
         bins = f"{value & (1 << count) - 1:0{count}b}"
         if tokens and tokens[-1].endswith("@bypass"):
             bins = tokens.pop().removesuffix("@bypass") + bins
         tokens.append(f"{bins}@bypass")
-    elif what == rows_of.TERMINATE:
+    elif what == TERMINATE:
         tokens.append(f"{value}@end")
     else:
         tokens.append(f"{value}@{contexts.NAMES[what]}:{state >> 1}.{state & 1}")
@@ -169,11 +166,11 @@ def _add_bins(tokens, what, value, count, state):
 
 def _bits(rows):
     """(N,) float64 what each row of bins takes: by how much it narrows the interval of the arithmetic coder."""
-    what, value, count, state, width = (rows[:, k] for k in range(5))
-    bins = what < rows_of.FIRST_ELEMENT
+    what, value, state = rows.what, rows.value, rows.state
+    bins = what < FIRST_ELEMENT
     with_context = bins & (what >= 0)
-    width = np.where(bins, width, 2).astype(np.float64)
-    least = np.where(with_context, RANGE_LPS[state >> 1 & 63, (rows[:, rows_of.RANGE] >> 6) & 3], 2)
+    width = np.where(bins, rows.range, 2).astype(np.float64)
+    least = np.where(with_context, RANGE_LPS[state >> 1 & 63, (rows.range >> 6) & 3], 2)
     is_least = np.where(with_context, value != state & 1, value == 1)
     bits = np.log2(width / np.where(is_least, least, np.maximum(width - least, 1)))
-    return np.where(what == rows_of.BYPASS, count, np.where(bins, bits, 0))
+    return np.where(what == BYPASS, rows.count, np.where(bins, bits, 0))

@@ -10,11 +10,12 @@ import numpy as np
 
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.recon import derive_motion
-from codecsim.entropy.cabac import DECODE, ENCODE, FAULT, finish_encoder, make_coder, start_decoder, start_encoder
+from codecsim.entropy.cabac import DECODE, ENCODE, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.kernels.binding import bind
 from codecsim.kernels.jit import kernel
 from codecsim.learned.inter.stream import LearnedStream, announce, picture_switches, usable_tools
+from codecsim.picture.areas import Square
 from codecsim.picture.blocks import CHOICE_EVERYWHERE, choose_nowhere
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
@@ -168,7 +169,7 @@ def _read_units(cd, sl, blocks, motion, levels, sao):
     for uy in range(0, h4, 16):
         for ux in range(0, w4, 16):
             code_sao(DECODE, cd, sl, sao, uy >> 4, ux >> 4)
-            code_quadtree(DECODE, cd, sl, blocks, motion, levels, uy, ux, 6)
+            code_quadtree(DECODE, cd, sl, blocks, motion, levels, Square(uy, ux, 6))
 
 
 def draw_slice_data(rng, codec):
@@ -190,7 +191,7 @@ def draw_slice_data(rng, codec):
             np.clip(plane, -32767, 32767, out=plane)
         far = rng.random(blocks.mvd.shape) < rng.choice([0, 0.05])
         blocks.mvd[far] = rng.integers(-32768, 32768, np.count_nonzero(far))
-        if not coder.value.reg[FAULT]:
+        if not coder.value.reg.fault:
             return
     raise AssertionError("random bytes ended in an error twenty times")
 
@@ -278,7 +279,7 @@ def write_slice_data(codec):
     start_encoder(coder)
     codec.code_slice_data(ENCODE, coder)
     size = finish_encoder(coder)
-    assert not coder.value.reg[FAULT]
+    assert not coder.value.reg.fault
     return coder.value.buf[:size].tobytes()
 
 
@@ -288,4 +289,4 @@ def read_slice_data(codec, payload):
     coder = bind(make_coder(np.frombuffer(payload, np.uint8).copy()))
     start_decoder(coder, 0, len(payload))
     codec.code_slice_data(DECODE, coder)
-    assert not coder.value.reg[FAULT] and write_slice_data(codec) == payload
+    assert not coder.value.reg.fault and write_slice_data(codec) == payload

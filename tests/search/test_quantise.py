@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from codecsim.entropy.cabac import COST, COUNT, make_coder
+from codecsim.entropy.cabac import COUNT, make_coder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.hevc.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.hevc.transform import TMP_SIZE, dequant_inverse, fwd_transform
+from codecsim.picture.areas import TransformBlock
 from codecsim.search.quantise import WORK_SHAPE, quantise, vanishes
 from codecsim.syntax.residual import code_residual
 from tests.reference import quantise as naive
@@ -48,8 +49,8 @@ def cost_of(levels, res, log2, scan_idx, bit_depth):
         return error
     coder = make_coder(np.zeros(1, np.uint8))
     init_contexts(coder.ctx, 0, QP)
-    code_residual(COUNT, coder, levels, 0, 0, log2, 0, scan_idx, 0)
-    return error + lam(bit_depth) * coder.reg[COST] / 2**15
+    code_residual(COUNT, coder, levels, TransformBlock(0, 0, log2, 0), scan_idx, 0)
+    return error + lam(bit_depth) * coder.reg.cost / 2**15
 
 
 def rounded(coef, log2, bit_depth):

@@ -34,7 +34,7 @@ def test_every_qp_is_reached_from_every_other(bit_depth):
                 assert group_qp(coder) == qp
     cabac.code_terminate(cabac.ENCODE, writer, 1)
     size = cabac.finish_encoder(writer)
-    assert counter.reg[cabac.COST] == writer.parts.sum()
+    assert counter.reg.cost == writer.parts.sum()
     reader = new_coder(0, writer.buf)
     cabac.start_decoder(reader, 0, size)
     for predicted in qps:
@@ -43,7 +43,7 @@ def test_every_qp_is_reached_from_every_other(bit_depth):
             code_qp_delta(cabac.DECODE, reader, bit_depth, 0)
             assert group_qp(reader) == qp
     assert cabac.code_terminate(cabac.DECODE, reader, 0) == 1
-    assert not reader.reg[cabac.FAULT]
+    assert not reader.reg.fault
 
 
 def written(*differences):
@@ -63,7 +63,7 @@ def test_differences_that_8_bit_video_cannot_have(difference, fault):
     reader = new_coder(10, buf)
     cabac.start_decoder(reader, 0, size)
     code_qp_delta(cabac.DECODE, reader, 8, 0)
-    assert reader.reg[cabac.FAULT] == fault
+    assert reader.reg.fault == fault
 
 
 @pytest.mark.parametrize("ones, fault", [(4, 0), (6, 1), (32, 1)])
@@ -79,15 +79,15 @@ def test_endless_code_is_a_fault(ones, fault):
     reader = new_coder(10, writer.buf)
     cabac.start_decoder(reader, 0, cabac.finish_encoder(writer))
     code_qp_delta(cabac.DECODE, reader, 8, 0)
-    assert reader.reg[cabac.FAULT] == fault
+    assert reader.reg.fault == fault
 
 
 def test_only_the_first_residual_of_a_group_codes_a_difference():
     counter = new_coder(20)
     code_qp_delta(cabac.COUNT, counter, 8, 27)
-    cost = counter.reg[cabac.COST]
+    cost = counter.reg.cost
     code_qp_delta(cabac.COUNT, counter, 8, 40)
-    assert group_qp(counter) == 27 and counter.reg[cabac.COST] == cost > 0
+    assert group_qp(counter) == 27 and counter.reg.cost == cost > 0
 
 
 def test_prediction_stays_in_the_tree_unit():

@@ -60,8 +60,8 @@ def test_round_trip(luma, chroma, bit_depth):
 
     counter = cabac.make_coder(np.zeros(1, np.uint8))
     code_picture(cabac.COUNT, counter, syntax, written)
-    assert counter.reg[cabac.COST] == coder.parts.sum()
-    assert abs(counter.reg[cabac.COST] / 2**15 / 8 - size) < 4 + 0.01 * size
+    assert counter.reg.cost == coder.parts.sum()
+    assert abs(counter.reg.cost / 2**15 / 8 - size) < 4 + 0.01 * size
 
     reader = cabac.make_coder(coder.buf)
     cabac.start_decoder(reader, 0, size)
@@ -74,7 +74,7 @@ def test_round_trip(luma, chroma, bit_depth):
             array[:] = 0
     code_picture(cabac.DECODE, reader, syntax, read)
     assert cabac.code_terminate(cabac.DECODE, reader, 0) == 1
-    assert not reader.reg[cabac.FAULT]
+    assert not reader.reg.fault
     for found, wanted in zip(read, written, strict=True):
         np.testing.assert_array_equal(found, wanted)
 
@@ -87,9 +87,9 @@ def test_bins_of_one_unit():
     bypass = []
     for offsets in ((0, 0, 0, 0), (7, 0, 0, 0), (-1, 2, 0, 0)):
         sao.type_idx[0], sao.offsets[0, 0, 0] = SAO_BAND, offsets
-        counter.reg[cabac.COST] = 0
+        counter.reg.cost = 0
         code_picture(cabac.COUNT, counter, syntax, sao)
-        bypass.append(counter.reg[cabac.COST])
+        bypass.append(counter.reg.cost)
     assert bypass[1] - bypass[0] == (6 + 1) << cabac.COST_BITS
     assert bypass[2] - bypass[0] == (1 + 2 + 2) << cabac.COST_BITS
 
@@ -101,8 +101,8 @@ def test_equal_neighbours_are_merged():
     init_contexts(counter.ctx, 1, 30)
     for cx in range(10):
         before = counter.ctx.copy()
-        counter.reg[cabac.COST] = 0
+        counter.reg.cost = 0
         code_sao(cabac.COUNT, counter, SYNTAX, sao, 0, cx)
         if cx:
             assert np.flatnonzero(counter.ctx != before).tolist() == [SAO_MERGE]
-            assert counter.reg[cabac.COST] == cabac.BIN_COST[1, before[SAO_MERGE]]
+            assert counter.reg.cost == cabac.BIN_COST[1, before[SAO_MERGE]]

@@ -9,6 +9,7 @@ from codecsim.entropy import cabac
 from codecsim.entropy.contexts import init_contexts
 from codecsim.hevc.sao import make_sao_params
 from codecsim.picture import blocks as B
+from codecsim.picture.areas import TransformBlock
 from codecsim.picture.planes import Motion
 from codecsim.syntax.residual import code_residual
 from codecsim.syntax.slice_data import SliceSyntax, code_slice_data
@@ -57,16 +58,16 @@ def test_residual_round_trip(log2, largest):
     cabac.start_encoder(coder)
     init_contexts(coder.ctx, 1, 30)
     for levels, c_idx, scan_idx, hiding in blocks:
-        code_residual(cabac.ENCODE, coder, levels, 0, 0, log2, c_idx, scan_idx, hiding)
+        code_residual(cabac.ENCODE, coder, levels, TransformBlock(0, 0, log2, c_idx), scan_idx, hiding)
     cabac.code_terminate(cabac.ENCODE, coder, 1)
     size = cabac.finish_encoder(coder)
 
     counter = cabac.make_coder(np.zeros(1, np.uint8))
     init_contexts(counter.ctx, 1, 30)
     for levels, c_idx, scan_idx, hiding in blocks:
-        code_residual(cabac.COUNT, counter, levels, 0, 0, log2, c_idx, scan_idx, hiding)
-    assert counter.reg[cabac.COST] == coder.parts.sum()
-    assert abs(counter.reg[cabac.COST] / 2**15 / 8 - size) < 4 + 0.01 * size
+        code_residual(cabac.COUNT, counter, levels, TransformBlock(0, 0, log2, c_idx), scan_idx, hiding)
+    assert counter.reg.cost == coder.parts.sum()
+    assert abs(counter.reg.cost / 2**15 / 8 - size) < 4 + 0.01 * size
     assert np.array_equal(counter.ctx, coder.ctx)
 
     reader = cabac.make_coder(coder.buf)
@@ -74,10 +75,10 @@ def test_residual_round_trip(log2, largest):
     init_contexts(reader.ctx, 1, 30)
     for levels, c_idx, scan_idx, hiding in blocks:
         found = np.zeros_like(levels)
-        code_residual(cabac.DECODE, reader, found, 0, 0, log2, c_idx, scan_idx, hiding)
+        code_residual(cabac.DECODE, reader, found, TransformBlock(0, 0, log2, c_idx), scan_idx, hiding)
         assert np.array_equal(found, levels)
     assert cabac.code_terminate(cabac.DECODE, reader, 0) == 1
-    assert not reader.reg[cabac.FAULT]
+    assert not reader.reg.fault
     assert np.array_equal(reader.ctx, coder.ctx)
 
 
@@ -251,23 +252,23 @@ def test_slice_data_round_trip(syntax, size, where):
     init_contexts(coder.ctx, 2 - syntax.slice_type, SLICE_QP)
     ctus = -(-size[0] // 64) * -(-size[1] // 64)
     store = written.blocks, written.motion, written.levels, written.sao
-    assert code_slice_data(cabac.ENCODE, coder, syntax, *store, 0, ctus) == ctus
+    assert code_slice_data(cabac.ENCODE, coder, syntax, *store, (0, ctus)) == ctus
     count = cabac.finish_encoder(coder)
 
     counter = cabac.make_coder(np.zeros(1, np.uint8))
     init_contexts(counter.ctx, 2 - syntax.slice_type, SLICE_QP)
     counted = written.blocks._replace(qp=wanted_qp.copy())
-    code_slice_data(cabac.COUNT, counter, syntax, counted, *store[1:], 0, ctus)
+    code_slice_data(cabac.COUNT, counter, syntax, counted, *store[1:], (0, ctus))
     assert np.array_equal(counted.qp, written.blocks.qp)
-    assert counter.reg[cabac.COST] == coder.parts.sum()
+    assert counter.reg.cost == coder.parts.sum()
 
     blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
     motion = Motion(np.zeros_like(written.motion.mv), np.full_like(written.motion.ref_idx, -1))
     reader = cabac.make_coder(coder.buf)
     cabac.start_decoder(reader, 0, count)
     init_contexts(reader.ctx, 2 - syntax.slice_type, SLICE_QP)
-    assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao, 0, ctus) == ctus
-    assert not reader.reg[cabac.FAULT]
+    assert code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao, (0, ctus)) == ctus
+    assert not reader.reg.fault
     for name, found, wanted in zip(B.Blocks._fields, blocks, written.blocks, strict=True):
         for part, its_wanted in zip(*((a if isinstance(a, B.Choice) else (a,)) for a in (found, wanted)), strict=True):
             assert np.array_equal(part, its_wanted), name
@@ -293,5 +294,5 @@ def test_damaged_slice_data_end_in_a_fault_or_a_picture():
         motion = Motion(np.zeros((18, 34, 2, 2), np.int16), np.full((18, 34, 2), -1, np.int8))
         blocks, levels, sao = B.make_blocks(*size), B.make_levels(*size), make_sao_params(*size)
         syntax = SYNTAX._replace(transform_skip=trial & 1, qp_delta=trial >> 1 & 1, group_log2=3)
-        done = code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao, 0, 6)
+        done = code_slice_data(cabac.DECODE, reader, syntax, blocks, motion, levels, sao, (0, 6))
         assert 0 <= done <= 6

@@ -37,10 +37,10 @@ def test_code_with_names_is_that_without():
 def test_record_keeps_what_fits():
     def many(cd, value):
         for k in range(value):
-            cd.record[0, 2] = 1
+            cd.record[0].count = 1
             named(cd, 3, k)
 
     coder = make_coder(np.zeros(8, np.uint8), traced=True)
     numba.njit(many)(coder, len(coder.record) + 5)
-    assert coder.record[0, 0] == len(coder.record) + 5
-    assert coder.record[-1, 1] == len(coder.record) - 2
+    assert coder.record[0].what == len(coder.record) + 5
+    assert coder.record[-1].value == len(coder.record) - 2

@@ -1,0 +1,42 @@
+"""State that kernels change, with a name for each number.
+
+A class that lists its numbers declares a record:
+
+    class Registers:
+        low: int  # what each one means
+        range: int
+
+`make_record(Registers)` is one such record, `make_records(Registers, (4, 3))` an array of them.  Python and kernels
+read and write the same memory as `record.low` and `records[2, 1].low`; in Python `records.low` is an array of all.  An
+`int` is an int64, a `float` a float64.  A record may stand in a tree that `binding.bind` passes on.
+"""
+
+import functools
+from typing import Any, TypeVar
+
+import numpy as np
+
+_DTYPES = {int: np.int64, float: np.float64}
+_Fields = TypeVar("_Fields")
+
+
+@functools.cache
+def layout(fields: type) -> np.dtype:
+    """The dtype of records that a class declares."""
+    taken = [name for name in fields.__annotations__ if hasattr(np.recarray, name) or hasattr(np.record, name)]
+    if taken:
+        raise TypeError(f"{fields.__name__}: NumPy's records have attributes of these names: {', '.join(taken)}")
+    return np.dtype([(name, _DTYPES[kind]) for name, kind in fields.__annotations__.items()], align=True)
+
+
+def make_records(fields: type, shape: int | tuple[int, ...]) -> Any:
+    """An array of records, all zero."""
+    return np.zeros(shape, layout(fields)).view(np.recarray)
+
+
+def make_record(fields: type[_Fields], **values: float) -> _Fields:
+    """One record; what has no value is zero."""
+    record = make_records(fields, 1)[0]
+    for name, value in values.items():
+        setattr(record, name, value)
+    return record
