@@ -28,6 +28,7 @@ LAYERS = (
     ("inspection",),
     ("training",),
     ("experiments",),
+    ("api",),
     ("viewer",),
     ("cli",),
     ("__main__",),
@@ -74,7 +75,7 @@ def package_imports(path):
 @pytest.mark.parametrize("path", SOURCES, ids=module_name)
 def test_imports_point_upwards(path):
     if path == PACKAGE / "__init__.py":
-        assert not package_imports(path)
+        assert package_imports(path) == {"codecsim.api"}  # for type checkers alone: see test_importing_costs_nothing
         return
     own = module_name(path)
     below = {other for other in package_imports(path) if level_of(other) > level_of(own)}
@@ -96,6 +97,13 @@ def test_the_decoder_never_reaches_the_search(own):
 def test_only_training_imports_torch(path):
     if "training" not in path.parts:
         assert not {name for name in imports_of(path) if name.split(".")[0] == "torch"}
+
+
+def test_importing_costs_nothing():
+    """What is public is imported when it is used."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert {alias.name for node in imports for alias in node.names} == {"importlib", "TYPE_CHECKING"}
 
 
 def test_names_say_what_is_inside():

@@ -39,6 +39,7 @@ def encode_video(
     on_picture: Callable = lambda report: None,
     trace=None,
     metrics: Sequence[str] = (),
+    on_coded: Callable = lambda coded: None,
 ) -> dict:
     """Encode an open video into a file.
 
@@ -46,11 +47,12 @@ def encode_video(
     ----------
     video : VideoInput
     config : EncoderConfig
-    output : path of the stream, `-` for standard output; None with an oracle, of which there is no stream
+    output : path of the stream, `-` for standard output; None: no file, as with an oracle, of which there is no stream
     recon : path of a video of the reconstruction, optional
     on_picture : called with the report of each picture
     trace : path of a trace of every syntax element that is written, and of digests of samples, optional
     metrics : what to measure beside PSNR, keys of `compare.METRICS`
+    on_coded : called with each CodedPicture, in coding order
 
     Returns
     -------
@@ -96,6 +98,7 @@ def encode_video(
             if meter:
                 with clock.paused():
                     meter.measure(coded.index, coded.recon)
+            on_coded(coded)
             on_picture(coded.report)
         if meter:
             with clock.paused():
@@ -157,6 +160,7 @@ def decode_stream(
     on_picture: Callable = lambda report: None,
     bit_depth: int | None = None,
     models=(),
+    on_decoded: Callable = lambda decoded, frame: None,
 ):
     """Decode a stream into a video file and check the hashes that it carries.
 
@@ -170,6 +174,7 @@ def decode_stream(
     on_picture : called with the report of each picture
     bit_depth : int, of the samples written; None: as they are coded
     models : files and folders where weights may be, beside those that ship with codecsim
+    on_decoded : called with each DecodedPicture and its Frame at the written bit depth, in output order
 
     Returns
     -------
@@ -196,8 +201,10 @@ def decode_stream(
                         f"{name}: the size, rate or bit depth changes at picture {decoded.report.poc}; "
                         "one file cannot hold both"
                     )
+                frame = change_bit_depth(decoded.frame, video_format.bit_depth, written_format.bit_depth)
                 if write:
-                    write(change_bit_depth(decoded.frame, video_format.bit_depth, written_format.bit_depth))
+                    write(frame)
+                on_decoded(decoded, frame)
                 reports.append((decoded.coding_index, decoded.report))
                 on_picture(decoded.report)
         except BitstreamError as error:

@@ -1,0 +1,332 @@
+"""Encoding and decoding."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from codecsim.api.data_frames import reports_frame
+from codecsim.api.sources import Source, open_source
+from codecsim.api.video import Video
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import DecodedPicture
+from codecsim.codec.encoder import CodedPicture
+from codecsim.codec.reports import PictureReport
+from codecsim.errors import ConfigError
+from codecsim.experiments.compare import coded_bits
+from codecsim.experiments.runs import decode_stream, encode_video
+from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
+from codecsim.formats.video import VideoInput
+from codecsim.picture.planes import Frame, VideoFormat
+
+if TYPE_CHECKING:
+    import pandas
+
+OnPicture = Callable[[PictureReport], object]
+
+
+class Psnr(NamedTuple):
+    """Mean PSNR over all pictures in dB."""
+
+    y: float
+    u: float
+    v: float
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Encoded:
+    """An encoding.
+
+    Attributes
+    ----------
+    result : what `codecsim encode --json` prints
+    pictures : PictureReport of each picture, in coding order
+    recon : the reconstruction, as a decoder outputs it; None where it was not asked for
+    filters : the filters of one's own that took part, by tool, as they are after the last picture
+    """
+
+    result: dict[str, Any]
+    pictures: tuple[PictureReport, ...]
+    recon: Video | None
+    filters: Mapping[str, Any]
+    _stream: bytes | pathlib.Path | None
+
+    @property
+    def decodable(self) -> bool:
+        """Whether there is a stream that a decoder can follow; false for simulations."""
+        return bool(self.result.get("decodable", True))
+
+    @property
+    def data(self) -> bytes:
+        """The stream.
+
+        Raises
+        ------
+        ConfigError : it is a simulation, or the stream went to standard output
+        """
+        if not self.decodable:
+            raise ConfigError("this is a simulation that no decoder can follow: it has results but no stream")
+        if self._stream is None:
+            raise ConfigError("the stream went to standard output and was not kept")
+        return self._stream if isinstance(self._stream, bytes) else self._stream.read_bytes()
+
+    def __bytes__(self) -> bytes:
+        return self.data
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write the stream to a file.
+
+        Raises
+        ------
+        FormatError : the file cannot be written
+        ConfigError : there is no stream
+        """
+        data = self.data
+        with atomic_output(path) as file:
+            file.write(data)
+
+    @property
+    def bits(self) -> int:
+        """Bits of the stream without its hashes, which only check the decoder."""
+        return coded_bits(self.result)
+
+    @property
+    def psnr(self) -> Psnr:
+        """Mean over all pictures, at the coded bit depth."""
+        return Psnr(*(self.result[f"psnr_{plane}"] for plane in "yuv"))
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row a picture: its report.
+
+        Raises
+        ------
+        ConfigError : there is no pandas
+        """
+        return reports_frame(self.pictures)
+
+    def __repr__(self) -> str:
+        what = "" if self.decodable else ", a simulation"
+        y, u, v = self.psnr
+        return f"<Encoded {len(self.pictures)} pictures: {self.bits} bits, PSNR Y {y:.2f} U {u:.2f} V {v:.2f} dB{what}>"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Decoded:
+    """A decoded stream, all hashes of which are right.
+
+    Attributes
+    ----------
+    result : what `codecsim decode --json` prints
+    pictures : PictureReport of each picture, in coding order
+    video : its pictures; None where they were not asked for
+    """
+
+    result: dict[str, Any]
+    pictures: tuple[PictureReport, ...]
+    video: Video | None
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row a picture: its report.
+
+        Raises
+        ------
+        ConfigError : there is no pandas
+        """
+        return reports_frame(self.pictures)
+
+    def __repr__(self) -> str:
+        form = self.result
+        return f"<Decoded {form['frames']} pictures of {form['width']}x{form['height']}, {form['bit_depth']} bits>"
+
+
+def encode(
+    video: Video | VideoInput,
+    *,
+    config: str | EncoderConfig = "ldp",
+    qp: int = 32,
+    preset: str = "medium",
+    tools: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    frames: int | None = None,
+    intra_period: int | None = None,
+    hash: str = "md5",
+    threads: int = 1,
+    oracle: str | None = None,
+    metrics: Sequence[str] = (),
+    on_picture: OnPicture | None = None,
+    output: str | os.PathLike | None = None,
+    recon: bool | str | os.PathLike = True,
+    trace: str | os.PathLike | None = None,
+) -> Encoded:
+    """Encode a video.
+
+    Parameters
+    ----------
+    video : Video
+    config : coding structure: "ai" all intra, "ldp" or "ldb" low delay, "ra" random access.  Or an EncoderConfig, which
+        then says all that is set; qp to oracle below are not looked at.
+    qp : base QP, 0 (best) to 51
+    preset : "fast", "medium" or "slow": time of the search against bits
+    tools : how tools are used, by name: "overlap": "off", "on"; "inter_luma", "inter_chroma", "intra": "off", "frozen",
+        "online"; "loop": "off", "on", or the name or path of weights.  Those that are not named are off, but for
+        inter_luma, which is online.
+    settings : values by full name, such as {"inter_luma.learning_rate": 1e-3, "search.rings": 3}
+    frames : encode at most so many pictures
+    intra_period : an intra picture every so many, 0: only the first; 32 in "ra" and 0 else if not given
+    hash : picture hash that the stream carries: "md5", "crc" or "checksum"
+    threads : of the learned filters; the stream does not depend on it
+    oracle : for research, what no decoder can follow: "original" or "weights"
+    metrics : what to measure beside PSNR: "ssim", "ms-ssim", "vmaf"
+    on_picture : called with the PictureReport of each picture as soon as it is coded
+    output : path of the stream, - for standard output; in memory if not given
+    recon : keep the reconstruction; false: do not; a path: write it there instead, raw if it ends in .yuv, else y4m
+    trace : path of a trace of every syntax element
+
+    Raises
+    ------
+    ConfigError : settings that cannot be
+    CodecError : bad input, or output that cannot be written
+
+    Examples
+    --------
+    >>> encoded = codecsim.encode(video, qp=27, tools={"inter_luma": "off"})
+    >>> encoded.bits, encoded.psnr.y
+    """
+    if not isinstance(config, EncoderConfig):
+        config = _config(
+            tools or {},
+            settings or {},
+            config=config,
+            qp=qp,
+            preset=preset,
+            frames=frames,
+            intra_period=intra_period,
+            hash=hash,
+            threads=threads,
+            oracle=oracle,
+        )
+    reports: list[PictureReport] = []
+    pictures: list[Frame] = []
+    parts: list[bytes] = []
+    in_order = OutputOrder(pictures.append)
+
+    def take(coded: CodedPicture) -> None:
+        reports.append(coded.report)
+        if output is None:
+            parts.append(coded.data)
+        if recon is True:
+            in_order(coded.index, coded.recon)
+
+    opened = contextlib.nullcontext(video) if isinstance(video, VideoInput) else _checked(video).open()
+    with opened as source:
+        recon_path = None if isinstance(recon, bool) else recon
+        note = on_picture or (lambda report: None)
+        result = encode_video(source, config, output, recon_path, note, trace, metrics, on_coded=take)
+        kept = None
+        if recon is True:
+            form = _format_of(result, source.format)
+            kept = Video(f"reconstruction of {source.name}", form, pictures)
+    stream: bytes | pathlib.Path | None = b"".join(parts)
+    if output is not None:
+        stream = None if os.fspath(output) == STANDARD_STREAM else pathlib.Path(output)
+    return Encoded(result, tuple(reports), kept, {}, stream)
+
+
+def _checked(video: object) -> Video:
+    if not isinstance(video, Video):
+        raise ConfigError(
+            f"found a {type(video).__name__} in place of a Video; make one by codecsim.read_video, "
+            "Video.from_arrays or Video.from_rgb"
+        )
+    return video
+
+
+def _format_of(result: Mapping[str, Any], source: VideoFormat) -> VideoFormat:
+    return dataclasses.replace(source, bit_depth=result["bit_depth"])
+
+
+_TOOLS = {
+    "overlap": "obmc",
+    "inter_luma": "filter",
+    "inter_chroma": "chroma_filter",
+    "intra": "intra_filter",
+    "loop": "loop_filter",
+}
+_GROUPS = {"inter_luma": "learn", "inter_chroma": "chroma_learn", "intra": "intra_learn", "search": "effort"}
+_HEVC = ("internal_bit_depth", "transform_skip", "adaptive_qp", "qp_group")
+
+
+def _config(tools: Mapping[str, Any], settings: Mapping[str, Any], **options: Any) -> EncoderConfig:
+    """Settings of an encoding from those of `encode`."""
+    for what, found in (("tools", tools), ("settings", settings)):
+        if not isinstance(found, Mapping):
+            raise ConfigError(f"{what} is {found!r}; expected a dict of names and values")
+    for tool, mode in tools.items():
+        if tool not in _TOOLS:
+            raise ConfigError(f"no tool {tool!r}; expected one of {', '.join(_TOOLS)}")
+        options[_TOOLS[tool]] = mode == "on" if tool == "overlap" else mode
+    for full_name, value in settings.items():
+        group, _, name = str(full_name).partition(".")
+        if group == "hevc" and name in _HEVC:
+            options[name] = value
+        elif group in _GROUPS:
+            options.setdefault(_GROUPS[group], {})[name] = value
+        else:
+            raise ConfigError(f"no setting {full_name!r}; a name begins with one of hevc, {', '.join(_GROUPS)}")
+    return EncoderConfig(**options)
+
+
+def decode(
+    source: Source,
+    *,
+    models: Sequence[str | os.PathLike] = (),
+    threads: int = 1,
+    on_picture: OnPicture | None = None,
+    output: str | os.PathLike | None = None,
+    video: bool = True,
+    bit_depth: int | None = None,
+    keep_partial: bool = False,
+) -> Decoded:
+    """Decode a stream and check every hash that it carries.
+
+    Parameters
+    ----------
+    source : bytes, a path, an open file, or `Encoded`
+    models : files and folders where weights may be, beside those that ship
+    threads : of the learned filters
+    on_picture : called with the PictureReport of each picture
+    output : path of the video to write, raw if it ends in .yuv, else y4m; - for standard output
+    video : keep the pictures
+    bit_depth : of the pictures, 8 or 10; as coded if not given
+    keep_partial : keep what was written to `output` before an error
+
+    Raises
+    ------
+    BitstreamError : a damaged stream, or one that cannot be decoded
+    MismatchError : pictures or learners differ from the encoder's
+    CodecError : weights that are not here, or output that cannot be written
+
+    Examples
+    --------
+    >>> decoded = codecsim.decode(encoded.data)
+    >>> y, u, v = decoded.video.to_arrays()
+    """
+    frames: list[Frame] = []
+    reports: list[tuple[int, PictureReport]] = []
+    forms: list[VideoFormat] = []
+
+    def take(picture: DecodedPicture, frame: Frame) -> None:
+        reports.append((picture.coding_index, picture.report))
+        forms[:] = [picture.video_format]
+        if video:
+            frames.append(frame)
+
+    note = on_picture or (lambda report: None)
+    with open_source(source) as (stream, name):
+        result = decode_stream(stream, name, output, keep_partial, threads, note, bit_depth, models, take)
+    kept = None
+    if video:
+        kept = Video(name, dataclasses.replace(forms[0], bit_depth=bit_depth or forms[0].bit_depth), frames)
+    return Decoded(result, tuple(report for _, report in sorted(reports, key=lambda item: item[0])), kept)
