@@ -392,17 +392,17 @@ def luma_settings(sps):
     return settings_of("inter_luma", parameters), digest
 
 
-def _planes(settings):
-    """Input planes of clause 7.2."""
-    further = settings["further"]
-    count = 1 + settings["high_pass"] + settings["overlapped"] + further + settings["qp_plane"]
-    return count + (settings["block_size"] == 1)
+def shape_of(settings):
+    """Inputs, channels and layers of the network of the settings (clauses 6.5, 7.2)."""
+    count = 1 + settings["high_pass"] + settings["overlapped"] + settings["further"] + settings["qp_plane"]
+    count += settings["block_size"] == 1
+    return count + count % 2, settings["channels"], settings["hidden_layers"]
 
 
 def has_builtin_weights(sps):
     """Whether inter_luma starts from the weights of clause 6.5."""
     settings, digest = luma_settings(sps)
-    return digest == weights_digest(settings, builtin_weights(settings))
+    return digest == weights_digest(shape_of(settings), builtin_weights(settings))
 
 
 def experts_of(sps):
@@ -415,7 +415,7 @@ def experts_of(sps):
 
 def builtin_weights(settings):
     """Canonical vector of clause 6.5, list of floats."""
-    n, channels = _planes(settings) + _planes(settings) % 2, settings["channels"]
+    n, channels, layers = shape_of(settings)
     mask, weights = 2**64 - 1, []
 
     def drawn():
@@ -424,7 +424,7 @@ def builtin_weights(settings):
         z = ((z ^ z >> 27) * 0x94D049BB133111EB) & mask
         return z ^ z >> 31
 
-    for layer in range(settings["hidden_layers"]):
+    for layer in range(layers):
         inputs = channels if layer else n
         a = math.isqrt((6 << 26) // (inputs * 9))
         for _ in range(channels * inputs * 9):
@@ -433,11 +433,9 @@ def builtin_weights(settings):
     return weights + [0.0] * (channels * 9 + n * 25 + 1)
 
 
-def weights_digest(settings, weights):
-    """Clause 6.6, of a network of equal layers of 3x3."""
-    n = _planes(settings)
-    shape = struct.pack("<3i", n + n % 2, settings["channels"], settings["hidden_layers"])
-    return _digest(shape + struct.pack(f"<{len(weights)}f", *weights))
+def weights_digest(shape, weights):
+    """Clause 6.6, of a network of equal layers of 3x3; shape : inputs, channels, layers."""
+    return _digest(struct.pack("<3i", *shape) + struct.pack(f"<{len(weights)}f", *weights))
 
 
 def fresh_hash(sps):

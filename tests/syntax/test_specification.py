@@ -7,7 +7,11 @@ import struct
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.decoder import decode
+from codecsim.codec.picture_codec import FILTERED, FINISHED, LEARNED
 from codecsim.entropy import contexts, elements
 from codecsim.entropy.cabac import NEXT_CONTEXT, RANGE_LPS
 from codecsim.learned.inter import params
@@ -15,17 +19,31 @@ from codecsim.learned.inter.chroma_params import ChromaParams
 from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.inter.stream import ARITHMETIC_VERSION, NOT_DECODABLE, with_changes
 from codecsim.learned.intra.params import IntraParams
+from codecsim.picture.blocks import CBF_Y, MODE_INTER
+from codecsim.picture.planes import PAD_Y
 from codecsim.syntax import headers
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings, code_sps
 from codecsim.syntax.nal import SPS, read_nal_units
 from codecsim.syntax.sei import LearnerHash, write_sei
-from tests.conformance.make_streams import FOLDER
+from tests.conformance.clips import make_clip
+from tests.conformance.make_streams import FOLDER, LEARN
+from tests.conformance.runs import run_encoder
 from tests.syntax import specification_reader as spec
+from tests.syntax.specification_learner import LumaLearner
+from tests.test_architecture import ROOT
 from tests.tracing.tracing_of import decoder_trace
 
 STREAMS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".bin", ".hevc") and "random" not in path.name)
-LEARNED = [path for path in STREAMS if path.suffix == ".bin"]
+BEYOND_STREAMS = [path for path in STREAMS if path.suffix == ".bin"]
+MORE_LEARNERS = ["learned.bin", "learned_switches.bin", "obmc_learned.bin"]
+VARIANTS = [
+    {"experts": "initial,rls,mix", "loss": "l1", "tiles_log2": 1, "average_q8": 0},
+    {"experts": "online", "uncoded_q7": 32, "worse_q8": 64, "method": "sgd", "learning_rate": 1e-2},
+    {"control": "signalled", "reset": "never", "hidden_layers": 1, "further": 2, "jitter": 0},
+    {"control": "never", "overlapped": False, "further": 0, "qp_plane": False, "replay": 1},
+    {"control": "threshold", "threshold_q8": "8,8,8,8", "tile_threshold_q8": "8,16,16,16", "tile_log2": 4},
+]
 TOOL_BITS = {
     "inter_luma": headers.TOOL_FILTER,
     "overlap": headers.TOOL_OBMC,
@@ -171,7 +189,7 @@ def test_second_reader(path):
         assert not before[len(own)][0].endswith("_where")
 
 
-@pytest.mark.parametrize("path", LEARNED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", BEYOND_STREAMS, ids=lambda path: path.name)
 def test_second_reader_of_settings(path):
     sps = spec.read_stream(path.read_bytes())[0][0]
     ours = headers.ParameterSets()
@@ -201,9 +219,91 @@ def code_settings(tool, parameters):
 
 def test_the_learners_hash_before_learning():
     compared = 0
-    for path in LEARNED:
+    for path in BEYOND_STREAMS:
         sps, _, learner_hash = spec.read_stream(path.read_bytes())[0]
         if set(sps["learned"]["tools"]) <= {"inter_luma", "overlap"} and learner_hash and spec.has_builtin_weights(sps):
             assert learner_hash == spec.fresh_hash(sps)
             compared += 1
     assert compared >= 3
+
+
+class Follower:
+    """Runs the second learner beside a decoder, and compares outputs and hashes of every picture."""
+
+    def __init__(self, data):
+        self.pictures = iter(spec.read_stream(data))
+        self.learner, self.filtered = None, 0
+
+    def __call__(self, step, codec):
+        if step == FILTERED:
+            self._begin(codec)
+        if step == LEARNED:
+            mode, coded = codec.blocks.pred_mode, codec.blocks.cbf & CBF_Y > 0
+            recon = codec.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y].astype(np.int64)
+            coded = (mode == MODE_INTER) & coded
+            self.learner.learn(recon, coded, (mode >= MODE_INTER) & ~coded, codec.tools.qp)
+        if step == FINISHED:
+            assert self.learner.digest() == self.hash == codec.learner_digest()
+
+    def _begin(self, codec):
+        sps, picture, self.hash = next(self.pictures)
+        if self.learner is None:
+            settings, digest = spec.luma_settings(sps)
+            size = sps["width"], sps["height"], sps["bit_depth"]
+            self.learner = LumaLearner(settings, spec.experts_of(sps), *initial_weights(settings, digest), *size)
+        if picture["idr"]:
+            self.learner.begin_idr()
+        if codec.filtered is not None:
+            pred, others, qp, _ = codec.filter_inputs()
+            self.learner.obey(picture["order"])
+            outputs = self.learner.predict(pred.astype(np.int64), [plane.astype(np.int64) for plane in others], qp)
+            assert np.array_equal(outputs, codec.filtered.y)
+            self.filtered += 1
+
+
+def initial_weights(settings, digest):
+    """(n,) float32 weights of inter_luma, and (inputs, channels, layers) of its network: built-in, or of a model."""
+    weights = spec.builtin_weights(settings)
+    if spec.weights_digest(spec.shape_of(settings), weights) == digest:
+        return np.array(weights, np.float32), spec.shape_of(settings)
+    for path in (ROOT / "models").glob("*/*/weights.safetensors"):
+        tensors = load_file(path)
+        layers = sum(name.startswith("hidden.") for name in tensors) // 2
+        if "output.skip" in tensors and tensors["output.skip"].shape[0] == 1:
+            names = [f"hidden.{k}.{part}" for k in range(layers) for part in ("weight", "bias")]
+            names += ["output.weight", "output.skip", "output.bias"]
+            master = np.concatenate([tensors[name].ravel() for name in names])
+            shape = tensors["output.skip"].shape[1], len(tensors["hidden.0.bias"]), layers
+            if spec.weights_digest(shape, master) == digest:
+                return master, shape
+    raise AssertionError(f"no weights with the digest {digest.hex()}")
+
+
+def follow(data):
+    """Number of pictures that were filtered alike."""
+    follower = Follower(data)
+
+    class Tap:
+        """What the decoder takes as an observer, without what it shows."""
+
+        begin = staticmethod(lambda codec, first, last: None)
+        __call__ = staticmethod(follower)
+
+    for _ in decode(io.BytesIO(data), observer=Tap()):
+        pass
+    return follower.filtered
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["learned_10_bits.bin", "learned_ra.bin", *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_LEARNERS)],
+)
+def test_second_learner(name):
+    assert follow((FOLDER / name).read_bytes()) >= 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", VARIANTS, ids=lambda settings: ",".join(map(str, settings.values())))
+def test_second_learner_with_other_settings(settings):
+    config = EncoderConfig("ldp", 30, preset="fast", learn={**LEARN, **settings})
+    assert follow(run_encoder(config, make_clip("texture", 64, 64, 5)).data) >= 3
