@@ -85,7 +85,6 @@ class _Decoder:
         self._sets = ParameterSets()
         self._dpb = DecodedPictureBuffer()
         self._codec = None
-        self._learned = None
         self._waiting = None  # (picture, report) decoded but not yet checked
         self._expected_hashes = set()  # kinds of hashes that pictures have carried
         self._missing_hashes = set()  # those of the waiting picture that have not come yet
@@ -128,16 +127,15 @@ class _Decoder:
         """Make the codec ready for pictures of a sequence."""
         if self._codec is not None and self._codec.sps == sps:
             return
-        self._learned = LearnedStream.from_sps(sps, self._models)
-        learned_filter = self._learned.make_filter(sps, self._threads) if self._learned else None
+        learned = LearnedStream.from_sps(sps, self._models)
         intra = IntraStream.from_sps(sps, self._models)
         chroma = ChromaStream.from_sps(sps, self._models)
         loop = LoopStream.from_sps(sps, self._models)
         self._codec = PictureCodec(
             sps,
-            learned_filter,
-            intra.make_filter(sps) if intra else None,
+            learned.make_filter(sps, self._threads) if learned else None,
             chroma.make_filter(sps, self._threads) if chroma else None,
+            intra.make_filter(sps) if intra else None,
             loop.make_filter(sps, self._threads) if loop else None,
         )
         self._codec.observers = [
@@ -156,8 +154,7 @@ class _Decoder:
             raise BitstreamError("the sequence does not begin with a random access picture", "nal_unit_type", nal.byte)
         codec = self._codec
         usable = usable_tools(sps.tools, header.slice_type != SLICE_I)
-        signalled = self._learned is not None and self._learned.is_signalled
-        tools, order = read_switches(usable, header.extension, signalled)
+        tools, order = read_switches(usable, header.extension, codec.takes_orders)
         if codec.learns and self._dpb.is_entered and not nal_units.is_idr(nal.type):
             raise BitstreamError(
                 "decoding with learned tools can begin at an IDR picture only", "nal_unit_type", nal.byte
@@ -172,10 +169,7 @@ class _Decoder:
         parts = self._parse(nal, data_start)
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
-        codec.filter()
-        learn_report = codec.complete()
-        codec.offset()
-        codec.finish()
+        codec.complete()
         self._dpb.end(current.picture)
         bits = self._loose_bits + 8 * nal.size
         self._loose_bits = 0
@@ -186,12 +180,7 @@ class _Decoder:
             bits=bits,
             parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
         )
-        report.add_tools(codec)
-        report.add_state(codec)
-        if self._learned:
-            report.add_learner(learn_report, codec.expert_shares())
-            report.add_chroma(codec.chroma_used, codec.chroma_report)
-            report.learner_order = order.name.lower() if signalled and learn_report else None
+        codec.report(report)
         report.seconds = time.perf_counter() - started
         self._waiting = (current.picture, report)
         self._missing_hashes = set(_LEARNED_HASHES if codec.learns else self._expected_hashes)

@@ -28,11 +28,7 @@ from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.metrics import frame_psnr
 from codecsim.picture.planes import Frame, VideoFormat, change_bit_depth, planes_from_frame
-from codecsim.search.choices import choose_prediction, source_before_choices
-from codecsim.search.loop import choose_loop_filter
-from codecsim.search.picture import PictureSearch
-from codecsim.search.sao import SaoSearch
-from codecsim.search.sent_weights import WeightSender
+from codecsim.search.choices import PictureChoices
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import (
@@ -153,7 +149,6 @@ class Encoder:
         learned = None
         if config.filter != "off" and config.config != "ai":
             learned = LearnedStream.from_config(config)
-        self._learned = learned
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
         if config.obmc and config.config != "ai":
             tools[TOOL_OBMC] = None
@@ -178,23 +173,19 @@ class Encoder:
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
-        learned_filter = learned.make_filter(self._sps, config.threads) if learned else None
         self.codec = PictureCodec(
             self._sps,
-            learned_filter,
-            intra.make_filter(self._sps) if intra else None,
+            learned.make_filter(self._sps, config.threads) if learned else None,
             chroma.make_filter(self._sps, config.threads) if chroma else None,
+            intra.make_filter(self._sps) if intra else None,
             loop.make_filter(self._sps, config.threads) if loop else None,
         )
         if trace is not None and trace.observer is not None:
             self.codec.observers = [trace.observer]
-        self._search = PictureSearch(self.codec, config.search_effort, config.adaptive_qp)
-        self._extra_passes = config.search_effort.filter_passes - 1
-        self._sao_search = SaoSearch(self.codec)
+        self._choices = PictureChoices(self.codec, config)
         # more than any slice can need: a coded picture is far smaller than twice its samples
         buffer = np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)
         self._coder = bind(make_coder(buffer, traced=trace is not None))
-        self._sender = WeightSender(learned, self._sps) if config.oracle == "weights" else None
 
     def encode(self, structure, frame):
         """Code one picture."""
@@ -207,34 +198,16 @@ class Encoder:
         current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
         codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
-        codec.oracle = orig if self._config.oracle == "original" else None
-        if self._sender:
-            self._sender.begin()
-        lam = picture_lambda(structure, header.qp, self._sps.bit_depth)
-        self._search.begin(orig, lam)
-        state = self._search.run(orig)
-        plain = choose_prediction(codec, state, orig, self._sender)
-        for _ in range(self._extra_passes if codec.filtered is not None else 0):
-            state = self._search.run(source_before_choices(codec, orig, plain))
-            plain = choose_prediction(codec, state, orig, self._sender)
-        learn_report = codec.complete()
-        self._sao_search.run(orig, lam)
-        codec.offset()
-        if codec.loop.on:
-            choose_loop_filter(codec, orig, lam)
-        codec.finish()
+        self._choices.predict(orig, picture_lambda(structure, header.qp, self._sps.bit_depth))
+        codec.complete(self._choices.choose)
         payload = self._write_slice_data()
         messages = [hash_picture(current.picture, self._config.hash, self._sps.bit_depth)]
         if codec.learns:
             messages.append(LearnerHash(codec.learner_digest()))
-        syntax = codec.tools.syntax
-        leaves_chroma = codec.chroma_filter and codec.filtered is not None and not codec.chroma_used
-        used = tools & ~TOOL_CHROMA if leaves_chroma else tools
-        header = dataclasses.replace(header, extension=picture_switches(tools, used, codec.order))
-        header = dataclasses.replace(header, sao_luma=bool(syntax.sao_luma), sao_chroma=bool(syntax.sao_chroma))
+        header = dataclasses.replace(header, **codec.header_fields(tools))
         data, slice_bits, hash_bits = self._assemble(structure, header, payload, messages)
-        filler = self._sender.filler() if self._sender else b""
-        data += filler
+        units = self._choices.units()
+        data += b"".join(units.values())
         self._dpb.end(current.picture)
         self._dpb.take_output()
         recon = current.picture.crop(self._format)
@@ -250,15 +223,9 @@ class Encoder:
             parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
             picture_hash="".join(value.hex() for value in messages[0].values),
         )
-        if filler:
-            report.take_from_headers("sent_weights", 8 * len(filler))
-        report.add_tools(codec)
-        report.add_state(codec)
-        if self._learned:
-            report.add_learner(learn_report, codec.expert_shares())
-            report.add_chroma(codec.chroma_used, codec.chroma_report)
-            if self._learned.is_signalled and learn_report:
-                report.learner_order = codec.order.name.lower()
+        for part, unit in units.items():
+            report.take_from_headers(part, 8 * len(unit))
+        codec.report(report)
         report.seconds = time.perf_counter() - started
         return CodedPicture(structure.index, data, recon, report)
 

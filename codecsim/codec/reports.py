@@ -46,49 +46,10 @@ class PictureReport:
     learner_hash: str | None = None  # 32 hex digits
     picture_hash: str | None = None  # Y, U and V, in hexadecimal; what the encoder sends
 
-    def add_tools(self, codec):
-        """Say what the tools beyond HEVC that do not learn did; `codec`: PictureCodec behind the picture."""
-        self.overlapped_share, self.loop_share = codec.overlapped_share(), codec.loop.share
-        self.loop_ran, self.intra_filter_shares = codec.loop.ran, codec.intra_filter_shares()
-
     def take_from_headers(self, part, bits):
         """Say that so many of the bits of headers are of another part."""
         self.parts["headers"] -= bits
         self.parts[part] = bits
-
-    def add_chroma(self, used, learned):
-        """Say what the chroma filter did.
-
-        Parameters
-        ----------
-        used : bool, whether blocks take what it makes
-        learned : prediction_filter.LearnReport, or None where it did not run
-        """
-        if learned is not None:
-            self.chroma_used, self.chroma_trained_steps = used, learned.trained_steps
-
-    def add_state(self, codec):
-        """Say what all that learns is after the picture, and what the intra filter did.
-
-        codec : PictureCodec
-        """
-        if codec.learns:
-            self.learner_hash = codec.learner_digest().hex()
-            if codec.intra_training is not None:
-                self.intra_trained_steps, self.intra_trained_samples = codec.intra_training
-
-    def add_learner(self, learned, expert_shares):
-        """Say what the learner did in the picture, if it ran.
-
-        Parameters
-        ----------
-        learned : prediction_filter.LearnReport, or None
-        expert_shares : dict of expert to the share of blocks that take it
-        """
-        if learned is not None:
-            self.filtered_share = sum(expert_shares.values())
-            self.expert_shares = expert_shares
-            self.trained_steps, self.accumulated_loss, self.reset, self.fitted_samples = learned
 
 
 def bits_by_part(total, slice_data_bits, hash_bits, costs):

@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from codecsim.codec.block_choices import mark_coded
-from codecsim.codec.picture_codec import FILTERED, FINISHED, RECONSTRUCTED
+from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.stages.reconstruction import Reconstruction
+from codecsim.codec.stages.stage import Stage
 from codecsim.entropy.cabac import make_marks
 from codecsim.hevc.sao import SaoParams
 from codecsim.inspection.bits import SliceBits, slice_bits
-from codecsim.inspection.planes import predict_intra_unfiltered, unit_losses
+from codecsim.inspection.planes import predict_intra_unfiltered
 from codecsim.inspection.units import coding_units, prediction_units, transform_units
-from codecsim.learned.inter.params import Expert
 from codecsim.picture.blocks import MODE_INTRA, Blocks
 from codecsim.picture.planes import Motion, Planes
 from codecsim.syntax.loop_choice import LoopChoice
@@ -34,11 +34,11 @@ class PictureData:
     bits: SliceBits
     deblocked: bool
     sao: SaoParams  # all off where the slice does not use it
-    loop: LoopChoice | None  # where the learned in-loop filter is used; None where the picture has none
     overlap_used: bool  # whether blocks choose overlapped motion compensation
-    experts: tuple[str, ...]  # what 1, 2, ... in blocks.filtering mean; empty where the filter does not run
-    chroma_filtered: bool  # whether blocks take filtered chroma with filtered luma
-    losses: np.ndarray | None  # (H4, W4) int64, see planes.unit_losses; None where no net learns
+    loop: LoopChoice | None = None  # where the learned in-loop filter is used; None where the picture has none
+    experts: tuple[str, ...] = ()  # what 1, 2, ... in blocks.filtering mean; empty where the filter does not run
+    chroma_filtered: bool = False  # whether blocks take filtered chroma with filtered luma
+    losses: np.ndarray | None = None  # (H4, W4) int64, see inter_filter.unit_losses; None where no net learns
 
     def residual(self):
         """What was decoded beside the prediction: Planes of int32."""
@@ -78,57 +78,41 @@ class PictureObserver:
         self._marks = make_marks(*codec.blocks.cu_log2.shape)
         return self._marks
 
-    def __call__(self, step, codec):
-        if step == FILTERED:
-            self._found["prediction"] = _copied(codec.pred)
-        elif step == RECONSTRUCTED:
-            self._take_prediction(codec)
-        elif step == FINISHED:
-            self.pictures[self._count] = PictureData(**self._found, **self._take_finished(codec))
+    def __call__(self, stage: Stage, codec: PictureCodec) -> None:
+        """Take what a stage has left."""
+        self._found |= {name: _copied(value) for name, value in stage.inspect(codec).items()}
+        if stage.name == Reconstruction.name:
+            self._complete_prediction(codec)
+        if stage is codec.stages[-1]:
+            self.pictures[self._count] = PictureData(**self._found, **self._take_store(codec))
             self._found = {}
             self._count += 1
 
-    def _take_prediction(self, codec):
-        found, blocks = self._found, codec.blocks
-        found["filtered_prediction"] = _copied(codec.pred)
-        found["unfiltered"] = _copied(codec.picture.inner())
+    def _complete_prediction(self, codec):
+        """Put intra prediction without its filter, which is made during reconstruction, to inter prediction."""
+        prediction, blocks = self._found["prediction"], codec.blocks
         intra = blocks.pred_mode == MODE_INTRA
-        for plane, final in zip(found["prediction"], codec.pred, strict=True):
+        for plane, final in zip(prediction, codec.pred, strict=True):
             n = plane.shape[0] // len(intra)
             np.copyto(plane, final, where=np.repeat(np.repeat(intra, n, 0), n, 1))
         if blocks.intra_filter.any():
-            predict_intra_unfiltered(codec.rc, found["prediction"].y)
-        found["losses"] = None
-        if codec.filtered is not None:
-            online = codec.learned_filter.output(Expert.ONLINE)
-            if online is not None:
-                coded = np.zeros(blocks.cbf.shape, np.uint8)
-                mark_coded(blocks, coded)
-                found["losses"] = unit_losses(online, found["unfiltered"].y, coded)
+            predict_intra_unfiltered(codec.rc, prediction.y)
 
-    def _take_finished(self, codec):
-        syntax = codec.tools.syntax
-        experts = codec.learned_filter.experts if codec.filtered is not None else ()
+    def _take_store(self, codec):
         return {
             "bit_depth": codec.sps.bit_depth,
-            "slice_type": syntax.slice_type,
+            "slice_type": codec.slice.syntax.slice_type,
             "reconstruction": _copied(codec.picture.inner()),
             "blocks": _copied(codec.blocks),
             "motion": _copied(codec.picture.motion),
             "ref_poc": codec.picture.ref_poc.copy(),
             "zorder": codec.zorder,
             "bits": slice_bits(self._marks, *self._slice),
-            "deblocked": codec.tools.deblocking,
-            "sao": _copied(codec.sao),
-            "loop": _copied(codec.loop.choice) if codec.loop.on else None,
-            "overlap_used": bool(syntax.obmc_on),
-            "experts": tuple(expert.name.lower() for expert in experts),
-            "chroma_filtered": codec.chroma_used,
         }
 
 
-def _copied(arrays):
-    """A namedtuple of arrays and such namedtuples, copied."""
-    if isinstance(arrays, np.ndarray):
-        return arrays.copy()
-    return type(arrays)(*map(_copied, arrays))
+def _copied(value):
+    """A copy of an array, or of a namedtuple of arrays and such namedtuples; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return type(value)(*map(_copied, value)) if hasattr(value, "_fields") else value

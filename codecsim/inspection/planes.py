@@ -4,7 +4,6 @@ import numpy as np
 
 from codecsim.hevc.intra import predict_intra
 from codecsim.kernels.jit import kernel
-from codecsim.learned.inter.inputs import CODED
 from codecsim.picture.blocks import MODE_INTRA
 from codecsim.picture.planes import PAD_Y
 
@@ -33,19 +32,6 @@ def predict_intra_unfiltered(rc, out):
                 y, x, mode = 4 * uy, 4 * ux, np.int64(blocks.intra_luma[uy, ux])
                 refs = rc.scratch.refs
                 predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, out, y, x)
-
-
-def unit_losses(filtered, recon, coded):
-    """The learner's loss by unit: (H4, W4) int64, sum of absolute errors of the filtered prediction where it teaches.
-
-    Parameters
-    ----------
-    filtered, recon : (H, W) uint16, what the net made of the prediction; the picture before in-loop filters
-    coded : (H4, W4) uint8, learned.inputs.CODED in the units that count
-    """
-    error = np.abs(filtered.astype(np.int32) - recon)
-    h4, w4 = coded.shape
-    return np.where(coded == CODED, error.reshape(h4, 4, w4, 4).sum((1, 3), dtype=np.int64), 0)
 
 
 def sum_squares(units, side):

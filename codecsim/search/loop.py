@@ -2,26 +2,23 @@
 
 import numpy as np
 
+from codecsim.codec.picture_store import PictureStore
+from codecsim.codec.stages.loop_filter import LoopFiltering
 from codecsim.codec.structure import chroma_weight
 from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
+from codecsim.search.aim import Aim
 from codecsim.syntax.loop_choice import SIZES_LOG2
 
 
-def choose_loop_filter(codec, orig, lam):
-    """Run the in-loop filter and choose where it stays, by squared error and an estimate of the bits of its flags.
-
-    Parameters
-    ----------
-    codec : PictureCodec, after `offset`; its choice is written
-    orig : Planes, unpadded source at coded size
-    lam : float, squared error per bit
-    """
-    codec.loop.run(codec.picture.planes, codec.tools)
-    rc = codec.rc.value
-    weights = [1.0] + [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
-    before = codec.picture.inner()
+def choose_loop_filter(picture: PictureStore, stage: LoopFiltering, aim: Aim) -> None:
+    """Run the in-loop filter and choose where it stays, by squared error and an estimate of the bits of its flags."""
+    if not stage.on:
+        return
+    given, orig, lam = picture.slice, aim.orig, aim.lam
+    weights = [1.0] + [chroma_weight(given.qp, offset) for offset in (given.cb_qp_offset, given.cr_qp_offset)]
+    before = picture.picture.inner()
     gains = []  # by component: on the grid of the smallest blocks, weighted squared error that the filter takes away
-    for c, (source, plain, filtered) in enumerate(zip(orig, before, codec.loop.filtered, strict=True)):
+    for c, (source, plain, filtered) in enumerate(zip(orig, before, stage.filter(picture), strict=True)):
         gain = _squared_error(source, plain) - _squared_error(source, filtered)
         gains.append(weights[c] * _block_sums(gain, 1 << (SIZES_LOG2[0] - (c > 0))))
     best = None
@@ -31,10 +28,10 @@ def choose_loop_filter(codec, orig, lam):
         if best is None or cost < best[0]:
             best = cost, size, choices
     _, size, choices = best
-    codec.loop.choice.size[0] = size
+    stage.choice.size[0] = size
     for c, (_, where, flags) in enumerate(choices):
-        codec.loop.choice.where[c] = where
-        codec.loop.choice.flags[c][: flags.shape[0], : flags.shape[1]] = flags
+        stage.choice.where[c] = where
+        stage.choice.flags[c][: flags.shape[0], : flags.shape[1]] = flags
 
 
 def _squared_error(a, b):

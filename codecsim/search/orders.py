@@ -1,5 +1,9 @@
 """Which order the learners of a signalled stream get before a picture: train, hold or reset, by trial."""
 
+from collections.abc import Callable
+
+from codecsim.codec.picture_store import PictureStore
+from codecsim.codec.stages.inter_filter import InterFiltering
 from codecsim.learned.inter.controller import Order
 from codecsim.learned.inter.stream import picture_switches
 
@@ -7,37 +11,31 @@ MARGIN = 1 / 256  # of the picture's cost, that another order must save: a lesso
 HEADER_BITS = 2 + 8 * len(picture_switches(0, 0, Order.HOLD))  # that another order than to train takes more
 
 
-def choose_order(codec, cost_of, lam):
-    """Try each order on the picture, and leave the codec with the best one, obeyed.
+def choose_order(picture: PictureStore, stage: InterFiltering, cost_of: Callable[[], float], lam: float) -> None:
+    """Try each order on the picture, and leave the stage with the best one, obeyed.
 
     Only this picture is looked at; that later ones gain from the lesson is allowed for by MARGIN.
 
     Parameters
     ----------
-    codec : PictureCodec after `prepare_filter`, whose learners wait for an order
-    cost_of : function without arguments: rate-distortion cost of the picture with what `codec.filtered` holds
-    lam : float, cost of a bit
+    stage : InterFiltering, prepared, whose learners wait for an order
+    cost_of : rate-distortion cost of the picture with what the stage has filtered
+    lam : cost of a bit
     """
-    before, best, kept = _snapshot(codec), None, None
+    before, best, handicap = [learner.snapshot() for learner in stage.learners], None, 0.0
     for order in Order:
-        _restore(codec, before)
-        codec.order = order
-        codec.run_filter()
-        cost = cost_of()
+        _restore(stage, before)
+        stage.order = order
+        stage.filter(picture)
+        cost = cost_of() + handicap
         if order == Order.TRAIN:
             handicap = MARGIN * cost + lam * HEADER_BITS
-        else:
-            cost += handicap
-        if best is None or cost < best:
-            best, kept = cost, (order, _snapshot(codec))
-    codec.order, after = kept
-    _restore(codec, after)
+        if best is None or cost < best[0]:
+            best = cost, order, [learner.snapshot() for learner in stage.learners]
+    _, stage.order, after = best
+    _restore(stage, after)
 
 
-def _snapshot(codec):
-    return [learner.snapshot() for learner in codec.learners]
-
-
-def _restore(codec, snapshots):
-    for learner, snapshot in zip(codec.learners, snapshots, strict=True):
+def _restore(stage, snapshots):
+    for learner, snapshot in zip(stage.learners, snapshots, strict=True):
         learner.restore(snapshot)

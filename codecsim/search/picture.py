@@ -3,6 +3,7 @@
 import numpy as np
 
 from codecsim.codec.intra_rows import learn_from_row, rows_of
+from codecsim.codec.stages.reconstruction import Reconstruction
 from codecsim.codec.structure import chroma_weight
 from codecsim.kernels.binding import bind
 from codecsim.picture.blocks import choose_nowhere
@@ -60,10 +61,10 @@ class PictureSearch:
         lam : float, squared error per bit
         """
         codec, rc = self._codec, self._codec.rc.value
-        weights = [chroma_weight(codec.tools.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
+        weights = [chroma_weight(codec.slice.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
         self._lam[:] = lam, lam**0.5, *weights
         self._interpolate()
-        aim_by_activity(orig.y, codec.tools.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
+        aim_by_activity(orig.y, codec.slice.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
 
     def run(self, target):
         """Decide the picture; returns the bound Search.
@@ -74,7 +75,7 @@ class PictureSearch:
         """
         codec = self._codec
         blocks, motion, levels, rec = version_views(self._versions, 0)
-        blocks.qp[:] = codec.tools.qp
+        blocks.qp[:] = codec.slice.qp
         blocks.pred_mode[:] = 0
         choose_nowhere(blocks.filtering)
         choose_nowhere(blocks.overlap)
@@ -84,7 +85,7 @@ class PictureSearch:
         self._vectors[:] = 0
         search = Search(
             rc=rc,
-            sl=codec.tools.syntax._replace(experts=0, obmc_on=0),
+            sl=codec.slice.syntax._replace(experts=0, obmc_on=0),
             mctx=context,
             orig=target,
             cd=self._counter,
@@ -111,13 +112,13 @@ class PictureSearch:
     def _search(self, state):
         """Decide all rows; where the intra filter learns, it does so as it will in the reconstruction."""
         codec = self._codec
-        count, learner = rows_of(codec.rc), codec.learning_intra
+        count, learner = rows_of(codec.rc), codec.find(Reconstruction).learning
         if learner is None:
-            search_rows(state, codec.tools.qp, 0, count)
+            search_rows(state, codec.slice.qp, 0, count)
             return
         before, rc = learner.snapshot(), bind(state.value.rc)
         for row in range(count):
-            search_rows(state, codec.tools.qp, row, row + 1)
+            search_rows(state, codec.slice.qp, row, row + 1)
             learn_from_row(rc, learner, row)
         learner.restore(before)
 

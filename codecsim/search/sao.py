@@ -4,12 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.codec.picture_store import PictureStore
+from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.codec.structure import chroma_weight
 from codecsim.entropy.cabac import COST_BITS, COUNT, Coder, make_coder
 from codecsim.entropy.contexts import SAO_MERGE, SAO_TYPE, init_contexts
 from codecsim.hevc.sao import SAO_BAND, SAO_EDGE, SaoParams, SaoStatistics, make_sao_statistics, measure_sao
 from codecsim.kernels.binding import bind
 from codecsim.kernels.jit import kernel
+from codecsim.search.aim import Aim
 from codecsim.syntax.sao import clear_sao, code_sao, code_sao_component, copy_sao, sao_limit
 from codecsim.syntax.slice_data import SliceSyntax
 
@@ -187,52 +190,43 @@ def choose_sao_picture(st, init_type, slice_qp):
 
 
 class SaoSearch:
-    """Memory of the choice for pictures of one size; fills a PictureCodec's store of SAO parameters.
+    """Memory of the choice for pictures of one size; fills a picture's store of SAO parameters.
 
     Parameters
     ----------
-    codec : PictureCodec
+    picture : PictureStore
     """
 
-    def __init__(self, codec):
-        self._codec = codec
-        self._statistics = make_sao_statistics(codec.sps.height, codec.sps.width)
+    def __init__(self, picture):
+        self._statistics = make_sao_statistics(picture.sps.height, picture.sps.width)
         self._counter = make_coder(np.zeros(1, np.uint8))
         self._bands = np.zeros((2, 32))
 
-    def run(self, orig, lam):
-        """Decide offsets and slice flags of the picture that the codec has completed.
-
-        Parameters
-        ----------
-        orig : Planes, unpadded source at coded size
-        lam : float, squared error per bit
-        """
-        codec = self._codec
-        if not codec.sps.sao:
+    def choose(self, picture: PictureStore, stage: SampleOffset, aim: Aim) -> None:
+        """Decide offsets and slice flags of a deblocked picture."""
+        if not picture.sps.sao:
             return
-        measure_sao(orig, codec.picture.planes, self._statistics, codec.sps.bit_depth)
-        costs = {flags: self._choose(*flags, lam) for flags in ((0, 1), (1, 0), (1, 1))}
+        measure_sao(aim.orig, picture.picture.planes, self._statistics, picture.sps.bit_depth)
+        costs = {flags: self._decide(picture, *flags, aim.lam) for flags in ((0, 1), (1, 0), (1, 1))}
         best = min(costs, key=costs.get)
         if costs[best] >= 0:
             best = (0, 0)
-            codec.sao.type_idx[:] = 0
+            picture.sao.type_idx[:] = 0
         elif best != (1, 1):
-            self._choose(*best, lam)
-        codec.use_sao(*best)
+            self._decide(picture, *best, aim.lam)
+        stage.use(picture, *best)
 
-    def _choose(self, luma, chroma, lam):
+    def _decide(self, picture, luma, chroma, lam):
         """Decide with the given slice flags; returns the cost."""
-        codec = self._codec
-        tools = codec.tools
-        weights = [1.0, *(chroma_weight(tools.qp, offset) for offset in (tools.cb_qp_offset, tools.cr_qp_offset))]
+        given = picture.slice
+        weights = [1.0, *(chroma_weight(given.qp, offset) for offset in (given.cb_qp_offset, given.cr_qp_offset))]
         choice = SaoChoice(
-            sl=tools.syntax._replace(sao_luma=luma, sao_chroma=chroma),
-            sao=codec.sao,
+            sl=given.syntax._replace(sao_luma=luma, sao_chroma=chroma),
+            sao=picture.sao,
             statistics=self._statistics,
             cd=self._counter,
             bands=self._bands,
             weights=np.array(weights),
             lam=float(lam),
         )
-        return choose_sao_picture(bind(choice), tools.cabac_init_type, tools.qp)
+        return choose_sao_picture(bind(choice), given.cabac_init_type, given.qp)

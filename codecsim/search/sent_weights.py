@@ -11,12 +11,15 @@ import math
 
 import numpy as np
 
+from codecsim.codec.picture_store import PictureStore
+from codecsim.codec.stages.inter_filter import InterFiltering
 from codecsim.errors import ConfigError
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.inter.params import BlockSize, Control, Expert, Reset
 from codecsim.learned.inter.prediction_filter import PredictionFilter
 from codecsim.picture.blocks import CHOICE_LOG2, MODE_INTER
 from codecsim.syntax import nal as nal_units
+from codecsim.syntax.headers import Sps
 
 EPOCHS_Q2 = 96  # of training on a picture's source
 STEPS = tuple(2.0**-k for k in range(2, 9))  # of quantisation of what is added
@@ -31,7 +34,7 @@ class WeightSender:
 
     Parameters
     ----------
-    learned : LearnedStream
+    luma : PredictionFilter, whose weights are added to
     sps : Sps
 
     Raises
@@ -39,16 +42,16 @@ class WeightSender:
     ConfigError : a net for each class of block sizes, or none that blocks may choose
     """
 
-    def __init__(self, learned, sps):
-        params = learned.params
+    def __init__(self, luma: PredictionFilter, sps: Sps) -> None:
+        params = luma.params
         shared = params.block_size in (BlockSize.SHARED, BlockSize.INPUT)
         if not shared or not params.experts & (Expert.ONLINE | Expert.MIX):
             raise ConfigError("oracle 'weights' needs one net that learns, for blocks of all sizes")
         own = {"control": Control.ALWAYS, "reset": Reset.NEVER, "experts": Expert.ONLINE, "average_q8": 0, "replay": 1}
         params = dataclasses.replace(params, **own, epochs_q2=EPOCHS_Q2, hot_share_q8=1, worse_q8=0)
-        self._tuner = PredictionFilter(params, sps.width, sps.height, sps.bit_depth, learned.initial)
-        last = learned.initial.spec.layers[-1]
-        self._last_layer = np.zeros(learned.initial.spec.n_weights, bool)
+        self._tuner = PredictionFilter(params, sps.width, sps.height, sps.bit_depth, luma.state.initial)
+        last = luma.spec.layers[-1]
+        self._last_layer = np.zeros(luma.spec.n_weights, bool)
         self._last_layer[last.weights : last.end] = True
         self.begin()
 
@@ -56,26 +59,26 @@ class WeightSender:
         """A new picture begins."""
         self._before, self.bits = None, 0
 
-    def choose(self, codec, orig, cost_of, lam):
-        """Send what makes the picture cheapest, or nothing; the codec's learned filter has it then.
+    def choose(self, picture: PictureStore, stage: InterFiltering, orig, cost_of, lam) -> None:
+        """Send what makes the picture cheapest, or nothing; the stage's filter of luma has it then.
 
         Parameters
         ----------
-        codec : PictureCodec after `prepare_filter`
+        stage : InterFiltering, prepared
         orig : (h, w) uint16 source of luma
-        cost_of : function without arguments: rate-distortion cost of the picture with what `codec.filtered` holds
+        cost_of : function without arguments: rate-distortion cost of the picture with what the stage has filtered
         lam : float, cost of a bit
         """
-        learner = codec.learned_filter
+        learner = stage.luma
         if self._before is not None:  # another pass over the picture
             learner.restore(self._before)
-        codec.run_filter()
+        stage.filter(picture)
         self._before, self.bits = learner.snapshot(), 0
         best, kept = cost_of(), None
-        for _, bits, delta in sorted(self._candidates(codec, orig, lam), key=lambda found: found[0])[:TRIED]:
+        for _, bits, delta in sorted(self._candidates(picture, stage, orig, lam), key=lambda found: found[0])[:TRIED]:
             learner.restore(self._before)
             learner.state.move(delta)
-            codec.run_filter()
+            stage.filter(picture)
             cost = cost_of() + lam * bits
             if cost < best:
                 best, kept, self.bits = cost, delta, bits
@@ -83,17 +86,17 @@ class WeightSender:
         if kept is not None:
             learner.state.move(kept)
 
-    def _candidates(self, codec, orig, lam):
+    def _candidates(self, picture, stage, orig, lam):
         """[(estimated cost, bits, (n,) float32 addition to the weights), ...]."""
-        inputs, tuner = codec.filter_inputs(), self._tuner
-        inter = codec.blocks.pred_mode >= MODE_INTER
-        start = codec.learned_filter.state.weights.copy()
+        inputs, tuner = stage.inputs(picture), self._tuner
+        inter = picture.blocks.pred_mode >= MODE_INTER
+        start = stage.luma.state.weights.copy()
         tuner.state.reset()
         tuner.state.master[:] = start
         tuner.predict(*inputs)
-        tuner.learn(orig, CODED * inter.astype(np.uint8), codec.tools.qp)
+        tuner.learn(orig, CODED * inter.astype(np.uint8), picture.slice.qp)
         added, samples, found = tuner.state.master - start, np.kron(inter, np.ones((4, 4), bool)), {}
-        plain = block_costs(codec.pred.y, orig, samples, lam)
+        plain = block_costs(picture.pred.y, orig, samples, lam)
         for chosen in (np.ones_like(self._last_layer), self._last_layer):
             for step in STEPS:
                 levels = np.rint(np.where(chosen, added, 0) / step).astype(np.int64)
@@ -107,9 +110,7 @@ class WeightSender:
         return list(found.values())
 
     def filler(self):
-        """A NAL unit of filler data as long as what is sent, for it to count in the size; nothing where that is."""
-        if not self.bits:
-            return b""
+        """A NAL unit of filler data as long as what is sent, for it to count in the size."""
         payload = b"\xff" * max(0, -(-self.bits // 8) - _NAL_BYTES) + b"\x80"
         return nal_units.write_nal_unit(nal_units.FILLER, payload, 0)
 

@@ -5,43 +5,33 @@ done it, and where.
 """
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 
-from codecsim.codec.picture_codec import DEBLOCKED, FILTERED, FINISHED, LEARNED, OFFSET, RECONSTRUCTED
+from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.stages.compensation import Compensation
+from codecsim.codec.stages.inter_filter import InterLearning
+from codecsim.codec.stages.stage import Stage
 from codecsim.picture.blocks import CTU_SIZE, MODE_INTER
 
 SAMPLES = "samples"  # in the place of the NAL unit
 _COMPONENTS = ("Y", "Cb", "Cr")
-_PICTURES = {
-    RECONSTRUCTED: "reconstructed_samples",
-    DEBLOCKED: "deblocked_samples",
-    OFFSET: "sao_samples",
-    FINISHED: "picture_samples",
-}
+Entry = tuple[int | None, int | None, int | None, str | None, str | None, str, bytes]
 
 
-def digests(step, codec):
-    """What a step has left.
-
-    Parameters
-    ----------
-    step : FILTERED .. FINISHED of picture_codec
-    codec : PictureCodec
+def digests(stage: Stage, codec: PictureCodec) -> Iterator[Entry]:
+    """What a stage that has been applied has left.
 
     Yields
     ------
     (ctu, x, y, size, component, name, value) : fields of a Record; the value is bytes
     """
-    if step == FILTERED and codec.is_inter:
+    if stage.name == Compensation.name and codec.is_inter:
         yield from _motion(codec)
-        yield from _planes("predicted_samples", codec.pred)
-        if codec.filtered is not None:
-            for expert, plane in zip(codec.learned_filter.experts, codec.filtered.y, strict=True):
-                yield from _planes(f"filtered_samples_{expert.name.lower()}", [plane])
-    elif step in _PICTURES:
-        yield from _planes(_PICTURES[step], codec.picture.inner())
-    elif step == LEARNED:
+    for name, planes in stage.samples(codec):
+        yield from _planes(name, planes)
+    if isinstance(stage, InterLearning) and stage.has_learnt:
         yield None, None, None, None, None, "learner_state", codec.learner_digest()
 
 

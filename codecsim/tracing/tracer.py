@@ -35,7 +35,7 @@ class Tracer:
     def __init__(self, emit, samples=False):
         self._emit = emit
         self.observer = self._observe if samples else None
-        self._digests = {}  # by step of the picture; a step that an encoder tries again counts as it was last
+        self._digests = {}  # by stage of the picture; one that an encoder tries again counts as it was last
         self._pictures = 0  # whose slice data have begun
         self._picture, self._poc, self._unit = 0, None, None
         self._first_bit = 0  # of the unit, as header elements count
@@ -97,8 +97,8 @@ class Tracer:
                 self._emit(_digest_records(self._picture, self._poc, entries))
         self._start_bit = None
 
-    def _observe(self, step, codec):
-        self._digests[step] = list(digests(step, codec))
+    def _observe(self, stage, codec):
+        self._digests[stage.name] = list(digests(stage, codec))
 
     def _flush_headers(self):
         if self._headers:

@@ -20,6 +20,7 @@ import numpy as np
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.encoder import Encoder, internal_format
+from codecsim.codec.stages.inter_filter import InterFiltering
 from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.video import InputOptions, open_video
@@ -45,7 +46,7 @@ class FilterKind:
     params: type  # LearnParams or ChromaParams
     configs: tuple  # structures that samples come from
     settings: dict  # of EncoderConfig
-    learners: Callable  # of a PictureCodec: the LearnerState of each filter, and the index of its component
+    learners: Callable  # of the stage InterFiltering: the LearnerState of each filter, and the index of its component
 
 
 KINDS = {
@@ -54,14 +55,14 @@ KINDS = {
         LearnParams,
         ("ldp", "ra"),
         {"filter": "frozen", "model": UNTRAINED, "learn": {"experts": "online", "replay": 1, **_CONTEXT}},
-        lambda codec: [(codec.learned_filter.state, 0)],
+        lambda stage: [(stage.luma.state, 0)],
     ),
     "chroma": FilterKind(
         INTER_CHROMA,
         ChromaParams,
         ("ldp",),
         {"model": UNTRAINED, "chroma_filter": "frozen", "chroma_model": UNTRAINED, "chroma_learn": _CONTEXT},
-        lambda codec: [(net.state, k) for k, net in enumerate(codec.chroma_filter.components, 1)],
+        lambda stage: [(net.state, k) for k, net in enumerate(stage.chroma.components, 1)],
     ),
 }
 
@@ -95,7 +96,7 @@ def collect(path, filter_kind, config, count):
             if not codec.is_inter:
                 continue
             orig = planes_from_frame(frame, video_format)
-            for state, c_idx in filter_kind.learners(codec):
+            for state, c_idx in filter_kind.learners(codec.find(InterFiltering)):
                 sample, plane = state.replay[0], codec.pred[c_idx]
                 h, w = plane.shape
                 unit = h // codec.blocks.pred_mode.shape[0]

@@ -21,7 +21,7 @@ import numpy as np
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.encoder import Encoder
-from codecsim.codec.picture_codec import OFFSET
+from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_video
@@ -126,8 +126,8 @@ def _take(stem, source, video_format, frames, config):
     decoded, pictures, order = [], [], []
     encoder = Encoder(config, video_format)
 
-    def look(step, codec):
-        if step == OFFSET:  # what the in-loop filter takes, whether it is on or not
+    def look(stage, codec):
+        if stage.name == SampleOffset.name:  # what the in-loop filter takes, whether it is on or not
             decoded.append(split_frame(codec.picture.crop(video_format)))
 
     encoder.codec.observers.append(look)

@@ -175,7 +175,7 @@ def _read_units(cd, sl, blocks, motion, levels, sao):
 def draw_slice_data(rng, codec):
     """Fill the codec's store with what random bytes mean."""
     blocks, motion, levels = codec.blocks, codec.picture.motion, codec.levels
-    bound = [bind(item) for item in (codec.tools.syntax, blocks, motion, levels, codec.sao)]
+    bound = [bind(item) for item in (codec.slice.syntax, blocks, motion, levels, codec.sao)]
     size = codec.sps.width * codec.sps.height * 8 + 1024
     for attempt in range(20):
         random = rng.integers(0, 256, size, np.uint8)
@@ -184,7 +184,7 @@ def draw_slice_data(rng, codec):
             random[start : start + rng.integers(12)] = 255 * rng.integers(2)
         coder = bind(make_coder(random))
         start_decoder(coder, 0, size)
-        init_contexts(coder.value.ctx, codec.tools.cabac_init_type, codec.tools.qp)
+        init_contexts(coder.value.ctx, codec.slice.cabac_init_type, codec.slice.qp)
         _clear(codec)
         _read_units(coder, *bound)
         for plane in levels:  # -32768 and its opposite are not alike
@@ -226,7 +226,8 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
     width, height = sps.true_size
     video_format = VideoFormat(width, height, FPS, sps.bit_depth)
     sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
-    codec = PictureCodec(sps, learned.make_filter(sps) if learned else None, intra.make_filter(sps) if intra else None)
+    learned_filter = learned.make_filter(sps) if learned else None
+    codec = PictureCodec(sps, learned_filter, intra=intra.make_filter(sps) if intra else None)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
     held = []
     for poc in draw_order_counts(rng, sps, count):
@@ -240,7 +241,7 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         current = dpb.begin(nal_type, 0, header, sps)
         codec.begin(current, header, pps, tools)
         draw_slice_data(rng, codec)
-        syntax = codec.tools.syntax
+        syntax = codec.slice.syntax
         for count, choice in ((syntax.experts, codec.blocks.filtering), (syntax.obmc_on, codec.blocks.overlap)):
             choice.where[0] = rng.integers(3)
             everywhere = rng.integers(count) + 1 if count else 0
@@ -251,17 +252,14 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         read_slice_data(codec, payload)
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
-        codec.filter()
         codec.complete()
-        codec.offset()
-        codec.finish()
         watch(codec, header)
         writer = BitWriter()
         code_slice_header(writer, nal_type, sets, header)
         data += nal_units.write_nal_unit(nal_type, writer.to_bytes() + payload, long_start=True)
         messages = [hash_picture(current.picture, "md5", sps.bit_depth)]
         if learned:
-            messages.append(LearnerHash(codec.learned_filter.digest()))
+            messages.append(LearnerHash(learned_filter.digest()))
         data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages))
         dpb.end(current.picture)
         recon += [picture.crop(video_format) for picture in dpb.take_output()]

@@ -40,15 +40,15 @@ def decode_until_error(data, **options):
 @pytest.mark.parametrize("method", ["md5", "crc", "checksum"])
 @pytest.mark.parametrize("plane, name", [(0, "Y"), (1, "Cb"), (2, "Cr")])
 def test_wrong_sample(monkeypatch, method, plane, name):
-    finish = PictureCodec.finish
+    complete = PictureCodec.complete
 
-    def finish_wrongly(codec):
-        finish(codec)
+    def complete_wrongly(codec):
+        complete(codec)
         if codec.picture.poc == WRONG:
             codec.picture.inner()[plane][-1, -1] ^= 1
 
     data = streams(method)
-    monkeypatch.setattr(PictureCodec, "finish", finish_wrongly)
+    monkeypatch.setattr(PictureCodec, "complete", complete_wrongly)
     count, error = decode_until_error(data)
     assert count == WRONG and error.poc == WRONG
     assert f"plane {name} " in str(error) and f"picture {WRONG}" in str(error)

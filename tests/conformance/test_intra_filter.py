@@ -104,7 +104,7 @@ def test_random_decisions(model):
         blocks = codec.blocks
         intra = blocks.pred_mode == MODE_INTRA
         filtered = intra & (blocks.intra_filter > 0)
-        if not codec.tools.syntax.intra_filter_on:
+        if not codec.slice.syntax.intra_filter_on:
             assert not filtered.any()
             seen.add("off")
         kinds = {"inter": header.slice_type != SLICE_I, "parts": (filtered & (blocks.part_mode == PART_NxN)).any()}

@@ -9,7 +9,7 @@ from codecsim.codec.config import EncoderConfig
 from codecsim.learned.inter.chroma_stream import ChromaStream
 from codecsim.learned.inter.controller import Order
 from codecsim.learned.inter.params import Control
-from codecsim.search import choices, orders
+from codecsim.search import inter_filter, orders
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder
 
@@ -25,10 +25,10 @@ def order(monkeypatch):
     def give(*names):
         wanted = itertools.cycle(Order[name.upper()] for name in names)
 
-        def choose(codec, cost_of, lam):
-            codec.order = next(wanted)
+        def choose(picture, stage, cost_of, lam):
+            stage.order = next(wanted)
 
-        monkeypatch.setattr(choices, "choose_order", choose)
+        monkeypatch.setattr(inter_filter, "choose_order", choose)
 
     return give
 
@@ -80,7 +80,7 @@ def test_the_trial_takes_the_cheapest(monkeypatch):
     """Costs that are made up decide; what another order than to train saves must be worth its bits and the lesson."""
     tried = []
     costs = iter((100, 99.9, 99.9, 100, 99, 100, 100, 100, 0))
-    monkeypatch.setattr(choices, "_filtering_cost", lambda codec, *_: tried.append(codec.order) or next(costs))
+    monkeypatch.setattr(inter_filter, "_filtering_cost", lambda _, stage, __: tried.append(stage.order) or next(costs))
     monkeypatch.setattr(orders, "HEADER_BITS", 0)
     run = run_encoder(CONFIG, make_clip("texture", 72, 40, 5))
     check_own_decoder(run)

@@ -66,7 +66,7 @@ def test_with_learning(learn):
     modes = set()
 
     def watch(codec, header):
-        if codec.filtered is not None:
+        if codec.slice.syntax.experts:
             modes.update(codec.blocks.filtering.where.tolist())
 
     for seed in range(15):
@@ -114,10 +114,10 @@ def test_everything_occurs():
         }
         for kind, area in (("intra", intra), ("inter", inter)):
             seen["skip"] |= {(kind, bit) for bit in (TSKIP_Y, TSKIP_CB, TSKIP_CR) if (blocks.cbf[area] & bit).any()}
-        syntax = codec.tools.syntax
+        syntax = codec.slice.syntax
         if syntax.qp_delta:
             group = 1 << syntax.group_log2
-            qp, differences = derive_qp(blocks, blocks.qp, codec.tools.qp, group, syntax.bit_depth)
+            qp, differences = derive_qp(blocks, blocks.qp, codec.slice.qp, group, syntax.bit_depth)
             np.testing.assert_array_equal(blocks.qp, qp)
             seen["group"] |= {(group, np.sign(difference)) for difference in differences}
         seen["ref"] |= {(side, int(k)) for side in range(2) for k in np.unique(motion.ref_idx[..., side])}

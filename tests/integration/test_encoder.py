@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import codecsim.codec.encoder
-import codecsim.codec.picture_codec
+import codecsim.codec.stages.reconstruction
+import codecsim.search.choices
 import codecsim.search.picture
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
@@ -57,7 +58,7 @@ def test_bits_add_up(config):
 def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
     """Before the in-loop filters, without the learned one."""
     searches, compared = [], []
-    reconstruct = codecsim.codec.picture_codec.reconstruct
+    reconstruct = codecsim.codec.stages.reconstruction.reconstruct
 
     class Watched(PictureSearch):
         def __init__(self, *args):
@@ -76,8 +77,8 @@ def test_search_reconstructs_what_the_codec_does(monkeypatch, config):
             np.testing.assert_array_equal(ours[inner], theirs[inner])
             compared.append(ours.shape)
 
-    monkeypatch.setattr(codecsim.codec.encoder, "PictureSearch", Watched)
-    monkeypatch.setattr(codecsim.codec.picture_codec, "reconstruct", compare)
+    monkeypatch.setattr(codecsim.search.choices, "PictureSearch", Watched)
+    monkeypatch.setattr(codecsim.codec.stages.reconstruction, "reconstruct", compare)
     run_encoder(config, make_clip("edges", 72, 56, 4))
     assert len(compared) == 12
 

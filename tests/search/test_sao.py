@@ -13,8 +13,10 @@ from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
 from codecsim.codec.encoder import encode
 from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.hevc.sao import SAO_BAND, SAO_EDGE
 from codecsim.picture.planes import Frame, Picture, Planes, VideoFormat
+from codecsim.search.aim import Aim
 from codecsim.search.sao import SaoSearch
 from codecsim.syntax.headers import Pps, SliceHeader, Sps
 
@@ -75,7 +77,7 @@ def check_all_decoders(config, size, qp):
 
 
 def completed(original, slice_type=2):
-    """A codec that has reconstructed `original` with known faults, and its choice."""
+    """A codec that has reconstructed `original` with known faults, its stage, and what chooses there."""
     codec = PictureCodec(Sps(width=128, height=64, sao=True))
     header = SliceHeader(slice_type=slice_type, qp=32)
 
@@ -84,7 +86,12 @@ def completed(original, slice_type=2):
     codec.begin(current, header, Pps(), 0)
     for plane, source in zip(codec.picture.inner(), original, strict=True):
         plane[:] = source
-    return codec, SaoSearch(codec)
+    stage, search = codec.find(SampleOffset), SaoSearch(codec)
+
+    def choose(original, lam):
+        search.choose(codec, stage, Aim(original, lam, None))
+
+    return codec, stage, choose
 
 
 def source_planes(seed=0):
@@ -94,28 +101,26 @@ def source_planes(seed=0):
 
 def test_nothing_is_sent_for_a_perfect_picture():
     original = source_planes()
-    codec, search = completed(original)
-    search.run(original, 50.0)
-    assert (codec.tools.syntax.sao_luma, codec.tools.syntax.sao_chroma) == (0, 0)
-    codec.offset()
-    codec.finish()
+    codec, stage, choose = completed(original)
+    choose(original, 50.0)
+    assert (codec.slice.syntax.sao_luma, codec.slice.syntax.sao_chroma) == (0, 0)
+    stage.apply(codec)
     for plane, source in zip(codec.picture.inner(), original, strict=True):
         np.testing.assert_array_equal(plane, source)
 
 
 def test_a_shifted_band_is_put_right():
     original = source_planes()
-    codec, search = completed(original)
+    codec, stage, choose = completed(original)
     luma = codec.picture.inner().y
     luma[(luma >= 96) & (luma < 120)] += 3
     bands = luma >> 3
-    search.run(original, 50.0)
-    assert (codec.tools.syntax.sao_luma, codec.tools.syntax.sao_chroma) == (1, 0)
+    choose(original, 50.0)
+    assert (codec.slice.syntax.sao_luma, codec.slice.syntax.sao_chroma) == (1, 0)
     assert (codec.sao.type_idx[0] == SAO_BAND).all()
     assert (codec.sao.type_idx[1:] == 0).all()
     before = np.abs(luma.astype(int) - original.y)[bands < 16].sum()
-    codec.offset()
-    codec.finish()
+    stage.apply(codec)
     assert np.abs(codec.picture.inner().y.astype(int) - original.y).sum() < before
 
 
@@ -123,12 +128,11 @@ def test_exaggerated_peaks_are_put_right():
     original = source_planes()
     rows = np.where(np.arange(64) % 2, 90, 130).astype(np.uint16)
     original.y[:] = rows[:, None]
-    codec, search = completed(original)
+    codec, stage, choose = completed(original)
     luma = codec.picture.inner().y
     luma[:] = np.where(rows == 130, 132, 88)[:, None]
-    search.run(original, 10.0)
+    choose(original, 10.0)
     assert (codec.sao.type_idx[0] == SAO_EDGE).all()
     assert (codec.sao.offsets[0] == (2, 0, 0, -2)).all()
-    codec.offset()
-    codec.finish()
+    stage.apply(codec)
     np.testing.assert_array_equal(codec.picture.inner().y[1:-1], original.y[1:-1])

@@ -6,9 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim.codec import picture_codec
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.stages import deblocking
 from codecsim.entropy.cabac import ENCODE
 from codecsim.errors import BitstreamError, MismatchError
 from codecsim.experiments.traces import compare_traces, trace_stream, write_trace
@@ -142,7 +142,7 @@ def test_a_trace_comes_picture_by_picture(coded):
 
 def test_samples_that_become_others_are_found_at_their_step(stream, tmp_path, monkeypatch):
     """The decoder's deblocking leaves another sample in the second CTU of the last picture."""
-    deblock, errors = picture_codec.deblock_picture, {}
+    deblock, errors = deblocking.deblock_picture, {}
 
     def wrong(blocks, motion, ref_poc, planes, params):
         deblock(blocks, motion, ref_poc, planes, params)
@@ -150,7 +150,7 @@ def test_samples_that_become_others_are_found_at_their_step(stream, tmp_path, mo
             planes.value.u[PAD_C + 5, PAD_C + 40] ^= 1
 
     for name, function in (("wrong", wrong), ("right", deblock)):
-        monkeypatch.setattr(picture_codec, "deblock_picture", function)
+        monkeypatch.setattr(deblocking, "deblock_picture", function)
         with trace_writer(tmp_path / name, TraceHeader(DECODER, samples=True)) as write:
             try:
                 write(trace_stream(io.BytesIO(stream.read_bytes()), samples=True))

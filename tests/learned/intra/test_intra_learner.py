@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import codecsim.codec.intra_rows
-import codecsim.codec.picture_codec
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.intra_rows import learn_from_row
 from codecsim.errors import ConfigError

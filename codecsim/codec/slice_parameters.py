@@ -1,13 +1,16 @@
 """Normative. What the headers say about a picture, as the kernels take it."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from codecsim.picture.blocks import CTU_LOG2
-from codecsim.syntax.headers import TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, num_lists
+from codecsim.syntax.headers import Pps, SliceHeader, Sps, num_lists
 from codecsim.syntax.slice_data import SliceSyntax
 
+_OFF = {"experts": 0, "obmc_on": 0, "intra_filter_on": 0, "sao_luma": 0, "sao_chroma": 0}
 
-class SliceTools(NamedTuple):
+
+class SliceParameters(NamedTuple):
     """What the headers say about a picture, ready for the kernels."""
 
     syntax: SliceSyntax
@@ -15,16 +18,17 @@ class SliceTools(NamedTuple):
     qp: int  # SliceQpY
     cb_qp_offset: int  # picture and slice
     cr_qp_offset: int
+    pps_cb_qp_offset: int  # of the picture alone
+    pps_cr_qp_offset: int
     deblocking: bool
     beta_offset_div2: int
     tc_offset_div2: int
 
 
-def slice_tools(header, sps, pps, tools, experts):
-    """`SliceTools` of a slice.
+def slice_parameters(header: SliceHeader, sps: Sps, pps: Pps, flags: Mapping[str, int]) -> SliceParameters:
+    """`SliceParameters` of a slice.
 
-    tools : int, TOOL_* bits of what this picture has beyond the standard
-    experts : int, how many the prediction filter of the sequence has
+    flags : fields of SliceSyntax that the stages decide, 0 where there is no such stage: see Stage.begin
     """
     syntax = SliceSyntax(
         slice_type=header.slice_type,
@@ -36,23 +40,21 @@ def slice_tools(header, sps, pps, tools, experts):
         max_depth_intra=sps.max_transform_hierarchy_depth_intra,
         max_depth_inter=sps.max_transform_hierarchy_depth_inter,
         amp=int(sps.amp),
-        experts=experts if tools & TOOL_FILTER else 0,
-        obmc_on=int(tools & TOOL_OBMC > 0),
-        intra_filter_on=int(tools & TOOL_INTRA > 0),
-        sao_luma=int(header.sao_luma),
-        sao_chroma=int(header.sao_chroma),
         bit_depth=sps.bit_depth,
         transform_skip=int(pps.transform_skip),
         qp_delta=int(pps.cu_qp_delta),
         group_log2=CTU_LOG2 - pps.diff_cu_qp_delta_depth,
+        **{**_OFF, **flags},
     )
     init_type = 2 - header.slice_type
-    return SliceTools(
+    return SliceParameters(
         syntax,
         3 - init_type if header.cabac_init_flag else init_type,
         header.qp,
         pps.cb_qp_offset + header.cb_qp_offset,
         pps.cr_qp_offset + header.cr_qp_offset,
+        pps.cb_qp_offset,
+        pps.cr_qp_offset,
         not header.deblocking_disabled,
         header.beta_offset_div2,
         header.tc_offset_div2,
