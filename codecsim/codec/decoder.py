@@ -2,8 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from codecsim.learned.inter.chroma_stream import ChromaStream
 from codecsim.learned.inter.stream import LearnedStream, read_switches, usable_tools
 from codecsim.learned.intra.stream import IntraStream
 from codecsim.learned.loop.stream import LoopStream
+from codecsim.learned.own_filters import check_own_filters, make_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.planes import Frame, VideoFormat
@@ -24,6 +26,7 @@ from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import SLICE_I, ParameterSets, read_slice_header, refuse_missing_tools
 from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
 
+NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 DEFAULT_FPS = 25  # of a stream that does not say
 _PLANES = ("Y", "Cb", "Cr")
 _LEARNED_HASHES = (PictureHash, LearnerHash)  # what streams with learned tools carry for every picture
@@ -40,7 +43,13 @@ class DecodedPicture:
 
 
 def decode(
-    stream: BinaryIO, check: bool = True, threads: int = 1, models=(), observer=None, trace=None
+    stream: BinaryIO,
+    check: bool = True,
+    threads: int = 1,
+    models=(),
+    observer=None,
+    trace=None,
+    filters: Mapping[str, Any] = NO_FILTERS,
 ) -> Iterator[DecodedPicture]:
     """Decode an Annex B stream, one picture at a time.
 
@@ -52,6 +61,7 @@ def decode(
     models : files and folders where weights may be, beside those that ship with codecsim
     observer : inspection.observer.PictureObserver that looks on, or None; it changes nothing
     trace : tracing.tracer.Tracer that takes every syntax element, optional
+    filters : filters of one's own with which the stream was encoded, as fresh as they were: see learned.own_filters
 
     Yields
     ------
@@ -63,7 +73,8 @@ def decode(
     MismatchError : a picture or the learner's state is not what the encoder had
     ModelError : initial weights that are not here
     """
-    decoder = _Decoder(check, threads, models, observer, trace)
+    check_own_filters(filters)
+    decoder = _Decoder(check, threads, models, observer, trace, filters)
     try:
         for nal in nal_units.read_nal_units(stream):
             yield from decoder.receive(nal)
@@ -76,7 +87,8 @@ def decode(
 class _Decoder:
     """State from one NAL unit to the next.  A picture waits for the messages behind its slice before it is checked."""
 
-    def __init__(self, check, threads, models, observer, trace):
+    def __init__(self, check, threads, models, observer, trace, filters):
+        self._filters = filters
         self._trace = trace
         self._check = check
         self._threads = threads
@@ -127,17 +139,17 @@ class _Decoder:
         """Make the codec ready for pictures of a sequence."""
         if self._codec is not None and self._codec.sps == sps:
             return
-        learned = LearnedStream.from_sps(sps, self._models)
+        learned = LearnedStream.from_sps(sps, self._models, own=self._filters)
         intra = IntraStream.from_sps(sps, self._models)
         chroma = ChromaStream.from_sps(sps, self._models)
-        loop = LoopStream.from_sps(sps, self._models)
-        self._codec = PictureCodec(
-            sps,
-            learned.make_filter(sps, self._threads) if learned else None,
-            chroma.make_filter(sps, self._threads) if chroma else None,
-            intra.make_filter(sps) if intra else None,
-            loop.make_filter(sps, self._threads) if loop else None,
-        )
+        loop = LoopStream.from_sps(sps, self._models) if "loop" not in self._filters else None
+        built_in = {
+            "inter_luma": learned.make_filter(sps, self._threads) if learned else None,
+            "inter_chroma": chroma.make_filter(sps, self._threads) if chroma else None,
+            "intra": intra.make_filter(sps) if intra else None,
+            "loop": loop.make_filter(sps, self._threads) if loop else None,
+        }
+        self._codec = PictureCodec(sps, **(built_in | make_own_filters(self._filters, sps)))
         self._codec.observers = [
             observer for observer in (self._observer, self._trace and self._trace.observer) if observer is not None
         ]

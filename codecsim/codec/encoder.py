@@ -2,7 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,7 @@ from codecsim.learned.inter.chroma_stream import ChromaStream
 from codecsim.learned.inter.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.learned.intra.stream import IntraStream
 from codecsim.learned.loop.stream import LoopStream
+from codecsim.learned.own_filters import announce_own_filters, check_own_filters, make_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.metrics import frame_psnr
@@ -55,6 +58,7 @@ from codecsim.syntax.headers import (
 from codecsim.syntax.sei import LearnerHash, write_sei
 
 _USUAL_LISTS = {"ai": (1, 1), "ldp": (4, 1), "ldb": (4, 4), "ra": (2, 2)}  # entries, unless a slice says otherwise
+NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 _TEMPORAL_ID = 0  # the test conditions have no temporal sub-layers
 
 
@@ -69,7 +73,11 @@ class CodedPicture:
 
 
 def encode(
-    config: EncoderConfig, video_format: VideoFormat, frames: Iterable[Frame], trace=None
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    frames: Iterable[Frame],
+    trace=None,
+    filters: Mapping[str, Any] = NO_FILTERS,
 ) -> Iterator[CodedPicture]:
     """Encode a sequence, one picture at a time.
 
@@ -79,6 +87,8 @@ def encode(
     video_format : VideoFormat of the input
     frames : pictures of that format in output order; they are coded at the bit depth of `internal_format`
     trace : tracing.tracer.Tracer that takes every syntax element that is written, optional
+    filters : filters of one's own by the tool that they replace, see learned.own_filters; decoders refuse the stream
+        unless they are given the like
 
     Yields
     ------
@@ -89,7 +99,7 @@ def encode(
     CodecError : an impossible setting, or weights that are missing
     """
     coded_format = internal_format(config, video_format)
-    encoder = Encoder(config, coded_format, trace)
+    encoder = Encoder(config, coded_format, trace, filters)
     for structure, frame in coding_structure(config.config, frames, intra_period=config.intra_period):
         yield encoder.encode(structure, change_bit_depth(frame, video_format.bit_depth, coded_format.bit_depth))
     if trace is not None:
@@ -142,26 +152,28 @@ class Encoder:
     codec : PictureCodec, which after `encode` still holds the picture
     """
 
-    def __init__(self, config, video_format, trace=None):
+    def __init__(self, config, video_format, trace=None, filters=NO_FILTERS):
+        check_own_filters(filters)
         self._trace = trace
         self._config = config
         self._format = video_format
         learned = None
-        if config.filter != "off" and config.config != "ai":
+        if config.filter != "off" and config.config != "ai" and "inter_luma" not in filters:
             learned = LearnedStream.from_config(config)
         tools = {TOOL_FILTER: learned.settings()} if learned else {}
         if config.obmc and config.config != "ai":
             tools[TOOL_OBMC] = None
-        chroma = ChromaStream.from_config(config) if learned else None
+        chroma = ChromaStream.from_config(config) if learned or "inter_luma" in filters else None
         if chroma:
             tools[TOOL_CHROMA] = chroma.settings()
         intra = IntraStream.from_config(config)
         if intra:
             tools[TOOL_INTRA] = intra.settings()
-        loop = LoopStream.from_config(config)
+        loop = LoopStream.from_config(config) if "loop" not in filters else None
         if loop:
             tools[TOOL_LOOP] = loop.settings()
-        self._sps = make_sps(config, video_format, announce(tools, decodable=config.oracle is None))
+        tools |= announce_own_filters(filters)
+        self._sps = make_sps(config, video_format, announce(tools, config.oracle is None and not filters))
         self._pps = Pps(
             init_qp=config.qp,
             sign_data_hiding=True,
@@ -173,13 +185,13 @@ class Encoder:
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
-        self.codec = PictureCodec(
-            self._sps,
-            learned.make_filter(self._sps, config.threads) if learned else None,
-            chroma.make_filter(self._sps, config.threads) if chroma else None,
-            intra.make_filter(self._sps) if intra else None,
-            loop.make_filter(self._sps, config.threads) if loop else None,
-        )
+        built_in = {
+            "inter_luma": learned.make_filter(self._sps, config.threads) if learned else None,
+            "inter_chroma": chroma.make_filter(self._sps, config.threads) if chroma else None,
+            "intra": intra.make_filter(self._sps) if intra else None,
+            "loop": loop.make_filter(self._sps, config.threads) if loop else None,
+        }
+        self.codec = PictureCodec(self._sps, **(built_in | make_own_filters(filters, self._sps)))
         if trace is not None and trace.observer is not None:
             self.codec.observers = [trace.observer]
         self._choices = PictureChoices(self.codec, config)

@@ -61,7 +61,7 @@ class InterFiltering(Stage):
         self._forget()
         self.on, self.order = opening.tools & TOOL_FILTER > 0, opening.order
         self.chroma_used = self.on and opening.tools & TOOL_CHROMA > 0
-        return {"experts": len(self.luma.experts) if self.on else 0}
+        return {"experts": len(self.luma.names) if self.on else 0}
 
     def prepare(self, picture: PictureStore) -> None:
         """Make the further predictions that the filters take as inputs."""
@@ -128,12 +128,7 @@ class InterFiltering(Stage):
     def _shares(self, picture: PictureStore) -> dict[str, float]:
         """Share of the 32x32 blocks that take each expert, by its name."""
         taken = picture.blocks.filtering.taken
-        return {name: float(np.mean(taken == k)) for k, name in enumerate(self.expert_names, 1)}
-
-    @property
-    def expert_names(self) -> tuple[str, ...]:
-        """What 1, 2, ... mean in the choice of blocks."""
-        return tuple(expert.name.lower() for expert in self.luma.experts)
+        return {name: float(np.mean(taken == k)) for k, name in enumerate(self.luma.names, 1)}
 
     def report(self, picture: PictureStore, report: PictureReport) -> None:
         """Where the filters' results are taken, and what they learnt."""
@@ -150,12 +145,12 @@ class InterFiltering(Stage):
 
     def inspect(self, picture: PictureStore) -> Mapping[str, Any]:
         """Who has been chosen from."""
-        return {"experts": self.expert_names if self.on else (), "chroma_filtered": self.chroma_used}
+        return {"experts": self.luma.names if self.on else (), "chroma_filtered": self.chroma_used}
 
     def samples(self, picture: PictureStore) -> Iterable[Samples]:
         """What each expert made."""
         if self.filtered is not None:
-            for name, plane in zip(self.expert_names, self.filtered.y, strict=True):
+            for name, plane in zip(self.luma.names, self.filtered.y, strict=True):
                 yield f"filtered_samples_{name}", [plane]
 
 

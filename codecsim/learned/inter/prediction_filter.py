@@ -128,6 +128,7 @@ class PredictionFilter:
     Attributes
     ----------
     experts : tuple of Expert, what the choice of a block has for 1, 2, ...
+    names : tuple of str, theirs
     """
 
     def __init__(self, params, width, height, bit_depth=8, initial=None, threads=1):
@@ -143,6 +144,7 @@ class PredictionFilter:
         self.params, self.width, self.height, self.bit_depth = params, width, height, bit_depth
         self.spec = initial.spec
         self.experts = choose_experts(params, initial)
+        self.names = tuple(expert.name.lower() for expert in self.experts)
         self._linear = make_linear_filters(params, self.experts, (width, height), bit_depth)
         self._sample_shift = OUTPUT_BITS - UNIT_LOG2 - (bit_depth - 8)
         size = 1 << params.tile_log2

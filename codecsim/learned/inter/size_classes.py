@@ -53,13 +53,13 @@ def block_areas(blocks):
 class SizeClassFilter:
     """A PredictionFilter for each class of block sizes: each block has what its class's made, and teaches that alone.
 
-    Parameters, errors and `experts`: as PredictionFilter.
+    Parameters, errors, `experts` and `names`: as PredictionFilter.
     """
 
     def __init__(self, params, *args):
         self.params, self._limits = params, CLASS_LIMITS[params.block_size]
         self.filters = tuple(PredictionFilter(params, *args) for _ in range(n_filters(params)))
-        self.experts = self.filters[0].experts
+        self.experts, self.names = self.filters[0].experts, self.filters[0].names
         self._classes = None
 
     def predict(self, pred_y, aux, qp, areas):

@@ -122,10 +122,11 @@ class LearnedStream:
         return cls(params, starting_model(config.model, INTER_LUMA, DEFAULT_MODEL, params))
 
     @classmethod
-    def from_sps(cls, sps, places=()):
+    def from_sps(cls, sps, places=(), own=()):
         """The learned ones that a sequence parameter set announces, or None.
 
         places : files and folders where models may be, beside those that ship
+        own : names of tools in whose place the decoder has been given filters, see learned.own_filters
 
         Raises
         ------
@@ -135,12 +136,13 @@ class LearnedStream:
         announced = sps.learned
         if announced is None:
             return None
-        if announced.arithmetic_version == NOT_DECODABLE:
+        if announced.arithmetic_version == NOT_DECODABLE and not own:
             raise BitstreamError(
-                "an experiment with an oracle, which cannot be decoded: its encoder learned from the original",
+                "an experiment with an oracle, which cannot be decoded: its encoder learned from the original; "
+                "or one with a filter of its own, which the decoder has not been given",
                 "learned_arithmetic_version",
             )
-        if announced.arithmetic_version != ARITHMETIC_VERSION:
+        if announced.arithmetic_version != (NOT_DECODABLE if own else ARITHMETIC_VERSION):
             raise BitstreamError(
                 f"learned tools of arithmetic version {announced.arithmetic_version}; this decoder has version "
                 f"{ARITHMETIC_VERSION}",
@@ -148,8 +150,8 @@ class LearnedStream:
             )
         if not announced.tools or announced.tools & ~KNOWN_TOOLS:
             raise BitstreamError(f"unknown tools {announced.tools:#x}", "learned_tools")
-        settings = announced.settings_of(TOOL_FILTER)
-        if settings is None and announced.tools & TOOL_CHROMA:
+        settings = None if "inter_luma" in own else announced.settings_of(TOOL_FILTER)
+        if not announced.tools & TOOL_FILTER and announced.tools & TOOL_CHROMA:
             raise BitstreamError("the chroma filter goes with the luma one, which is missing", "learned_tools")
         if settings is None:
             return None
