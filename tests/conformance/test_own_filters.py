@@ -91,7 +91,7 @@ def test_the_identity_costs_only_its_choice():
     plain, coded = run({})
     data, with_identity = run({"inter_luma": Identity()})
     assert_same_pictures([p.recon for p in with_identity], [p.recon for p in coded])
-    assert len(plain) < len(data) < len(plain) + 100
+    assert len(plain) < len(data) < len(plain) + 200
 
 
 @pytest.mark.parametrize(

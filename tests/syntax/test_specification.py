@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
-from codecsim.codec.picture_codec import FILTERED, FINISHED, LEARNED
+from codecsim.codec.stages.compensation import Compensation
+from codecsim.codec.stages.inter_filter import InterFiltering, InterLearning
 from codecsim.entropy import contexts, elements
 from codecsim.entropy.cabac import NEXT_CONTEXT, RANGE_LPS
 from codecsim.learned.inter import params
@@ -234,30 +235,35 @@ class Follower:
         self.pictures = iter(spec.read_stream(data))
         self.learner, self.filtered = None, 0
 
-    def __call__(self, step, codec):
-        if step == FILTERED:
-            self._begin(codec)
-        if step == LEARNED:
+    def __call__(self, stage, codec):
+        if isinstance(stage, Compensation):
+            self.pred = codec.pred.y.astype(np.int64)
+            self._begin()
+        if isinstance(stage, InterFiltering):
+            self._filter(stage, codec)
+        if isinstance(stage, InterLearning) and stage.has_learnt:
             mode, coded = codec.blocks.pred_mode, codec.blocks.cbf & CBF_Y > 0
             recon = codec.picture.planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y].astype(np.int64)
             coded = (mode == MODE_INTER) & coded
-            self.learner.learn(recon, coded, (mode >= MODE_INTER) & ~coded, codec.tools.qp)
-        if step == FINISHED:
+            self.learner.learn(recon, coded, (mode >= MODE_INTER) & ~coded, codec.slice.qp)
+        if stage is codec.stages[-1]:
             assert self.learner.digest() == self.hash == codec.learner_digest()
 
-    def _begin(self, codec):
-        sps, picture, self.hash = next(self.pictures)
+    def _begin(self):
+        sps, self.picture, self.hash = next(self.pictures)
         if self.learner is None:
             settings, digest = spec.luma_settings(sps)
             size = sps["width"], sps["height"], sps["bit_depth"]
             self.learner = LumaLearner(settings, spec.experts_of(sps), *initial_weights(settings, digest), *size)
-        if picture["idr"]:
+        if self.picture["idr"]:
             self.learner.begin_idr()
-        if codec.filtered is not None:
-            pred, others, qp, _ = codec.filter_inputs()
-            self.learner.obey(picture["order"])
-            outputs = self.learner.predict(pred.astype(np.int64), [plane.astype(np.int64) for plane in others], qp)
-            assert np.array_equal(outputs, codec.filtered.y)
+
+    def _filter(self, stage, codec):
+        if stage.filtered is not None:
+            _, others, qp, _ = stage.inputs(codec)
+            self.learner.obey(self.picture["order"])
+            outputs = self.learner.predict(self.pred, [plane.astype(np.int64) for plane in others], qp)
+            assert np.array_equal(outputs, stage.filtered.y)
             self.filtered += 1
 
 
