@@ -17,7 +17,7 @@ import codecsim
 from codecsim.codec.config import EncoderConfig
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.video import create_video, open_video
-from codecsim.kernels.jit import CACHE_ROOT
+from codecsim.kernels.sources import CACHE_ROOT
 from codecsim.picture.planes import Frame, VideoFormat
 
 WARM_SIZE, WARM_FRAMES = 64, 10  # more than a group of pictures of random access

@@ -4,7 +4,11 @@ By value, a namedtuple of arrays becomes seven arguments an array, at every call
 writes the tree once into memory; a kernel that receives the result reads the fields it names, as if it had the
 namedtuple.  A field that is itself a namedtuple is again passed on as a pointer.  The tree is constant while bound (its
 arrays' elements and its records' fields are not), which lets LLVM keep what it has read.
+
+The memory is laid out as Numba's own value of the namedtuple is, which is how a C compiler lays out a struct.
 """
+
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -14,14 +18,11 @@ from numba.core.datamodel import PrimitiveModel
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import (
     NativeValue,
-    intrinsic,
     lower_getattr_generic,
     register_model,
     typeof_impl,
     unbox,
 )
-
-from codecsim.kernels.jit import kernel
 
 _BYTES = ir.IntType(8).as_pointer()
 
@@ -44,48 +45,58 @@ class Bound:
 
     __slots__ = ("_memory", "address", "kind", "value")
 
-    def __init__(self, value):
+    def __init__(self, value: Any):
         self.value = value
-        self.kind = _kind(value)
-        self._memory = np.zeros(_size(value), np.uint8)
+        self.kind, layout = _describe(value)
+        self._memory = np.array(_contents(value), layout)
         self.address = self._memory.ctypes.data
-        _place(value, self.address)
 
 
-def bind(value):
+def bind(value: Any) -> Bound:
     """`Bound` of a namedtuple; a Bound is returned as it is."""
     return value if isinstance(value, Bound) else Bound(value)
 
 
-_kinds = {}  # by what `_traits` finds; Numba takes a millisecond to find the type of a large tree
+_described: dict[Any, tuple[BoundType, np.dtype]] = {}  # by what `_traits` finds; to find it takes milliseconds
 
 
-def _kind(value):
-    """The `BoundType` of a namedtuple."""
+def _describe(value: Any) -> tuple[BoundType, np.dtype]:
+    """The `BoundType` of a namedtuple, and how it lies in memory."""
     traits = _traits(value)
-    kind = _kinds.get(traits)
-    if kind is None:
-        kind = _kinds[traits] = BoundType(typeof_impl(value, _CONTEXT))
-    return kind
+    found = _described.get(traits)
+    if found is None:
+        found = _described[traits] = BoundType(typeof_impl(value, _CONTEXT)), _layout(value)
+    return found
 
 
-def _traits(value):
+def _traits(value: Any) -> Any:
     """All that Numba's type of a value depends on."""
     if isinstance(value, tuple):
         return (type(value), *map(_traits, value))
     if isinstance(value, np.ndarray):
         flags = value.flags
         return value.dtype, value.ndim, flags.c_contiguous, flags.f_contiguous, flags.aligned, flags.writeable
-    if isinstance(value, np.record):
-        return np.record, value.dtype
-    return type(value)
+    return (type(value), value.dtype) if isinstance(value, np.void) else type(value)
 
 
-def _size(value):
-    """Bytes that are enough for the tree: an array takes 5 + 2 * ndim words."""
+def _layout(value: Any) -> np.dtype:
+    """The structure that holds a tree: an array is described as Numba describes it, a record is pointed to."""
     if isinstance(value, tuple):
-        return 8 + sum(_size(field) for field in value)
-    return 8 * (5 + 2 * value.ndim) if isinstance(value, np.ndarray) else 8
+        return np.dtype([(f"f{k}", _layout(field)) for k, field in enumerate(value)], align=True)
+    if isinstance(value, np.ndarray):
+        names = ("owner", "parent", "size", "itemsize", "data")
+        lengths = [("shape", np.int64, (value.ndim,)), ("strides", np.int64, (value.ndim,))]
+        return np.dtype([*((name, np.int64) for name in names), *lengths], align=True)
+    return np.dtype(np.int64 if isinstance(value, np.void) else type(value))
+
+
+def _contents(value: Any) -> Any:
+    """What `_layout` has place for.  No kernel asks who owns an array: they count no references."""
+    if isinstance(value, tuple):
+        return tuple(map(_contents, value))
+    if isinstance(value, np.ndarray):
+        return 0, 0, value.size, value.itemsize, value.ctypes.data, value.shape, value.strides
+    return np.frombuffer(value, np.uint8).ctypes.data if isinstance(value, np.void) else value
 
 
 class _Context:
@@ -152,19 +163,3 @@ def _load(builder, pointer):
     loaded = builder.load(pointer)
     loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
     return loaded
-
-
-@intrinsic
-def _store_at(typingctx, value, address):
-    def codegen(context, builder, signature, args):
-        kind = context.get_value_type(signature.args[0])
-        builder.store(args[0], builder.inttoptr(args[1], kind.as_pointer()))
-        return context.get_dummy_value()
-
-    return types.void(value, address), codegen
-
-
-@kernel(any_type=True)
-def _place(value, address):
-    """Write the namedtuple at `address`."""
-    _store_at(value, address)

@@ -3,75 +3,65 @@
 Kernels never allocate: scratch memory is passed in.  That lets reference counting be switched off, so that passing a
 namedtuple of thirty arrays costs no atomic operations.
 
-Numba's own disk cache looks only at the file a function stands in; a change in a callee elsewhere would go unnoticed.
-Here each module's kernels are cached in a folder named by a digest of that module and of every codecsim module it
-imports, directly or not, so a stale result cannot be found and an edit recompiles no more than what depends on it.
+To declare a kernel imports no Numba: commands that run none start fast.
 """
 
 import functools
-import hashlib
-import os
-import pathlib
-import re
-import sys
+from collections.abc import Callable
+from typing import Any
 
-import numba
-import numba.core.config
-
-from codecsim.kernels.linking import Unit, track
-
-_PACKAGE = pathlib.Path(__file__).parents[1]
-# Parsing the sources would take a noticeable part of a second at every start.
-_IMPORT = re.compile(r"^[ \t]*(?:from (codecsim[\w.]*) import (\([^)]*\)|.*)|import (.*))", re.MULTILINE)
-_BOUNDSCHECK = os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
-CACHE_ROOT = pathlib.Path(
-    os.environ.get("CODECSIM_CACHE_DIR")
-    or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "codecsim"
-)
+UNITS: dict[str, "Kernel"] = {}  # those that are called by address, by name
 
 
-def _source_path(module):
-    """Path of the source of dotted `module` inside the package, or None if there is none."""
-    base = _PACKAGE.parent.joinpath(*module.split("."))
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file():
-            return path
-    return None
+class Kernel:
+    """A function that Numba compiles, or loads from its disk cache, when it is called or when a caller is compiled.
+
+    Numba's dispatcher is made no earlier: most kernels of a run are parts of others from the disk cache, and need none.
+
+    Parameters
+    ----------
+    function : what is compiled
+    inline, is_unit, returns : as `kernel` describes them; `returns` is what it calls `recursive`
+    """
+
+    def __init__(self, function: Callable[..., Any], inline: bool, is_unit: bool, returns: Any):
+        functools.update_wrapper(self, function)
+        self.name = f"{function.__module__}.{function.__qualname__}"
+        self.py_func = function
+        self.inline = inline
+        self.is_unit = is_unit
+        self.returns = returns
+        self._call: Callable[..., Any] | None = None
+        if is_unit:
+            UNITS[self.name] = self
+
+    def __call__(self, *args: Any) -> Any:
+        return (self._call or self._prepare())(*args)
+
+    def _prepare(self) -> Callable[..., Any]:
+        from codecsim.kernels import linking
+
+        self._call = linking.callable_of(self)
+        return self._call
+
+    @property
+    def dispatcher(self) -> Any:
+        """Numba's dispatcher."""
+        from codecsim.kernels import linking
+
+        return linking.dispatcher_of(self)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What Numba takes it for where a kernel calls it."""
+        from codecsim.kernels import linking
+
+        return linking.type_of(self)
 
 
-@functools.cache
-def _direct_imports(module):
-    """The codecsim modules that `module` names in its import statements."""
-    found = set()
-    for origin, names, plain in _IMPORT.findall(_source_path(module).read_text()):
-        found.update(re.findall(r"codecsim[\w.]*", plain))
-        if origin:
-            found.update({origin, *(f"{origin}.{name}" for name in re.findall(r"\w+", names))})
-    return {name for name in found if _source_path(name)}
-
-
-@functools.cache
-def source_digest(module, *others):
-    """Hex digest of the sources of these modules and of all package modules that they reach through imports."""
-    reached, todo = set(), [module, *others]
-    while todo:
-        name = todo.pop()
-        if name not in reached:
-            reached.add(name)
-            todo.extend(_direct_imports(name))
-    digest = hashlib.sha256(f"{numba.__version__} {sys.version} {_BOUNDSCHECK}".encode())
-    for name in sorted(reached):
-        digest.update(name.encode() + b"\0" + _source_path(name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _package_modules():
-    """Dotted names of all modules of the package."""
-    paths = (path.relative_to(_PACKAGE.parent).with_suffix("") for path in _PACKAGE.rglob("*.py"))
-    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
-
-
-def kernel(function=None, *, inline=False, unit=False, recursive=None, any_type=False):
+def kernel(
+    function: Callable[..., Any] | None = None, *, inline: bool = False, unit: bool = False, recursive: Any = None
+) -> Any:
     """Compile `function` in no-Python mode, cached on disk, without allocation, reference counts or fused arithmetic.
 
     Parameters
@@ -81,9 +71,7 @@ def kernel(function=None, *, inline=False, unit=False, recursive=None, any_type=
     unit : bool
         Compile on its own and call by address (see linking): for kernels that do much work a call.
     recursive : Numba type
-        Return type of a kernel that calls itself, which is then a unit.
-    any_type : bool
-        The arguments may be namedtuples of any module.  The cache knows types by name, so it is renewed with them.
+        What the kernel returns, if it calls itself; such a kernel is a unit.
 
     Notes
     -----
@@ -91,24 +79,5 @@ def kernel(function=None, *, inline=False, unit=False, recursive=None, any_type=
     wraps integers modulo their width.
     """
     if function is None:
-        return functools.partial(kernel, inline=inline, unit=unit, recursive=recursive, any_type=any_type)
-    module = function.__module__
-    owner = module if module.startswith("codecsim") and _source_path(module) else None
-    previous = numba.core.config.CACHE_DIR
-    if owner:
-        digest = source_digest(owner, *(_package_modules() if any_type else ()))
-        numba.core.config.CACHE_DIR = str(CACHE_ROOT / f"{owner}-{digest}")
-    try:
-        dispatcher = numba.njit(
-            cache=owner is not None,
-            boundscheck=_BOUNDSCHECK,
-            nogil=True,
-            error_model="numpy",
-            no_cfunc_wrapper=True,
-            forceinline=inline,
-            _nrt=False,
-        )(function)
-    finally:
-        numba.core.config.CACHE_DIR = previous
-    track(dispatcher)
-    return Unit(dispatcher, recursive) if unit or recursive is not None else dispatcher
+        return functools.partial(kernel, inline=inline, unit=unit, recursive=recursive)
+    return Kernel(function, inline, unit or recursive is not None, recursive)

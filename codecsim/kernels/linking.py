@@ -8,26 +8,78 @@ there, the units that it calls are loaded before.
 
 import contextlib
 import ctypes
+import functools
 import hashlib
 import os
 import pathlib
 import pickle
 import tempfile
+from typing import Any
 
+import numba
+import numba.core.config
 from llvmlite import binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, sigutils, typing
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.datamodel.models import OpaqueModel
 from numba.core.errors import TypingError
 from numba.core.imputils import lower_constant
-from numba.extending import register_model, typeof_impl
+from numba.extending import register_model
 
-_units = {}  # by name
+from codecsim.kernels.jit import UNITS, Kernel
+from codecsim.kernels.sources import BOUNDSCHECK, cache_folder
+
+_dispatchers: dict[Kernel, Any] = {}
+_units: dict[str, "Unit"] = {}  # by name
 _in_progress = set()  # (name, argument types) of the kernels now being compiled
 _callers = []  # for each kernel now being compiled: the (unit name, argument types) it needs
 _POINTER = ir.IntType(8).as_pointer()
+
+
+def dispatcher_of(kernel: Kernel) -> Any:
+    """Numba's dispatcher of a kernel; of one outside the package it uses no disk cache."""
+    found = _dispatchers.get(kernel)
+    if found is not None:
+        return found
+    with global_compiler_lock:
+        if kernel not in _dispatchers:
+            folder = cache_folder(kernel.__module__)
+            previous, numba.core.config.CACHE_DIR = numba.core.config.CACHE_DIR, str(folder or "")
+            try:
+                dispatcher = numba.njit(
+                    cache=folder is not None,
+                    boundscheck=BOUNDSCHECK,
+                    nogil=True,
+                    error_model="numpy",
+                    no_cfunc_wrapper=True,
+                    forceinline=kernel.inline,
+                    _nrt=False,
+                )(kernel.py_func)
+            finally:
+                numba.core.config.CACHE_DIR = previous
+            _dispatchers[kernel] = _track(dispatcher, kernel)
+    return _dispatchers[kernel]
+
+
+def callable_of(kernel: Kernel) -> Any:
+    """What a call from Python calls."""
+    return dispatcher_of(kernel) if kernel.returns is None else _unit(kernel.name)
+
+
+def type_of(kernel: Kernel) -> Any:
+    """Numba's type of a kernel."""
+    return _unit(kernel.name).kind if kernel.is_unit else types.Dispatcher(dispatcher_of(kernel))
+
+
+def _unit(name: str) -> "Unit":
+    found = _units.get(name)
+    if found is None:
+        with global_compiler_lock:
+            found = _units.setdefault(name, Unit(UNITS[name]))
+    return found
 
 
 class UnitType(types.Callable, types.Opaque):
@@ -40,42 +92,38 @@ class UnitType(types.Callable, types.Opaque):
     def get_call_type(self, context, args, kws):
         if kws:
             raise TypingError(f"{self.unit_name} takes no keyword arguments in kernels")
-        return _units[self.unit_name].signature(tuple(_widen(a) for a in args))
+        return _unit(self.unit_name).signature(tuple(_widen(a) for a in args))
 
     def get_call_signatures(self):
-        return tuple(cres.signature for cres in _units[self.unit_name].dispatcher.overloads.values()), False
+        overloads = UNITS[self.unit_name].dispatcher.overloads
+        return tuple(cres.signature for cres in overloads.values()), False
 
     def get_impl_key(self, signature):
-        return _units[self.unit_name].implementation(signature)
+        return _unit(self.unit_name).implementation(signature)
 
 
 class Unit:
-    """A compiled kernel that kernels call by address and Python calls as usual.
+    """A kernel that kernels call by address.
 
-    Parameters
+    Attributes
     ----------
-    dispatcher : Numba's dispatcher
-    returns : Numba type, only of a kernel that calls itself.  (Numba's own recursion is lost in its disk cache.)
+    kernel : the Kernel, whose `returns` is None unless it calls itself.  (Numba's own recursion is lost in its cache.)
+    kind : Numba's type of it
     """
 
-    def __init__(self, dispatcher, returns=None):
-        function = dispatcher.py_func
-        self.returns = returns
-        self.dispatcher = dispatcher
-        self.name = f"{function.__module__}.{function.__qualname__}"
-        self.kind = UnitType(self.name)
-        self._cells = {}  # by argument types: the memory that holds the address
-        self._keys = {}
-        self.__doc__ = function.__doc__
-        self.__name__ = function.__name__
-        self.__module__ = function.__module__
-        self.py_func = function
-        _units[self.name] = self
+    def __init__(self, kernel: Kernel):
+        self.kernel = kernel
+        self.name = kernel.name
+        self.returns = kernel.returns
+        self.kind = UnitType(kernel.name)
+        self._cells: dict[tuple, ctypes.c_void_p] = {}  # by argument types: the memory that holds the address
+        self._keys: dict[tuple, tuple] = {}
 
-    def __call__(self, *args, **kwargs):
-        if self.returns is not None:  # its calls to itself need the address
-            self.provide(tuple(_widen(self.dispatcher.typeof_pyval(arg)) for arg in args))
-        return self.dispatcher(*args, **kwargs)
+    def __call__(self, *args):
+        """Call one that calls itself: for that it needs its address."""
+        dispatcher = self.kernel.dispatcher
+        self.provide(tuple(_widen(dispatcher.typeof_pyval(arg)) for arg in args))
+        return dispatcher(*args)
 
     def signature(self, args):
         """Compile for argument types and make the address known; returns the signature."""
@@ -90,8 +138,8 @@ class Unit:
 
     def provide(self, args):
         """Have the address for argument types in its cell."""
-        self.dispatcher.compile(args)
-        cres = self.dispatcher.overloads[args]
+        self.kernel.dispatcher.compile(args)
+        cres = self.kernel.dispatcher.overloads[args]
         if self.returns not in (None, cres.signature.return_type):
             raise TypingError(f"{self.name} returns {cres.signature.return_type}, {self.returns} was declared")
         self._cell(args).value = cres.library.get_pointer_to_function(cres.fndesc.llvm_func_name)
@@ -145,11 +193,6 @@ def _widen(kind):
     return types.int64 if isinstance(kind, (types.Integer, types.Boolean)) else kind
 
 
-@typeof_impl.register(Unit)
-def _typeof_unit(value, context):
-    return value.kind
-
-
 @register_model(UnitType)
 class _UnitModel(OpaqueModel):
     pass
@@ -166,16 +209,19 @@ def need(name, args):
         _callers[-1].add((name, args))
 
 
-def track(dispatcher):
+def _track(dispatcher, kernel):
     """Remember beside a kernel's disk cache which units it calls, and load them before it."""
     compile_exact = dispatcher.compile
     needs_of = {}
+    cache = dispatcher._cache
+    if hasattr(cache, "_load_overload"):
+        cache.load_overload = functools.partial(_load_overload, cache)
+    # Numba would compile anew for every literal that some caller passes.
+    widen = _widen if kernel.is_unit else types.unliteral
 
     @global_compiler_lock
     def compile(signature):
         arguments, _ = sigutils.normalize_signature(signature)
-        # Numba would compile anew for every literal that some caller passes.
-        widen = _widen if _name(dispatcher) in _units else types.unliteral
         arguments = tuple(widen(argument) for argument in arguments)
         if arguments in needs_of:
             result = compile_exact(arguments)
@@ -184,15 +230,14 @@ def track(dispatcher):
             if needs is None:
                 needs, result = _compile_anew(dispatcher, compile_exact, arguments)
             else:
-                unit = _units.get(_name(dispatcher))
-                if unit is not None:
-                    unit.expect(arguments)
+                if kernel.is_unit:
+                    _unit(kernel.name).expect(arguments)
                 for name, args in needs:
-                    _units[name].provide(args)
+                    _unit(name).provide(args)
                 # Numba compiles here if its own cache is for another processor, or older than the source's time stamp.
                 _, result = _compile(dispatcher, compile_exact, arguments)
             needs_of[arguments] = needs
-        if _name(dispatcher) not in _units:
+        if not kernel.is_unit:
             for name, args in needs_of[arguments] or ():
                 need(name, args)
         return result
@@ -201,14 +246,50 @@ def track(dispatcher):
     return dispatcher
 
 
+class _CachedLibrary(JITCodeLibrary):
+    """Code from the disk cache.  Its bitcode is not read before a caller is compiled that wants it."""
+
+    @classmethod
+    def _unserialize(cls, codegen, state):
+        name, kind, (code, bitcode) = state
+        assert kind == "object"
+        library = codegen.create_library(name)
+        library._bitcode = bitcode
+        library.enable_object_caching()
+        library._set_compiled_object(code)
+        library._finalize_final_module()
+        return library
+
+    def _get_module_for_linking(self):
+        if self._shared_module is None:
+            self._shared_module = llvm.parse_bitcode(self._bitcode)
+            self._codegen._engine._load_defined_symbols(self._shared_module)
+        return self._shared_module
+
+    def get_pointer_to_function(self, name):
+        return self._codegen._engine.get_function_address(name)
+
+
+def _load_overload(cache, signature, target_context):
+    """What the disk cache holds, without Numba's preparations for compiling, which take half a second."""
+    codegen = target_context.codegen()
+    usual, codegen._library_class = codegen._library_class, _CachedLibrary
+    try:
+        with cache._guard_against_spurious_io_errors():
+            return cache._load_overload(signature, target_context)
+    finally:
+        codegen._library_class = usual
+
+
 def _compile_anew(dispatcher, compile_exact, arguments):
     """Compile without the disk cache, which may hold the kernel but not what it calls."""
     cache = dispatcher._cache
+    usual = cache.load_overload
     cache.load_overload = lambda signature, context: None
     try:
         needs, result = _compile(dispatcher, compile_exact, arguments)
     finally:
-        del cache.load_overload
+        cache.load_overload = usual
     _save(dispatcher, arguments, needs)
     return needs, result
 

@@ -51,7 +51,7 @@ def compiled():
     kernels = {}
     for name in FLOAT_KERNELS + INTEGER_KERNELS + VECTOR_KERNELS:
         found = next(getattr(module, name) for module in (update, rls, ops_vector) if hasattr(module, name))
-        found = getattr(found, "dispatcher", found)  # of a unit
+        found = found.dispatcher
         options = {k: v for k, v in found.targetoptions.items() if k not in ("cache", "nopython")}
         kernels[name] = numba.njit(**options)(found.py_func)
         kernels[name].compile(found.signatures[0])
