@@ -15,5 +15,5 @@ def resource_folder(name: str) -> pathlib.Path:
 def bundled_clip() -> pathlib.Path:
     """Path of the clip that the demo and the tests use; `data/manifest.json` describes it."""
     folder = resource_folder("data")
-    entry = json.loads((folder / "manifest.json").read_text())[0]
+    entry = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))[0]
     return folder / entry["file"]

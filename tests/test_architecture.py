@@ -11,7 +11,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A module imports only from its own line and the lines above it.
 LAYERS = (
-    ("errors", "resources"),
+    ("errors", "resources", "extras"),
     ("kernels",),
     ("settings",),
     ("picture.areas", "picture.blocks", "picture.planes", "hevc.tables"),

@@ -10,7 +10,7 @@ from tests.test_architecture import MODULES, PACKAGE, ROOT, package_imports
 FOLDERS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 SIGNED = [folder for folder in FOLDERS if (folder / "README.md").is_file()]
 NAMED = re.compile(r"`([\w./-]+(?:\.(?:py|md|js|css|html|svg)|/))`")  # files and folders in backticks
-FOR_ALL = ("errors", "resources")  # what everything may import
+FOR_ALL = ("errors", "resources", "extras")  # what everything may import
 
 
 def name_of(folder):

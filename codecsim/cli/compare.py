@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.bootstrap import LEVEL, MIN_VALUES, RESAMPLES, SEED
 from codecsim.experiments.compare import METRICS, ClipComparison, compare, read_result
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 CONFIDENCE_HELP = (
     f"Of the mean's interval, from {MIN_VALUES} clips up: bootstrap over clips (BCa, {RESAMPLES} means, seed {SEED})."
@@ -61,16 +64,16 @@ def command(anchor, test, metric, confidence, as_json):
         clips = [dataclasses.asdict(row) for row in rows]
         click.echo(json.dumps({"metric": metric, "confidence": confidence / 100, "clips": clips}, indent=2))
         return
-    Console(soft_wrap=True).print(_table(rows, METRICS[metric].title, confidence))
+    print_table(_table(rows, METRICS[metric].title, confidence))
     for row in rows:
         for text in row.warnings:
             click.echo(f"codecsim: warning: {row.clip}: {text}", err=True)
 
 
-def _table(rows: list[ClipComparison], metric: str, level: float) -> Table:
+def _table(rows: list[ClipComparison], metric: str, level: float) -> "Table":
     planes = list(rows[0].bd_rate)
     columns = [f"BD-rate {plane.upper()}" for plane in planes]
-    table = Table("clip", *columns, "EncT", "DecT", title=f"{metric}, bits without hashes", title_style="")
+    table = make_table("clip", *columns, "EncT", "DecT", title=f"{metric}, bits without hashes", title_style="")
     for row in rows:
         percents = (_shown(row.bd_rate.get(plane), "{:+.2f} %") for plane in planes)
         ratios = (_shown(ratio, "{:.2f} x") for ratio in (row.encoder_time, row.decoder_time))

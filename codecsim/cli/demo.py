@@ -4,13 +4,12 @@ import dataclasses
 import hashlib
 import pathlib
 import tempfile
+from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.cli.tables import make_table, print_table
 from codecsim.errors import MismatchError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.compare import coded_bits
@@ -18,6 +17,9 @@ from codecsim.experiments.encoder_options import encoder_config
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.video import open_video
 from codecsim.resources import bundled_clip
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 FILTERS = ("off", "online")
 
@@ -57,8 +59,7 @@ def command(frames, qps, quiet):
     """
     with tempfile.TemporaryDirectory(prefix="codecsim-demo-") as folder:
         rows = [_run(pathlib.Path(folder), mode, qp, frames, quiet) for qp in qps for mode in FILTERS]
-    console = Console(soft_wrap=True)
-    console.print(_table(rows))
+    print_table(_table(rows))
     click.echo("Every stream was decoded, every hash was right, and the pictures equal the encoder's.")
     for line in _savings(rows):
         click.echo(line)
@@ -84,12 +85,14 @@ def _digest(path: pathlib.Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _table(rows: list[DemoRow]) -> Table:
+def _table(rows: list[DemoRow]) -> "Table":
+    from rich import box
+
     first = rows[0].encoded
     title = f"Big Buck Bunny, {first['width']}x{first['height']}, {first['frames']} pictures, low delay P"
     names = ("filter", "QP", "bits", "hashes", "PSNR Y", "U", "V", "encode", "decode", "steps")
     caption = "bits of the file, of which hashes; PSNR in dB; pictures a second; steps of training"
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = make_table(title=title, caption=caption, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in names:
         table.add_column(name, justify="left" if name == "filter" else "right", no_wrap=True)
     for row in rows:

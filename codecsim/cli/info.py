@@ -5,11 +5,10 @@ import shutil
 import tempfile
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.inspection import bits_per_part, read_parameter_sets
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.video import open_stream
@@ -30,7 +29,6 @@ def command(input_path, models, as_json, quiet):
     \b
     Example: codecsim info clip.bin
     """
-    console = Console(soft_wrap=True)
     with open_stream(input_path) as (stream, name), tempfile.TemporaryFile() as copy:
         if not stream.seekable():
             shutil.copyfileobj(stream, copy)
@@ -46,7 +44,7 @@ def command(input_path, models, as_json, quiet):
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))
     else:
-        _print_pictures(console, result)
+        _print_pictures(result)
 
 
 def _print_headers(headers: dict) -> None:
@@ -60,16 +58,16 @@ def _print_headers(headers: dict) -> None:
         click.echo("Tools beyond the standard: none, this is HEVC")
 
 
-def _print_pictures(console: Console, result: dict) -> None:
+def _print_pictures(result: dict) -> None:
     columns = [name for name in PICTURE_COLUMNS if any(name in picture for picture in result["pictures"])]
-    pictures = Table(*columns, title=f"{result['frames']} pictures of {result['width']}x{result['height']}")
+    pictures = make_table(*columns, title=f"{result['frames']} pictures of {result['width']}x{result['height']}")
     for picture in result["pictures"]:
         pictures.add_row(*(_shown(picture.get(name)) for name in columns))
-    parts = Table("part", "bits", "share", title=f"{result['bits']} bits, {result['kbps']:.2f} kbit/s")
+    parts = make_table("part", "bits", "share", title=f"{result['bits']} bits, {result['kbps']:.2f} kbit/s")
     for part, bits in sorted(result["parts"].items(), key=lambda item: -item[1]):
         parts.add_row(part, str(bits), f"{bits / result['bits']:.1%}")
-    console.print(pictures)
-    console.print(parts)
+    print_table(pictures)
+    print_table(parts)
 
 
 def _shown(value) -> str:

@@ -3,12 +3,11 @@
 import json
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from codecsim.cli.metric_names import MetricNames
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.raw_options import raw_options
+from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.compare import METRICS
 from codecsim.experiments.quality import measure_videos
 from codecsim.formats.video import InputOptions, open_video
@@ -47,9 +46,11 @@ def command(reference, coded, metrics, frames, as_json, quiet, size, fps, bit_de
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))
         return
-    table = Table("", "Y", "U", "V", title=f"{result['frames']} pictures, {result['bit_depth']} bits", title_style="")
+    table = make_table(
+        "", "Y", "U", "V", title=f"{result['frames']} pictures, {result['bit_depth']} bits", title_style=""
+    )
     for metric in (METRICS[name] for name in metrics):
         digits = 2 if metric.ceiling == 100 and metric.scaled is float else 5
         cells = (result.get(metric.fields.get(plane)) for plane in "yuv")
         table.add_row(metric.title, *("-" if cell is None else f"{cell:.{digits}f}" for cell in cells))
-    Console(soft_wrap=True).print(table)
+    print_table(table)

@@ -4,9 +4,8 @@ import dataclasses
 import json
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.encoder_options import LEARNER_HELP, named_settings
 from codecsim.experiments.profile import Profile, ProfileSettings, profile_model
 from codecsim.learned.engine.weights import builtin_weights
@@ -40,10 +39,10 @@ def command(model, learner, device, as_json):
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(profile), indent=2, allow_nan=False))
     else:
-        _print(Console(soft_wrap=True), profile)
+        _print(profile)
 
 
-def _print(console: Console, profile: Profile) -> None:
+def _print(profile: Profile) -> None:
     context = f" in blocks of {profile.block}x{profile.block}" if profile.block else ""
     learning = "" if profile.training_kmac is None else f", training {profile.training_kmac:.2f}"
     click.echo(
@@ -52,22 +51,22 @@ def _print(console: Console, profile: Profile) -> None:
         f"{profile.parameters} parameters, {_size(profile.weights_bytes)} as the engine holds them\n"
         f"thousand multiply-accumulates a pixel: inference {profile.inference_kmac:.2f}{context}{learning}"
     )
-    layers = Table("layer", "kind", title="layers")
+    layers = make_table("layer", "kind", title="layers")
     for name in ("inputs", "outputs", "parameters", "kMAC/pixel"):
         layers.add_column(name, justify="right")
     for layer in profile.layers:
         numbers = (layer.inputs, layer.outputs, layer.parameters, f"{layer.kmac_per_pixel:.3f}")
         layers.add_row(layer.layer, layer.kind, *map(str, numbers))
-    console.print(layers)
+    print_table(layers)
     training = "" if profile.training_kmac is None else f"; training of {profile.epochs:g} epochs"
-    pictures = Table("", title=f"a picture, one thread{training}")
+    pictures = make_table("", title=f"a picture, one thread{training}")
     for cost in profile.pictures:
         pictures.add_column(f"{cost.picture} ({cost.width}x{cost.height})", justify="right")
     columns = [_column(cost) for cost in profile.pictures]
     for name in columns[0]:
         if any(column[name] for column in columns):
             pictures.add_row(name, *(column[name] for column in columns))
-    console.print(pictures)
+    print_table(pictures)
     if profile.device:
         click.echo(f"torch: on {profile.device}, half precision inference, float32 training")
 

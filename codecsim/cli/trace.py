@@ -3,11 +3,10 @@
 import json
 
 import click
-from rich.console import Console
-from rich.table import Column, Table
 
 from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
+from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.traces import compare_traces, open_trace, write_block_statistics, write_trace
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.tracing.differences import as_object, explain
@@ -78,12 +77,13 @@ def _print_summary(rows, as_json):
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
-    numbers = (Column(name, justify="right") for name in ("count", "bins", "bits", "share"))
-    table = Table("element", "component", *numbers)
+    table = make_table("element", "component")
+    for name in ("count", "bins", "bits", "share"):
+        table.add_column(name, justify="right")
     for row in rows:
         cells = (row["element"], row["component"] or "", f"{row['count']}", f"{row['bins']}", f"{row['bits']:.1f}")
         table.add_row(*cells, f"{row['share']:.2%}")
-    Console(soft_wrap=True).print(table)
+    print_table(table)
 
 
 def _compare(paths, context, selection, models, as_json):

@@ -12,6 +12,7 @@ from codecsim.cli.progress import quiet_option
 from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arm
+from codecsim.extras import needed
 from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
 from codecsim.learned.loop.spec import ATTENTIONS, BACKBONES, LoopSpec
 from codecsim.learned.loop.stream import LoopStream
@@ -177,12 +178,9 @@ def _check_output(output):
 
 def _check_torch(device):
     """Raise a ConfigError where torch is not installed, or has no such device."""
-    try:
-        from codecsim.training.device_times import device_name
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise ConfigError("this training needs torch: pip install 'codecsim[train]'") from None
+    needed("torch", "this training")
+    from codecsim.training.device_times import device_name
+
     if device_name(device) is None:
         raise ConfigError(f"--device {device}: torch finds no such device here; expected cpu")
 

@@ -5,7 +5,7 @@ import json
 import click
 
 from codecsim.cli.progress import quiet_option
-from codecsim.errors import ConfigError
+from codecsim.extras import needed
 
 
 @click.command("tune")
@@ -31,11 +31,11 @@ def command(plan_path, output, as_json, quiet, **settings):
     \b
     Example: codecsim tune benchmarks/tuning/threshold-ldp.toml --clips clips --trials 40 -o preset.toml
     """
-    try:
-        from codecsim.experiments.tuning.command import TuneSettings, tune
-        from codecsim.experiments.tuning.plan import read_plan
-    except ModuleNotFoundError as error:
-        raise ConfigError(f"codecsim tune needs {error.name}: pip install {error.name}") from None
+    for module in ("optuna", "tomlkit"):
+        needed(module, "tune")
+    from codecsim.experiments.tuning.command import TuneSettings, tune
+    from codecsim.experiments.tuning.plan import read_plan
+
     result = tune(read_plan(plan_path), TuneSettings(**settings), _silent if quiet else _say)
     if output is not None:
         result.write(output)

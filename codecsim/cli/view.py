@@ -1,7 +1,6 @@
 """`codecsim view`: a local web page to look into streams."""
 
 import contextlib
-import importlib.util
 import sys
 import threading
 import webbrowser
@@ -12,7 +11,7 @@ from codecsim.cli import Interrupted
 from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.raw_options import raw_options
-from codecsim.errors import ConfigError
+from codecsim.extras import needed
 from codecsim.formats.video import InputOptions
 
 
@@ -35,8 +34,7 @@ def command(stream, other, source, port, no_browser, threads, models, quiet, siz
     \b
     Example: codecsim view clip.bin --source clip.y4m
     """
-    if importlib.util.find_spec("flask") is None:
-        raise ConfigError("view needs Flask: pip install flask")
+    needed("flask", "view")
     from codecsim.viewer.server import HOST, make_server
     from codecsim.viewer.session import Session
 

@@ -28,7 +28,7 @@ class Anchors:
         self.name = pathlib.Path(path).name
         self._points = {}
         try:
-            with open(path, newline="") as file:
+            with open(path, newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
                 missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
                 if missing:

@@ -7,6 +7,7 @@ from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.database import sources_digest
 from codecsim.experiments.quality import check_metrics
 from codecsim.experiments.work import Outcome, Task, perform
+from codecsim.extras import needed
 
 CONNECT_SECONDS = 10
 _STARTS = "codecsim-starts"  # topic under which workers tell what they begin
@@ -30,11 +31,7 @@ class ClusterWorkers:
     are_local = False
 
     def __init__(self, address: str):
-        try:
-            import distributed
-        except ImportError:
-            raise ConfigError("--scheduler needs dask.distributed: pip install 'codecsim[cluster]'") from None
-        self._distributed = distributed
+        distributed = self._distributed = needed("distributed", "--scheduler")
         self._address = address
         try:
             self._client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

@@ -85,7 +85,7 @@ def read_result(path: str | pathlib.Path) -> dict:
     FormatError : unreadable, not JSON, or no such result
     """
     try:
-        result = json.loads(pathlib.Path(path).read_text())
+        result = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise FormatError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(result, dict):

@@ -12,7 +12,7 @@ def processor():
     """Name and count of the machine's processors."""
     name = platform.machine()
     if os.path.exists("/proc/cpuinfo"):
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
     return f"{os.cpu_count()} x {name}"
 

@@ -13,20 +13,11 @@ from typing import NamedTuple
 
 from codecsim import __version__
 from codecsim.codec.config import EncoderConfig
-from codecsim.codec.decoder import decode
-from codecsim.codec.encoder import encode, internal_format
-from codecsim.codec.reports import PictureReport
 from codecsim.errors import BitstreamError, ConfigError, FormatError
-from codecsim.experiments.costs import kmac_per_pixel
-from codecsim.experiments.quality import QUALITY_FIELDS, QualityMeter, mean_quality
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.kernels.compilation import watch_compilation
-from codecsim.learned.inter.stream import LearnedStream
 from codecsim.picture.planes import VideoFormat, change_bit_depth
-from codecsim.tracing.files import trace_writer
-from codecsim.tracing.records import ENCODER, TraceHeader
-from codecsim.tracing.tracer import Tracer
 
 PLANES = ("y", "u", "v")
 
@@ -63,6 +54,8 @@ def encode_video(
     ------
     CodecError : bad input, settings or output; then neither file is left
     """
+    from codecsim.codec.encoder import encode, internal_format
+
     if config.oracle is not None and output is not None:
         raise ConfigError(f"oracle {config.oracle!r}: nothing could decode {output}; only results can be had")
     output = os.devnull if output is None else output
@@ -76,8 +69,11 @@ def encode_video(
     reports, indices, qualities = [], [], []
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(_Clock())
-        meter = stack.enter_context(QualityMeter(metrics, coded_format)) if metrics else None
-        if meter:
+        meter = None
+        if metrics:
+            from codecsim.experiments.quality import QualityMeter
+
+            meter = stack.enter_context(QualityMeter(metrics, coded_format))
             frames = meter.watch(frames, video.format.bit_depth, video.neighbours)
         stream = stack.enter_context(atomic_output(output))
         write_recon = None
@@ -86,6 +82,10 @@ def encode_video(
         digest = hashlib.sha256()
         tracer = None
         if trace is not None:
+            from codecsim.tracing.files import trace_writer
+            from codecsim.tracing.records import ENCODER, TraceHeader
+            from codecsim.tracing.tracer import Tracer
+
             write = stack.enter_context(trace_writer(trace, TraceHeader(ENCODER, samples=True)))
             tracer = Tracer(write, samples=True)
         for coded in encode(config, video.format, frames, tracer):
@@ -118,6 +118,10 @@ class Times(NamedTuple):
 
 def joined_result(video: VideoInput, config: EncoderConfig, results: list[dict], stream_sha256: str, times: Times):
     """The result of an encoding that was done in pieces, each from an IDR picture to the next, from their results."""
+    from codecsim.codec.encoder import internal_format
+    from codecsim.codec.reports import PictureReport
+    from codecsim.experiments.quality import QUALITY_FIELDS
+
     pictures = [picture for result in results for picture in result["pictures"]]
     known = [field.name for field in dataclasses.fields(PictureReport)]
     reports = [PictureReport(**{name: picture[name] for name in known if name in picture}) for picture in pictures]
@@ -128,12 +132,17 @@ def joined_result(video: VideoInput, config: EncoderConfig, results: list[dict],
 
 def _with_quality(result, qualities):
     """A result with what was measured beside PSNR, a dict of figures a picture."""
+    from codecsim.experiments.quality import mean_quality
+
     pictures = [picture | quality for picture, quality in zip(result["pictures"], qualities, strict=True)]
     return result | mean_quality(qualities) | {"pictures": pictures}
 
 
 def _encoding(name, config, video_format, reports, stream_sha256, times):
     """The result of an encoding; `stream_sha256`: None where there is no stream."""
+    from codecsim.experiments.costs import kmac_per_pixel
+    from codecsim.learned.inter.stream import LearnedStream
+
     result = _summary(video_format, reports, sum(report.bits for report in reports), times)
     result |= {"input": name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
@@ -184,6 +193,8 @@ def decode_stream(
     ------
     CodecError : damaged stream, mismatch, output that cannot be written
     """
+    from codecsim.codec.decoder import decode
+
     _spare_input(name, output)
     reports, failure, video_format, write = [], None, None, None
     counter = _CountingReader(stream)

@@ -5,16 +5,12 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
 
-from codecsim.codec.decoder import decode
 from codecsim.errors import BitstreamError, CodecError
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_stream, open_video
-from codecsim.inspection.statistics import write_statistics
-from codecsim.inspection.stream import inspect_stream
 from codecsim.tracing.differences import first_difference
 from codecsim.tracing.files import EVERYTHING, NO_SAMPLES, is_stream, trace_reader, trace_writer
 from codecsim.tracing.records import DECODER, Record, TraceHeader
-from codecsim.tracing.tracer import Tracer
 
 
 def trace_stream(
@@ -33,6 +29,9 @@ def trace_stream(
     ------
     CodecError : a damaged stream or a mismatch, after the records up to there
     """
+    from codecsim.codec.decoder import decode
+    from codecsim.tracing.tracer import Tracer
+
     waiting = collections.deque()
     pictures = decode(stream, models=models, trace=Tracer(waiting.append, samples))
     error = None
@@ -109,6 +108,9 @@ def write_block_statistics(path, output, models=(), source=None, on_picture=lamb
     ------
     CodecError : bad input or output; then no file is left
     """
+    from codecsim.inspection.statistics import write_statistics
+    from codecsim.inspection.stream import inspect_stream
+
     with contextlib.ExitStack() as stack:
         stream, name = stack.enter_context(open_stream(path))
         video = None if source is None else stack.enter_context(open_video(source, InputOptions()))

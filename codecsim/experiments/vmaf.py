@@ -13,6 +13,7 @@ import shutil
 import subprocess
 
 from codecsim.errors import CodecError, ConfigError
+from codecsim.extras import install_command
 
 MODEL = "vmaf_v0.6.1"
 
@@ -29,7 +30,7 @@ def find_ffmpeg() -> str:
         if _has_libvmaf(path):
             return path
     found = f"{' and '.join(candidates)} cannot" if candidates else "there is none"
-    raise ConfigError(f"vmaf needs an ffmpeg with libvmaf: {found}; pip install 'codecsim[vmaf]' brings one")
+    raise ConfigError(f"vmaf needs an ffmpeg with libvmaf: {found}; {install_command('imageio_ffmpeg')} brings one")
 
 
 def _packaged_ffmpeg() -> str | None:
@@ -69,4 +70,4 @@ def vmaf_scores(ffmpeg: str, reference: str | os.PathLike, distorted: str | os.P
     if done.returncode or not log.exists():
         said = done.stderr.strip().splitlines()
         raise CodecError(f"{ffmpeg} could not compute VMAF: {said[0] if said else 'it wrote no scores'}")
-    return [picture["metrics"]["vmaf"] for picture in json.loads(log.read_text())["frames"]]
+    return [picture["metrics"]["vmaf"] for picture in json.loads(log.read_text(encoding="utf-8"))["frames"]]

@@ -4,10 +4,10 @@ import contextlib
 import fractions
 from collections.abc import Iterator
 
-import av
 import numpy as np
 
 from codecsim.errors import FormatError
+from codecsim.extras import needed
 from codecsim.formats.samples import checked_format, checked_frame
 from codecsim.picture.planes import Frame, VideoFormat
 
@@ -40,6 +40,7 @@ def open_container(path: str, name: str, fps: fractions.Fraction | None = None):
     ------
     FormatError : not a video, or not 4:2:0 of 8 or 10 bits with even sides
     """
+    av = needed("av", name)
     with contextlib.ExitStack() as stack:
         try:
             container = stack.enter_context(av.open(f"file:{path}"))
@@ -67,6 +68,8 @@ def _reason(error: Exception) -> str:
 
 
 def _frames(container, stream, video_format: VideoFormat, name: str) -> Iterator[Frame]:
+    import av
+
     index = 0
     try:
         for frame in container.decode(stream):

@@ -118,6 +118,8 @@ def _checked_target(path: str) -> tuple[pathlib.Path, int | None]:
     """The file behind `path` and its mode, None where there is no file yet."""
     if not path:
         raise ConfigError("the name of the output is empty")
+    if path == os.devnull:
+        return pathlib.Path(path), stat.S_IFCHR
     target = pathlib.Path(path).resolve()
     mode = target.stat().st_mode if target.exists() else None
     if mode is not None and stat.S_ISDIR(mode):

@@ -16,8 +16,9 @@ HM, TEncGOP::xCalculateMSSSIM, for the number of scales.
 
 import math
 
-import cv2
 import numpy as np
+
+from codecsim.extras import needed
 
 WINDOW = 11  # samples a side
 SIGMA = 1.5
@@ -94,7 +95,8 @@ def _similarity(first, second, bit_depth):
     return (2 * product + c1) / (squares + c1), (2 * covariance + c2) / (variances + c2)
 
 
-def _weighted_mean(plane):
+def _weighted_mean(plane: np.ndarray) -> np.ndarray:
+    cv2 = needed("cv2", "SSIM")
     border = WINDOW // 2
     return cv2.sepFilter2D(plane, cv2.CV_64F, _TAPS, _TAPS)[border:-border, border:-border]
 

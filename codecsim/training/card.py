@@ -132,7 +132,7 @@ def _sources(folder):
     """What a folder of samples is made of, source by source."""
     rows = {}
     for path in sorted(pathlib.Path(folder).glob("*.json")):
-        about = json.loads(path.read_text())
+        about = json.loads(path.read_text(encoding="utf-8"))
         if "source" in about:
             row = rows.setdefault(about["source"], ([], set(), set()))
             row[0].append(len(about.get("samples", about.get("pictures", [None]))))

@@ -148,7 +148,7 @@ def _take(stem, clip, kind, config, count):
     if samples:
         np.save(f"{stem}.planes.npy", np.stack([planes for planes, *_ in samples]))
         np.save(f"{stem}.error.npy", np.stack([error for _, error, _ in samples]))
-    stem.with_name(stem.name + ".json").write_text(json.dumps(about))
+    stem.with_name(stem.name + ".json").write_text(json.dumps(about), encoding="utf-8")
 
 
 class FilterSamples:
@@ -172,7 +172,7 @@ class FilterSamples:
     def __init__(self, folder, kind, margin):
         self.about, self._arrays = [], []
         for file in sorted(pathlib.Path(folder).glob("*.json")):
-            about, stem = json.loads(file.read_text()), str(file.with_suffix(""))
+            about, stem = json.loads(file.read_text(encoding="utf-8")), str(file.with_suffix(""))
             if about.get("kind") != kind:
                 raise ConfigError(f"{file}: is no sample of {kind}")
             if about["samples"]:

@@ -201,7 +201,7 @@ def take_samples(paths, folder, seed=0, scale=1.0, on_picture=lambda name, qp: N
                 _store(folder, encoding, name, code_picture(frame, video_format, qp))
     pictures = load_pictures(folder)
     try:
-        drawn = json.loads((folder / DRAWN).read_text())
+        drawn = json.loads((folder / DRAWN).read_text(encoding="utf-8"))
     except FileNotFoundError:
         drawn = {}
     if [drawn.get(key) for key in ("seed", "scale", "encodings")] == [seed, scale, [*pictures]]:
@@ -221,7 +221,7 @@ def _encodings(folder):
     """(name, contents of the JSON file) of the encodings in a folder."""
     for path in sorted(folder.glob("*.json")):
         if path.name != DRAWN:
-            yield path.name.removesuffix(".json"), json.loads(path.read_text())
+            yield path.name.removesuffix(".json"), json.loads(path.read_text(encoding="utf-8"))
 
 
 def load_pictures(folder):

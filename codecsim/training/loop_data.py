@@ -25,7 +25,7 @@ class LoopSamples:
     def __init__(self, folder):
         self.pictures, self._planes = [], []
         for file in sorted(pathlib.Path(folder).glob("*.json")):
-            about, stem = json.loads(file.read_text()), str(file.with_suffix(""))
+            about, stem = json.loads(file.read_text(encoding="utf-8")), str(file.with_suffix(""))
             decoded, original = (np.load(f"{stem}.{name}.npy", mmap_mode="r") for name in ("decoded", "original"))
             for k, (slice_type, qp) in enumerate(about["pictures"]):
                 self.pictures.append((about["source"], about["config"], about["qp"], slice_type, qp))

@@ -138,4 +138,4 @@ def _take(stem, source, video_format, frames, config):
     about = {"source": source, "config": config.config, "qp": config.qp, "pictures": pictures}
     np.save(f"{stem}.decoded.npy", np.stack(decoded))
     np.save(f"{stem}.original.npy", np.stack([split_frame(frames[k]) for k in order]))
-    stem.with_name(stem.name + ".json").write_text(json.dumps(about))
+    stem.with_name(stem.name + ".json").write_text(json.dumps(about), encoding="utf-8")

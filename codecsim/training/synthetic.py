@@ -250,9 +250,9 @@ def write_clips(photo_paths, folder, count, seed=0, n_frames=17, chroma=MEAN, on
         "photos": [path.name for path in photo_paths],
     }
     described = folder / "manifest.json"
-    if described.exists() and json.loads(described.read_text()) != manifest:
+    if described.exists() and json.loads(described.read_text(encoding="utf-8")) != manifest:
         raise ConfigError(f"{folder}: holds clips made with other settings; choose another folder")
-    described.write_text(json.dumps(manifest, indent=2))
+    described.write_text(json.dumps(manifest, indent=2), encoding="utf-8")
     clips = []
     for index in range(count):
         path = folder / f"synthetic_{index:03d}.y4m"

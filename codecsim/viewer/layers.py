@@ -1,9 +1,9 @@
 """Pictures to look at: the layers of a decoded picture, as PNG."""
 
-import cv2
 import numpy as np
 
 from codecsim.errors import ConfigError
+from codecsim.extras import needed
 
 # What is kept of a picture: planes Y, U and V one below the other, (3 h / 2, w) as OpenCV has them.
 PICTURE, UNFILTERED, PREDICTION, FILTERED, SOURCE = "picture", "unfiltered", "prediction", "filtered", "source"
@@ -18,7 +18,6 @@ HEAT = {"error": (PICTURE, SOURCE)}
 LAYERS = (*KEPT, *DIFFERENCES, *HEAT)
 COMPONENTS = ("yuv", "y", "u", "v")
 GAINS = (1, 2, 4, 8, 16)
-_PNG = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # speed: the page is on the same machine
 
 
 def needs_source(layer):
@@ -75,6 +74,7 @@ def render(layer, kept, bit_depth, component="yuv", gain=1):
             return _heat_map(difference, bit_depth, component, gain)
         image = np.clip(128 + (difference * gain >> (bit_depth - 8)), 0, 255).astype(np.uint8)
     if component == "yuv":
+        cv2 = _opencv()
         return _png(cv2.cvtColor(image, cv2.COLOR_YUV2BGR_I420))
     return _png(split_planes(image)[COMPONENTS.index(component) - 1])
 
@@ -83,6 +83,7 @@ def _heat_map(difference, bit_depth, component, gain):
     """Absolute differences from black over red and yellow to white: 64 samples of 8 bits at gain 1."""
     plane = split_planes(difference)[max(COMPONENTS.index(component) - 1, 0)]
     strength = np.minimum(np.abs(plane) * (4 * gain) >> (bit_depth - 8), 255).astype(np.uint8)
+    cv2 = _opencv()
     return _png(cv2.applyColorMap(strength, cv2.COLORMAP_INFERNO))
 
 
@@ -96,4 +97,10 @@ def _to_8_bits(samples, bit_depth):
 
 
 def _png(image):
-    return cv2.imencode(".png", image, _PNG)[1].tobytes()
+    cv2 = _opencv()
+    fast = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # the page is on the same machine
+    return cv2.imencode(".png", image, fast)[1].tobytes()
+
+
+def _opencv():
+    return needed("cv2", "view")

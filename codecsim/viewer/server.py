@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+import os
 import socket
 
 import flask
@@ -141,7 +142,8 @@ def make_server(session, port=0):
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if os.name == "posix":  # elsewhere it would let two servers share a port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((HOST, port))
             listener.listen(64)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import threading
 
 import numpy as np
 
@@ -17,6 +18,7 @@ class Store:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by close()
         self._places = {}  # by key: (offset, bytes, dtype or None, shape)
         self._end = 0
+        self._lock = threading.Lock()  # held while the file's position matters
 
     def put(self, key, value):
         """Keep an array or bytes under a new key; what another key has already: see `alias`.
@@ -30,8 +32,10 @@ class Store:
         else:
             data, dtype, shape = memoryview(value), None, None
         size = data.nbytes
-        while data:
-            data = data[self._file.write(data) :]
+        with self._lock:
+            self._file.seek(self._end)
+            while data:
+                data = data[self._file.write(data) :]
         self._places[key] = self._end, size, dtype, shape
         self._end += size
 
@@ -47,8 +51,15 @@ class Store:
         KeyError : nothing has
         """
         offset, size, dtype, shape = self._places[key]
-        value = os.pread(self._file.fileno(), size, offset)
+        value = self._read(size, offset)
         return value if dtype is None else np.frombuffer(value, dtype).reshape(shape)
+
+    def _read(self, size, offset):
+        if hasattr(os, "pread"):
+            return os.pread(self._file.fileno(), size, offset)
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(size)
 
     def close(self):
         """Give the disk space back."""

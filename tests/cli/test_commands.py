@@ -233,6 +233,32 @@ cli.main()
     assert (found.returncode, found.stderr) == (130, b"codecsim: error: interrupted\n")
 
 
+def test_an_interruption_that_is_lost_comes_again(tmp_path):
+    script = tmp_path / "interrupted.py"
+    script.write_text("""
+import ctypes, os, signal, time
+from codecsim import cli
+
+@ctypes.CFUNCTYPE(None)
+def call_back():
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):
+        pass
+
+def go_on(arguments):
+    call_back()
+    for _ in range(600):
+        time.sleep(0.1)
+
+cli._run = go_on
+cli.main()
+""")
+    started = time.monotonic()
+    found = subprocess.run([sys.executable, script], capture_output=True, timeout=60)
+    assert (found.returncode, found.stderr) == (130, b"codecsim: error: interrupted\n")
+    assert time.monotonic() - started < 30
+
+
 def test_demo(capsys):
     assert run(["demo", "--frames", "2", "--qp", "37", "--quiet"]) == 0
     text = capsys.readouterr().out

@@ -1,6 +1,4 @@
 import shlex
-import subprocess
-import sys
 
 import click
 import pytest
@@ -10,8 +8,8 @@ from codecsim.cli import COMMANDS, group, run
 
 def test_all_commands_are_listed(capsys):
     assert run(["--help"]) == 0
-    text = capsys.readouterr().out
-    assert all(f"\n  {name} " in text for name in COMMANDS)
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(f" {name} {line}" in text for name, line in COMMANDS.items())
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -76,9 +74,3 @@ def test_help_of_encode_says_what_differs_in_random_access(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert "--intra-period N An intra picture every N, 0: only the first. In ra a multiple of 8, 32 if not" in text
     assert "--size WxH" in text
-
-
-def test_no_torch_and_no_kernels_before_they_are_needed():
-    code = "import sys, codecsim.cli as c; c.run(['compare', '--help']); print({'torch', 'numba'} & set(sys.modules))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.splitlines()[-1] == "set()"

@@ -33,7 +33,7 @@ def test_without_torch(kind, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "codecsim.training.device_times", raising=False)
     assert run(["train", kind, str(tmp_path), "-o", str(tmp_path / "model")]) == 2
-    assert "pip install 'codecsim[train]'" in capsys.readouterr().err
+    assert "pip install '.[train]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["intra", "loop"])

@@ -158,7 +158,7 @@ def test_a_cluster_without_workers():
 
 def test_without_dask_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    with pytest.raises(CodecError, match=r"pip install 'codecsim\[cluster\]'"):
+    with pytest.raises(CodecError, match=r"pip install '\.\[cluster\]'"):
         cluster.ClusterWorkers("tcp://127.0.0.1:1")
 
 

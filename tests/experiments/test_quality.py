@@ -150,7 +150,7 @@ def test_vmaf_without_libvmaf_is_one_clear_line(tmp_path, monkeypatch, capsys, n
     monkeypatch.setenv("PATH", str(tmp_path))
     assert run(encode) == 2
     assert capsys.readouterr().err == (
-        "codecsim: error: vmaf needs an ffmpeg with libvmaf: there is none; pip install 'codecsim[vmaf]' brings one\n"
+        "codecsim: error: vmaf needs an ffmpeg with libvmaf: there is none; pip install '.[vmaf]' brings one\n"
     )
     scripted(tmp_path, "ffmpeg", " ... vmafmotion  V->V  Calculate the VMAF Motion score.")
     assert run(encode) == 2

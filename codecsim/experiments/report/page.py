@@ -23,6 +23,7 @@ from codecsim.experiments.report.shares import experts_figure, parts_figure
 from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import ARMS, DARK, colour_of
 from codecsim.experiments.tables import notes_of
+from codecsim.extras import install_command, needed
 
 _FOLDER = pathlib.Path(__file__).parent
 NO_COMPARISON = "Nothing to show: no arm here can be compared with the reference."
@@ -83,11 +84,7 @@ def page(study: Study, tables: Mapping, qualities: Mapping) -> str:
     ------
     ConfigError : plotly or jinja2 is not installed
     """
-    try:
-        import jinja2
-        import markupsafe
-    except ImportError as error:
-        raise ConfigError("report: jinja2 is not installed; pip install --upgrade codecsim") from error
+    jinja2, markupsafe = (needed(module, "report") for module in ("jinja2", "markupsafe"))
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True)
     data = {
         "title": study.title,
@@ -105,7 +102,7 @@ def page(study: Study, tables: Mapping, qualities: Mapping) -> str:
     by_metric = {METRICS["psnr"].title if qualities else "": tables}  # there is nothing to tell apart without others
     by_metric |= {METRICS[name].title: found for name, found in qualities.items()}
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
-    own = {name: markupsafe.Markup((_FOLDER / f"page.{name}").read_text()) for name in ("css", "js")}
+    own = {name: markupsafe.Markup((_FOLDER / f"page.{name}").read_text(encoding="utf-8")) for name in ("css", "js")}
     return environment.get_template("page.html").render(
         study=study,
         overviews={
@@ -143,5 +140,5 @@ def plotly_script() -> bytes:
     """
     found = importlib.util.find_spec("plotly")
     if found is None:
-        raise ConfigError("report: plotly is not installed; pip install --upgrade codecsim")
+        raise ConfigError(f"report needs plotly, which is not installed: {install_command('plotly')}")
     return (pathlib.Path(found.origin).parent / "package_data" / "plotly.min.js").read_bytes()
