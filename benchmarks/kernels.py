@@ -19,10 +19,12 @@ from codecsim.entropy.cabac import make_coder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.hevc import deblock, distortion, inter, intra, sao, transform
 from codecsim.hevc.tables import make_zorder
+from codecsim.kernels.binding import bind
+from codecsim.picture.areas import Area, Place, TransformBlock, Vector
 from codecsim.picture.blocks import make_blocks
 from codecsim.picture.planes import PAD_Y, Picture, Planes
 from codecsim.search.motion import interpolate_picture
-from codecsim.search.quantise import WORK_SHAPE, quantise
+from codecsim.search.quantise import Quantiser, make_quantising, quantise
 
 WIDTH, HEIGHT = 352, 288
 WIDTH_C, HEIGHT_C = WIDTH // 2, HEIGHT // 2
@@ -32,7 +34,8 @@ WIDTH_C, HEIGHT_C = WIDTH // 2, HEIGHT // 2
 def _gather(plane, zorder, refs, log2):
     for y in range(0, HEIGHT, 1 << log2):
         for x in range(0, WIDTH, 1 << log2):
-            intra.gather_references(plane, PAD_Y, zorder, x, y, log2, 0, 8, refs)
+            around = intra.Surroundings(plane, PAD_Y, zorder)
+            intra.gather_references(around, TransformBlock(y, x, log2, 0), 8, refs)
             intra.filter_references(refs, log2, True, 8)
 
 
@@ -47,7 +50,7 @@ def _predict_mode(refs, dst, log2, mode):
 def _inverse(levels, res, tmp, log2, is_dst):
     for y in range(0, HEIGHT, 1 << log2):
         for x in range(0, WIDTH, 1 << log2):
-            transform.dequant_inverse(levels, y, x, log2, 30, is_dst, 8, res, tmp)
+            transform.dequant_inverse(levels, TransformBlock(y, x, log2, 0), 30, is_dst, 8, res, tmp)
 
 
 @numba.njit
@@ -60,7 +63,7 @@ def _forward(res, out, tmp, log2, is_dst):
 def _add(pred, res, rec, log2):
     for y in range(0, HEIGHT, 1 << log2):
         for x in range(0, WIDTH, 1 << log2):
-            transform.add_residual(pred, y, x, res, 1 << log2, rec, y, x, 8)
+            transform.add_residual(pred, Place(y, x), res, 1 << log2, rec, Place(y, x), 8)
 
 
 @numba.njit
@@ -68,7 +71,7 @@ def _luma(ref, mvx, mvy, dst, tmp, log2):
     n = 1 << log2
     for y in range(0, HEIGHT, n):
         for x in range(0, WIDTH, n):
-            inter.predict_luma_uni(ref, mvx, mvy, x, y, n, n, dst, y, x, tmp, 8)
+            inter.predict_luma_uni(ref, Vector(mvx, mvy), Area(x, y, n, n), dst, Place(y, x), tmp, 8)
 
 
 @numba.njit
@@ -76,7 +79,7 @@ def _chroma(ref, mvx, mvy, dst, tmp, log2):
     n = 1 << log2
     for y in range(0, HEIGHT_C, n):
         for x in range(0, WIDTH_C, n):
-            inter.predict_chroma_uni(ref, mvx, mvy, x, y, n, n, dst, y, x, tmp, 8)
+            inter.predict_chroma_uni(ref, Vector(mvx, mvy), Area(x, y, n, n), dst, Place(y, x), tmp, 8)
 
 
 @numba.njit
@@ -84,8 +87,8 @@ def _luma_bi(ref, dst, first, tmp, log2):
     n = 1 << log2
     for y in range(0, HEIGHT, n):
         for x in range(0, WIDTH, n):
-            inter.predict_luma_14bit(ref, 5, -7, x, y, n, n, first, y, x, tmp, 8)
-            inter.average_bi(first, first, y, x, n, n, dst, y, x, 8)
+            inter.predict_luma_14bit(ref, Vector(5, -7), Area(x, y, n, n), first, Place(y, x), tmp, 8)
+            inter.average_bi(first, first, Area(x, y, n, n), dst, Place(y, x), 8)
 
 
 @numba.njit
@@ -104,9 +107,9 @@ def _distortion(which, original, ref, log2):
 
 
 @numba.njit
-def _quantise(coef, levels, log2, scan_idx, lam, ctx, work):
+def _quantise(coef, levels, log2, how, ctx, work):
     for k in range(WIDTH * HEIGHT >> 2 * log2):
-        quantise(coef[k & 63], levels, 0, 0, log2, 0, scan_idx, 32, 8, lam, ctx, 1, work)
+        quantise(coef[k & 63], levels, TransformBlock(0, 0, log2, 0), how, ctx, work)
 
 
 def make_picture(rng):
@@ -171,9 +174,9 @@ def search_cases(rng):
     plane = make_picture(rng).planes.y
     phases, rows = np.zeros((16, *plane.shape), np.uint16), np.zeros(plane.shape, np.int16)
     yield "interpolation of a reference picture", interpolate_picture, (plane, phases, rows, 8)
-    ctx, work = make_coder(np.zeros(1, np.uint8)).ctx, np.zeros(WORK_SHAPE)
+    ctx, work = make_coder(np.zeros(1, np.uint8)).ctx, bind(make_quantising())
     init_contexts(ctx, 1, 32)
-    lam = 0.57 * 2 ** (20 / 3)
+    how = Quantiser(qp=32, bit_depth=8, lam=0.57 * 2 ** (20 / 3), scan_idx=0, hide=1)
     for log2 in range(2, 6):
         n = 1 << log2
         fall = 0.8 ** np.add.outer(np.arange(n), np.arange(n)).ravel()
@@ -181,7 +184,7 @@ def search_cases(rng):
         for name, scale in (("few", 200), ("many", 1000)):
             coef = np.zeros((64, 1024), np.int32)
             coef[:, : n * n] = rng.laplace(0, scale, (64, n * n)) * fall
-            yield f"quantisation {n}, {name} levels", _quantise, (coef, levels, log2, 0, lam, ctx, work)
+            yield f"quantisation {n}, {name} levels", _quantise, (coef, levels, log2, how, ctx, work)
 
 
 def filter_cases(rng):

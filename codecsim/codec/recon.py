@@ -2,7 +2,7 @@
 
 Three steps a picture: `derive_motion` (motion vectors from merge and AMVP syntax), `predict_inter` (motion compensation
 of every inter block, into the prediction planes, where the learned filter may change them), `reconstruct` (intra
-prediction block by block, residuals added).  Deblocking follows in tools.deblock.
+prediction block by block, residuals added).  Deblocking follows in hevc.deblock.
 """
 
 from typing import NamedTuple
@@ -11,14 +11,15 @@ import numpy as np
 
 from codecsim.hevc.compensation import InterScratch, References, compensate, make_inter_scratch
 from codecsim.hevc.indexing import natural
-from codecsim.hevc.intra import REFS_SHAPE, predict_intra
+from codecsim.hevc.intra import REFS_SHAPE, Surroundings, predict_intra
 from codecsim.hevc.merge import merge_candidates
-from codecsim.hevc.motion import amvp_candidates, wrap_mv
+from codecsim.hevc.motion import PredictionUnit, amvp_candidates, wrap_mv
 from codecsim.hevc.tables import chroma_qp
 from codecsim.hevc.transform import TMP_SIZE, add_residual, dequant_inverse, dequant_transform_skip
 from codecsim.kernels.jit import kernel
 from codecsim.learned.intra.filter import IntraNet, filter_block
 from codecsim.learned.intra.inputs import fill_patch, is_transposed
+from codecsim.picture.areas import Area, Place, TransformBlock
 from codecsim.picture.blocks import (
     CBF_Y,
     CTU_UNITS,
@@ -32,7 +33,7 @@ from codecsim.picture.blocks import (
     z_to_xy,
 )
 from codecsim.picture.planes import PAD_C, PAD_Y, Motion, Planes
-from codecsim.syntax.prediction import part_geometry
+from codecsim.syntax.prediction import prediction_area
 
 
 class Scratch(NamedTuple):
@@ -79,13 +80,14 @@ class Recon(NamedTuple):
 
 
 @kernel
-def component_qp(rc, uy, ux, c_idx):
-    """qP of a component at unit (uy, ux), QpBdOffset included (8.6.1)."""
+def block_qp(rc, tb):
+    """qP of a TransformBlock, QpBdOffset included (8.6.1)."""
     offset = 6 * (rc.bit_depth - 8)
-    luma = np.int64(rc.blocks.qp[uy, ux])
-    if c_idx == 0:
+    shift = 2 if tb.c_idx == 0 else 1
+    luma = np.int64(rc.blocks.qp[tb.y >> shift, tb.x >> shift])
+    if tb.c_idx == 0:
         return luma + offset
-    index = luma + (rc.cb_qp_offset if c_idx == 1 else rc.cr_qp_offset)
+    index = luma + (rc.cb_qp_offset if tb.c_idx == 1 else rc.cr_qp_offset)
     return np.int64(chroma_qp(min(max(index, -offset), 57))) + offset
 
 
@@ -97,7 +99,7 @@ def derive_motion(rc, ctx):
     ----------
     rc : Recon
         `motion` is written; its `ref_idx` holds the parsed indices of units that are not merged.
-    ctx : tools.motion.MotionContext
+    ctx : hevc.motion.MotionContext
     """
     blocks = rc.blocks
     h4, w4 = blocks.cu_log2.shape
@@ -114,8 +116,8 @@ def derive_motion(rc, ctx):
             part = np.int64(blocks.part_mode[uy, ux])
             if blocks.pred_mode[uy, ux] >= MODE_INTER:
                 for k in range(1 if part == PART_2Nx2N else 2):
-                    x, y, w, h = part_geometry(part, 1 << log2, k)
-                    _derive_unit_motion(rc, ctx, 4 * ux + x, 4 * uy + y, w, h, ux, uy, log2, k)
+                    area = prediction_area(4 * ux, 4 * uy, 1 << log2, part, k)
+                    _derive_unit_motion(rc, ctx, PredictionUnit(area, 4 * ux, 4 * uy, 1 << log2, k))
             else:
                 clear_motion(rc.motion, uy, ux, 1 << (log2 - 2))
             z += 1 << (2 * (log2 - 2))
@@ -150,12 +152,12 @@ def clear_motion(motion, uy, ux, units):
 
 
 @kernel
-def _derive_unit_motion(rc, ctx, x, y, w, h, cu_ux, cu_uy, cu_log2, part_idx):
+def _derive_unit_motion(rc, ctx, pu):
     blocks, motion, sc = rc.blocks, rc.motion, rc.scratch
-    uy, ux = y >> 2, x >> 2
+    uy, ux, rows, columns = pu.area.y >> 2, pu.area.x >> 2, pu.area.h >> 2, pu.area.w >> 2
     merge = np.int64(blocks.merge[uy, ux])
     if merge:
-        merge_candidates(ctx, x, y, w, h, 4 * cu_ux, 4 * cu_uy, 1 << cu_log2, part_idx, merge, sc.cand_mv, sc.cand_ref)
+        merge_candidates(ctx, pu, merge, sc.cand_mv, sc.cand_ref)
     for lx in range(2):
         if merge:
             ref = np.int64(sc.cand_ref[merge - 1, lx])
@@ -164,26 +166,27 @@ def _derive_unit_motion(rc, ctx, x, y, w, h, cu_ux, cu_uy, cu_log2, part_idx):
             ref = np.int64(motion.ref_idx[uy, ux, lx])
             mv_x, mv_y = 0, 0
             if ref >= 0:
-                amvp_candidates(ctx, x, y, w, h, 4 * cu_ux, 4 * cu_uy, 1 << cu_log2, part_idx, lx, ref, sc.mvp)
+                amvp_candidates(ctx, pu, lx, ref, sc.mvp)
                 k = blocks.mvp_idx[uy, ux, lx]
                 mv_x = np.int64(wrap_mv(np.int64(sc.mvp[k, 0]) + np.int64(blocks.mvd[uy, ux, lx, 0])))
                 mv_y = np.int64(wrap_mv(np.int64(sc.mvp[k, 1]) + np.int64(blocks.mvd[uy, ux, lx, 1])))
-        for j in range(uy, uy + (h >> 2)):
-            for i in range(ux, ux + (w >> 2)):
+        for j in range(uy, uy + rows):
+            for i in range(ux, ux + columns):
                 motion.mv[j, i, lx, 0] = mv_x
                 motion.mv[j, i, lx, 1] = mv_y
                 motion.ref_idx[j, i, lx] = ref
 
 
 @kernel
-def predict_inter_block(rc, x, y, w, h):
-    """Motion compensation of a luma block with uniform motion and of its chroma, into `rc.pred`."""
-    uy, ux = y >> 2, x >> 2
+def predict_inter_block(rc, area):
+    """Motion compensation of an Area of luma with uniform motion and of its chroma, into `rc.pred`."""
+    x, y, w, h = area
+    unit = Place(y >> 2, x >> 2)
     refs, scratch = rc.refs, rc.scratch.inter
-    compensate(refs, 0, rc.motion, uy, ux, x, y, w, h, rc.pred.y, y, x, scratch)
-    x, y, w, h = x >> 1, y >> 1, w >> 1, h >> 1
-    compensate(refs, 1, rc.motion, uy, ux, x, y, w, h, rc.pred.u, y, x, scratch)
-    compensate(refs, 2, rc.motion, uy, ux, x, y, w, h, rc.pred.v, y, x, scratch)
+    compensate(refs, 0, rc.motion, unit, area, rc.pred.y, Place(y, x), scratch)
+    area, at = Area(x >> 1, y >> 1, w >> 1, h >> 1), Place(y >> 1, x >> 1)
+    compensate(refs, 1, rc.motion, unit, area, rc.pred.u, at, scratch)
+    compensate(refs, 2, rc.motion, unit, area, rc.pred.v, at, scratch)
 
 
 @kernel
@@ -213,8 +216,7 @@ def predict_inter(rc):
             else:
                 part = np.int64(blocks.part_mode[uy, ux])
                 for k in range(1 if part == PART_2Nx2N else 2):
-                    x, y, w, h = part_geometry(part, 4 * units, k)
-                    predict_inter_block(rc, 4 * ux + x, 4 * uy + y, w, h)
+                    predict_inter_block(rc, prediction_area(4 * ux, 4 * uy, 4 * units, part, k))
             ux += units
 
 
@@ -230,11 +232,11 @@ def copy_block(src, sy, sx, dst, dy, dx, h, w):
 @kernel(unit=True)
 def predict_intra_luma(rc, uy, ux, log2, mode):
     """Intra prediction of the luma block at unit (uy, ux) into `rc.pred`, filtered where its coding unit says so."""
-    y, x, refs = 4 * uy, 4 * ux, rc.scratch.refs
-    strong = rc.strong_intra != 0
-    predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, rc.pred.y, y, x)
+    around, tb = Surroundings(rc.rec.y, PAD_Y, rc.zorder), TransformBlock(4 * uy, 4 * ux, log2, 0)
+    refs, strong = rc.scratch.refs, rc.strong_intra != 0
+    predict_intra(around, tb, mode, strong, rc.bit_depth, refs, rc.pred.y, Place(tb.y, tb.x))
     if rc.blocks.intra_filter[uy, ux]:
-        filter_block(rc.intra, rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, refs, rc.pred.y)
+        filter_block(rc.intra, around, tb, mode, refs, rc.pred.y)
 
 
 @kernel
@@ -246,12 +248,13 @@ def intra_example(rc, uy, ux, log2, mode, error):
     error : (32, 32) int16, written: prediction without filter minus reconstruction, turned as the filter sees it
     """
     y, x, n, refs = 4 * uy, 4 * ux, 1 << log2, rc.scratch.refs
+    around, tb = Surroundings(rc.rec.y, PAD_Y, rc.zorder), TransformBlock(y, x, log2, 0)
     strong, kept = rc.strong_intra != 0, rc.scratch.res
     for j in range(n):
         for i in range(n):
             kept[j * n + i] = rc.pred.y[y + j, x + i]
-    predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, rc.pred.y, y, x)
-    fill_patch(rc.intra, rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, refs, rc.pred.y)
+    predict_intra(around, tb, mode, strong, rc.bit_depth, refs, rc.pred.y, Place(y, x))
+    fill_patch(rc.intra, around, tb, mode, refs, rc.pred.y)
     for j in range(n):
         for i in range(n):
             difference = np.int32(rc.pred.y[y + j, x + i]) - np.int32(rc.rec.y[PAD_Y + y + j, PAD_Y + x + i])
@@ -260,28 +263,29 @@ def intra_example(rc, uy, ux, log2, mode, error):
 
 
 @kernel(unit=True)
-def reconstruct_tb(rc, plane, rec, levels, c_idx, y, x, log2, intra_mode, cbf):
-    """One transform block of one component: intra prediction if `intra_mode` >= 0, residual if `cbf` says so.
+def reconstruct_tb(rc, plane, rec, levels, tb, intra_mode, cbf):
+    """A TransformBlock: intra prediction if `intra_mode` >= 0, residual if `cbf` says so.
 
     `plane` is the component's prediction plane; it holds the inter prediction, or receives the intra prediction.
     """
+    y, x, log2, c_idx = tb
     pad = PAD_Y if c_idx == 0 else PAD_C
     n = 1 << log2
     if intra_mode >= 0 and c_idx == 0:
         predict_intra_luma(rc, y >> 2, x >> 2, log2, intra_mode)
     elif intra_mode >= 0:
         refs, strong = rc.scratch.refs, rc.strong_intra != 0
-        predict_intra(rec, pad, rc.zorder, x, y, log2, intra_mode, c_idx, strong, rc.bit_depth, refs, plane, y, x)
+        around = Surroundings(rec, pad, rc.zorder)
+        predict_intra(around, tb, intra_mode, strong, rc.bit_depth, refs, plane, Place(y, x))
     if cbf & (CBF_Y << c_idx):
-        shift = 2 if c_idx == 0 else 1
-        qp = component_qp(rc, y >> shift, x >> shift, c_idx)
+        qp = block_qp(rc, tb)
         res, tmp = rc.scratch.res, rc.scratch.tmp
         if cbf & (TSKIP_Y << c_idx):
-            dequant_transform_skip(levels, y, x, log2, qp, rc.bit_depth, res, tmp)
+            dequant_transform_skip(levels, tb, qp, rc.bit_depth, res, tmp)
         else:
             is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
-            dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, res, tmp)
-        add_residual(plane, y, x, res, n, rec, y + pad, x + pad, rc.bit_depth)
+            dequant_inverse(levels, tb, qp, is_dst, rc.bit_depth, res, tmp)
+        add_residual(plane, Place(y, x), res, n, rec, Place(y + pad, x + pad), rc.bit_depth)
     else:
         copy_block(plane, y, x, rec, y + pad, x + pad, n, n)
 
@@ -293,15 +297,15 @@ def reconstruct_tu(rc, uy, ux, log2, corner):
     intra = blocks.pred_mode[uy, ux] == MODE_INTRA
     cbf = np.int64(blocks.cbf[uy, ux])
     mode = np.int64(blocks.intra_luma[uy, ux]) if intra else -1
-    reconstruct_tb(rc, rc.pred.y, rc.rec.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, mode, cbf)
+    reconstruct_tb(rc, rc.pred.y, rc.rec.y, rc.levels.y, TransformBlock(4 * uy, 4 * ux, log2, 0), mode, cbf)
     if log2 == 2 and corner != 3:
         return
     cy, cx = (uy, ux) if log2 > 2 else (uy - 1, ux - 1)
-    chroma_log2 = log2 - 1 if log2 > 2 else 2
+    y, x, chroma_log2 = 2 * cy, 2 * cx, log2 - 1 if log2 > 2 else 2
     if intra:
         mode = chroma_mode(np.int64(blocks.intra_chroma[cy, cx]), np.int64(blocks.intra_luma[cy, cx]))
-    reconstruct_tb(rc, rc.pred.u, rc.rec.u, rc.levels.u, 1, 2 * cy, 2 * cx, chroma_log2, mode, cbf)
-    reconstruct_tb(rc, rc.pred.v, rc.rec.v, rc.levels.v, 2, 2 * cy, 2 * cx, chroma_log2, mode, cbf)
+    reconstruct_tb(rc, rc.pred.u, rc.rec.u, rc.levels.u, TransformBlock(y, x, chroma_log2, 1), mode, cbf)
+    reconstruct_tb(rc, rc.pred.v, rc.rec.v, rc.levels.v, TransformBlock(y, x, chroma_log2, 2), mode, cbf)
 
 
 @kernel

@@ -16,6 +16,7 @@ from codecsim.hevc.inter import (
     predict_luma_uni,
 )
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area, Place, Vector
 
 
 class References(NamedTuple):
@@ -41,19 +42,23 @@ def make_inter_scratch():
     return InterScratch(np.zeros(TMP_SIZE, np.int32), np.zeros((64, 64), np.int32), np.zeros((64, 64), np.int32))
 
 
+@kernel(inline=True)
+def _vector(motion, unit, side):
+    """The motion vector of a unit in one list."""
+    return Vector(np.int64(motion.mv[unit.y, unit.x, side, 0]), np.int64(motion.mv[unit.y, unit.x, side, 1]))
+
+
 @kernel
-def _predict_half(plane, c_idx, motion, uy, ux, side, x, y, w, h, dst, tmp, bit_depth):
+def _predict_half(plane, c_idx, mv, area, dst, tmp, bit_depth):
     """The prediction from one list at 14 bits, into the top-left corner of dst."""
-    zero = np.int64(0)  # not a literal, for which Numba would compile the callee anew
-    mv_x, mv_y = np.int64(motion.mv[uy, ux, side, 0]), np.int64(motion.mv[uy, ux, side, 1])
     if c_idx == 0:
-        predict_luma_14bit(plane, mv_x, mv_y, x, y, w, h, dst, zero, zero, tmp, bit_depth)
+        predict_luma_14bit(plane, mv, area, dst, Place(0, 0), tmp, bit_depth)
     else:
-        predict_chroma_14bit(plane, mv_x, mv_y, x, y, w, h, dst, zero, zero, tmp, bit_depth)
+        predict_chroma_14bit(plane, mv, area, dst, Place(0, 0), tmp, bit_depth)
 
 
 @kernel(unit=True)
-def compensate(refs, c_idx, motion, uy, ux, x, y, w, h, dst, dy, dx, scratch):
+def compensate(refs, c_idx, motion, unit, area, dst, at, scratch):
     """Prediction of a block of one component with the motion of one unit.
 
     Parameters
@@ -61,25 +66,23 @@ def compensate(refs, c_idx, motion, uy, ux, x, y, w, h, dst, dy, dx, scratch):
     refs : References
     c_idx : int, 0 luma, 1 Cb, 2 Cr
     motion : Motion
-    uy, ux : int, the unit of 4x4 luma samples whose motion is used; at least one of its lists is
-    x, y, w, h : int, the block in the picture, in samples of the component; luma w, h <= 64
-    dst : uint16, dst[dy + j, dx + i] is written
+    unit : Place of the unit of 4x4 luma samples whose motion is used; at least one of its lists is
+    area : Area, the block in the picture, in samples of the component; luma w, h <= 64
+    dst : uint16, at : Place: dst[at.y + j, at.x + i] is written
     scratch : InterScratch
     """
     planes = refs.y if c_idx == 0 else refs.u if c_idx == 1 else refs.v
-    k0, k1 = np.int64(motion.ref_idx[uy, ux, 0]), np.int64(motion.ref_idx[uy, ux, 1])
+    k0, k1 = np.int64(motion.ref_idx[unit.y, unit.x, 0]), np.int64(motion.ref_idx[unit.y, unit.x, 1])
     tmp, depth = scratch.tmp, refs.bit_depth
     if k0 >= 0 and k1 >= 0:
-        zero, one = np.int64(0), np.int64(1)
         first, second = planes[refs.slot_of[0, k0]], planes[refs.slot_of[1, k1]]
-        _predict_half(first, c_idx, motion, uy, ux, zero, x, y, w, h, scratch.first, tmp, depth)
-        _predict_half(second, c_idx, motion, uy, ux, one, x, y, w, h, scratch.second, tmp, depth)
-        average_bi(scratch.first, scratch.second, zero, zero, w, h, dst, dy, dx, depth)
+        _predict_half(first, c_idx, _vector(motion, unit, 0), area, scratch.first, tmp, depth)
+        _predict_half(second, c_idx, _vector(motion, unit, 1), area, scratch.second, tmp, depth)
+        average_bi(scratch.first, scratch.second, Area(0, 0, area.w, area.h), dst, at, depth)
         return
     side = 0 if k0 >= 0 else 1
     plane = planes[refs.slot_of[side, max(k0, k1)]]
-    mv_x, mv_y = np.int64(motion.mv[uy, ux, side, 0]), np.int64(motion.mv[uy, ux, side, 1])
     if c_idx == 0:
-        predict_luma_uni(plane, mv_x, mv_y, x, y, w, h, dst, dy, dx, tmp, depth)
+        predict_luma_uni(plane, _vector(motion, unit, side), area, dst, at, tmp, depth)
     else:
-        predict_chroma_uni(plane, mv_x, mv_y, x, y, w, h, dst, dy, dx, tmp, depth)
+        predict_chroma_uni(plane, _vector(motion, unit, side), area, dst, at, tmp, depth)

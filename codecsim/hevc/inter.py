@@ -8,8 +8,7 @@ further than column -75; for c >= W + 8 they all lie right of column W - 1, and 
 Rows alike.  Chroma blocks of w <= 32 read c - 1 .. c + w + 1: the bounds are -36 and W + 4, the farthest columns -37
 and W + 37.
 
-`tmp` is int32 scratch of TMP_SIZE entries: 71 rows of 64.  Motion vectors are passed as Python integers or
-int64 in kernels, so that each function is compiled once.
+`tmp` is int32 scratch of TMP_SIZE entries: 71 rows of 64.
 """
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from codecsim.hevc.indexing import natural
 from codecsim.hevc.tables import CHROMA_TAPS, LUMA_TAPS
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area, Vector
 from codecsim.picture.planes import PAD_C, PAD_Y
 
 TMP_SIZE = 71 * 64
@@ -32,14 +32,16 @@ def _load_rows(ref, sy, sx, w, rows, tmp):
 
 
 @kernel
-def _interpolate_luma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
-    """14-bit prediction in tmp[j * 64 + i] of the block whose integer origin is ref[sy, sx]; phases not both 0.
+def _interpolate_luma(ref, source, phase, bit_depth, tmp):
+    """14-bit prediction in tmp[j * 64 + i] of an Area of `ref`, moved by a `phase`, a Vector that is not zero.
 
     Rows are filtered first, h + 7 of them from tmp[0] on, then columns in place.  The first sum is below 88 * 2**10 in
     magnitude, its shifted value below 2**15, the second sum below 112 * 2**15.
 
     Source: H.265 8.5.3.3.3.1.
     """
+    sx, sy, w, h = source
+    phase_x, phase_y = phase
     shift = bit_depth - 8
     top = sy - 3 if phase_y != 0 else sy
     rows = h + 7 if phase_y != 0 else h
@@ -70,8 +72,10 @@ def _interpolate_luma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
 
 
 @kernel
-def _interpolate_chroma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
+def _interpolate_chroma(ref, source, phase, bit_depth, tmp):
     """As `_interpolate_luma`, with 4 taps and phases in eighths.  Source: H.265 8.5.3.3.3.2."""
+    sx, sy, w, h = source
+    phase_x, phase_y = phase
     shift = bit_depth - 8
     top = sy - 1 if phase_y != 0 else sy
     rows = h + 3 if phase_y != 0 else h
@@ -100,17 +104,17 @@ def _interpolate_chroma(ref, sy, sx, w, h, phase_x, phase_y, bit_depth, tmp):
 
 
 @kernel
-def _copy_samples(ref, sy, sx, w, h, dst, dy, dx):
-    sy, sx, dy, dx = natural(sy), natural(sx), natural(dy), natural(dx)
-    for j in range(h):
-        for i in range(w):
+def _copy_samples(ref, source, dst, at):
+    sy, sx, dy, dx = natural(source.y), natural(source.x), natural(at.y), natural(at.x)
+    for j in range(source.h):
+        for i in range(source.w):
             dst[dy + j, dx + i] = ref[sy + j, sx + i]
 
 
 @kernel
-def _round_samples(tmp, w, h, bit_depth, dst, dy, dx):
+def _round_samples(tmp, w, h, bit_depth, dst, at):
     """Default weighting of one 14-bit prediction.  Source: H.265 8.5.3.3.4.2."""
-    dy, dx = natural(dy), natural(dx)
+    dy, dx = natural(at.y), natural(at.x)
     limit = np.int32((1 << bit_depth) - 1)
     shift = 14 - bit_depth
     rounding = np.int32(1 << (shift - 1))
@@ -120,8 +124,9 @@ def _round_samples(tmp, w, h, bit_depth, dst, dy, dx):
 
 
 @kernel
-def _store_14bit(ref, sy, sx, w, h, interpolated, bit_depth, tmp, dst, dy, dx):
-    sy, sx, dy, dx = natural(sy), natural(sx), natural(dy), natural(dx)
+def _store_14bit(ref, source, interpolated, bit_depth, tmp, dst, at):
+    sy, sx, dy, dx = natural(source.y), natural(source.x), natural(at.y), natural(at.x)
+    w, h = source.w, source.h
     if interpolated:
         for j in range(h):
             for i in range(w):
@@ -138,92 +143,103 @@ def _clamp_origin(position, size, pad, block, reach):
     return natural(min(max(position, -block - reach), size - 2 * pad + reach) + pad)
 
 
+@kernel(inline=True)
+def _moved_luma(ref, mv, area):
+    """The Area of the padded luma plane `ref` that a block moved by whole samples lies on."""
+    sy = _clamp_origin(area.y + (mv.y >> 2), ref.shape[0], PAD_Y, 64, 8)
+    sx = _clamp_origin(area.x + (mv.x >> 2), ref.shape[1], PAD_Y, 64, 8)
+    return Area(sx, sy, area.w, area.h)
+
+
+@kernel(inline=True)
+def _moved_chroma(ref, mv, area):
+    """The same of chroma."""
+    sy = _clamp_origin(area.y + (mv.y >> 3), ref.shape[0], PAD_C, 32, 4)
+    sx = _clamp_origin(area.x + (mv.x >> 3), ref.shape[1], PAD_C, 32, 4)
+    return Area(sx, sy, area.w, area.h)
+
+
 @kernel
-def predict_luma_uni(ref, mvx, mvy, x, y, w, h, dst, dy, dx, tmp, bit_depth):
+def predict_luma_uni(ref, mv, area, dst, at, tmp, bit_depth):
     """Luma prediction from one reference with default weights.
 
     Parameters
     ----------
     ref : (H + 160, W + 160) uint16
         Padded luma plane of the reference picture.
-    mvx, mvy : int
-        Motion vector in quarter samples.
-    x, y, w, h : int
-        The block in the picture, in luma samples; w, h <= 64.
-    dst : (>= dy + h, >= dx + w) uint16
-        dst[dy + j, dx + i] of the block is written.
+    mv : Vector
+    area : Area
+        The block in the picture; w, h <= 64.
+    dst : uint16, `at` : Place
+        dst[at.y + j, at.x + i] of the block is written.
     tmp : (TMP_SIZE,) int32
 
     Source: H.265 8.5.3.3.3.1, 8.5.3.3.4.2.
     """
-    sy = _clamp_origin(y + (mvy >> 2), ref.shape[0], PAD_Y, 64, 8)
-    sx = _clamp_origin(x + (mvx >> 2), ref.shape[1], PAD_Y, 64, 8)
-    if (mvx | mvy) & 3 == 0:
-        _copy_samples(ref, sy, sx, w, h, dst, dy, dx)
+    source = _moved_luma(ref, mv, area)
+    if (mv.x | mv.y) & 3 == 0:
+        _copy_samples(ref, source, dst, at)
     else:
-        _interpolate_luma(ref, sy, sx, w, h, mvx & 3, mvy & 3, bit_depth, tmp)
-        _round_samples(tmp, w, h, bit_depth, dst, dy, dx)
+        _interpolate_luma(ref, source, Vector(mv.x & 3, mv.y & 3), bit_depth, tmp)
+        _round_samples(tmp, area.w, area.h, bit_depth, dst, at)
 
 
 @kernel
-def predict_chroma_uni(ref, mvx, mvy, x, y, w, h, dst, dy, dx, tmp, bit_depth):
+def predict_chroma_uni(ref, mv, area, dst, at, tmp, bit_depth):
     """Chroma prediction from one reference with default weights.
 
     Parameters
     ----------
     ref : (H / 2 + 80, W / 2 + 80) uint16
         Padded chroma plane of the reference picture.
-    mvx, mvy : int
+    mv : Vector
         The luma motion vector, read as eighths of a chroma sample (4:2:0).
-    x, y, w, h : int
+    area : Area
         The block in chroma samples; w, h <= 32.
-    dst, dy, dx, tmp, bit_depth
+    dst, at, tmp, bit_depth
         As for `predict_luma_uni`.
 
     Source: H.265 8.5.3.3.3.2, 8.5.3.3.4.2.
     """
-    sy = _clamp_origin(y + (mvy >> 3), ref.shape[0], PAD_C, 32, 4)
-    sx = _clamp_origin(x + (mvx >> 3), ref.shape[1], PAD_C, 32, 4)
-    if (mvx | mvy) & 7 == 0:
-        _copy_samples(ref, sy, sx, w, h, dst, dy, dx)
+    source = _moved_chroma(ref, mv, area)
+    if (mv.x | mv.y) & 7 == 0:
+        _copy_samples(ref, source, dst, at)
     else:
-        _interpolate_chroma(ref, sy, sx, w, h, mvx & 7, mvy & 7, bit_depth, tmp)
-        _round_samples(tmp, w, h, bit_depth, dst, dy, dx)
+        _interpolate_chroma(ref, source, Vector(mv.x & 7, mv.y & 7), bit_depth, tmp)
+        _round_samples(tmp, area.w, area.h, bit_depth, dst, at)
 
 
 @kernel
-def predict_luma_14bit(ref, mvx, mvy, x, y, w, h, dst, dy, dx, tmp, bit_depth):
+def predict_luma_14bit(ref, mv, area, dst, at, tmp, bit_depth):
     """One half of a luma bi-prediction: as `predict_luma_uni`, with dst int32 at 14-bit precision, -16830..33150."""
-    sy = _clamp_origin(y + (mvy >> 2), ref.shape[0], PAD_Y, 64, 8)
-    sx = _clamp_origin(x + (mvx >> 2), ref.shape[1], PAD_Y, 64, 8)
-    interpolated = (mvx | mvy) & 3 != 0
+    source = _moved_luma(ref, mv, area)
+    interpolated = (mv.x | mv.y) & 3 != 0
     if interpolated:
-        _interpolate_luma(ref, sy, sx, w, h, mvx & 3, mvy & 3, bit_depth, tmp)
-    _store_14bit(ref, sy, sx, w, h, interpolated, bit_depth, tmp, dst, dy, dx)
+        _interpolate_luma(ref, source, Vector(mv.x & 3, mv.y & 3), bit_depth, tmp)
+    _store_14bit(ref, source, interpolated, bit_depth, tmp, dst, at)
 
 
 @kernel
-def predict_chroma_14bit(ref, mvx, mvy, x, y, w, h, dst, dy, dx, tmp, bit_depth):
+def predict_chroma_14bit(ref, mv, area, dst, at, tmp, bit_depth):
     """One half of a chroma bi-prediction: as `predict_chroma_uni`, with dst int32 at 14-bit precision."""
-    sy = _clamp_origin(y + (mvy >> 3), ref.shape[0], PAD_C, 32, 4)
-    sx = _clamp_origin(x + (mvx >> 3), ref.shape[1], PAD_C, 32, 4)
-    interpolated = (mvx | mvy) & 7 != 0
+    source = _moved_chroma(ref, mv, area)
+    interpolated = (mv.x | mv.y) & 7 != 0
     if interpolated:
-        _interpolate_chroma(ref, sy, sx, w, h, mvx & 7, mvy & 7, bit_depth, tmp)
-    _store_14bit(ref, sy, sx, w, h, interpolated, bit_depth, tmp, dst, dy, dx)
+        _interpolate_chroma(ref, source, Vector(mv.x & 7, mv.y & 7), bit_depth, tmp)
+    _store_14bit(ref, source, interpolated, bit_depth, tmp, dst, at)
 
 
 @kernel
-def average_bi(first, second, y, x, w, h, dst, dy, dx, bit_depth):
-    """Default weighted average of two 14-bit predictions, both int32 at [y + j, x + i], into uint16 dst.
+def average_bi(first, second, area, dst, at, bit_depth):
+    """Default weighted average of two 14-bit predictions, an Area of both int32 arrays, into uint16 dst.
 
     Source: H.265 8.5.3.3.4.2.
     """
     limit = np.int32((1 << bit_depth) - 1)
     shift = 15 - bit_depth
     rounding = np.int32(1 << (shift - 1))
-    y, x, dy, dx = natural(y), natural(x), natural(dy), natural(dx)
-    for j in range(h):
-        for i in range(w):
+    y, x, dy, dx = natural(area.y), natural(area.x), natural(at.y), natural(at.x)
+    for j in range(area.h):
+        for i in range(area.w):
             total = np.int32(first[y + j, x + i] + second[y + j, x + i] + rounding)
             dst[dy + j, dx + i] = min(max(total >> shift, np.int32(0)), limit)

@@ -11,6 +11,8 @@ samples a side:
 The search gathers and filters once for each block and then predicts as many modes as it likes.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codecsim.hevc.indexing import natural
@@ -32,36 +34,37 @@ _TILE = 3
 _ORIGIN = 32  # entry of row 2 that holds the corner, so that up to 32 projected samples fit before it
 
 
+class Surroundings(NamedTuple):
+    """What a block of one component is predicted from."""
+
+    plane: np.ndarray  # (h + 2 * pad, w + 2 * pad) uint16: reconstruction so far; sample (x, y) is [y + pad, x + pad]
+    pad: int
+    zorder: np.ndarray  # (h4, w4) int32 from `make_zorder`; units of 4 luma samples
+
+
 @kernel(unit=True)
-def gather_references(plane, pad, zorder, x, y, log2, c_idx, bit_depth, refs):
+def gather_references(around, tb, bit_depth, refs):
     """Collect the neighbouring samples of a block into row 0 of `refs`, replacing those not yet decoded.
 
     Parameters
     ----------
-    plane : (h + 2 * pad, w + 2 * pad) uint16
-        Reconstruction of this component so far; sample (x, y) is plane[y + pad, x + pad].
-    zorder : (h4, w4) int32
-        From `make_zorder`; units of 4 luma samples.
-    x, y : int
-        The block's top-left sample, in samples of this component (4:2:0).
-    log2 : int
-        2..5, log2 of the block's side n.
-    c_idx : int
-        0 luma, 1 or 2 chroma.
+    around : Surroundings
+    tb : TransformBlock
     refs : REFS_SHAPE int32
         Row 0 is written.
 
     Source: H.265 8.4.4.2.2, constrained_intra_pred_flag 0.
     """
-    shift = 2 if c_idx == 0 else 1
+    plane, zorder = around.plane, around.zorder
+    shift = 2 if tb.c_idx == 0 else 1
     step = 1 << shift
     units_high, units_wide = zorder.shape
-    unit_x = x >> shift
-    unit_y = y >> shift
+    unit_x = tb.x >> shift
+    unit_y = tb.y >> shift
     current = zorder[unit_y, unit_x]
-    units = natural((1 << log2) >> shift)
-    row = natural(y + pad)
-    column = natural(x + pad)
+    units = natural((1 << tb.log2) >> shift)
+    row = natural(tb.y + around.pad)
+    column = natural(tb.x + around.pad)
     # The line is gathered from its bottom-left end on.  A hole takes the sample before it; a hole at the start takes
     # the first sample found after it.
     first = -1
@@ -268,12 +271,12 @@ def _predict_angular(refs, row, log2, mode, dst, dy, dx):
 
 
 @kernel
-def predict_intra(plane, pad, zorder, x, y, log2, mode, c_idx, strong, bit_depth, refs, dst, dy, dx):
+def predict_intra(around, tb, mode, strong, bit_depth, refs, dst, at):
     """Gather, filter if needed, and predict: the decoder's way.  Parameters as in the functions above.
 
-    `dst` may be `plane` itself with dy = y + pad, dx = x + pad.
+    dst : uint16, at : Place: dst[at.y + j, at.x + i] is written; it may be the reconstruction itself
     """
-    gather_references(plane, pad, zorder, x, y, log2, c_idx, bit_depth, refs)
-    if uses_filtered_references(mode, log2, c_idx):
-        filter_references(refs, log2, strong, bit_depth)
-    predict_mode(refs, log2, mode, c_idx, bit_depth, dst, dy, dx)
+    gather_references(around, tb, bit_depth, refs)
+    if uses_filtered_references(mode, tb.log2, tb.c_idx):
+        filter_references(refs, tb.log2, strong, bit_depth)
+    predict_mode(refs, tb.log2, mode, tb.c_idx, bit_depth, dst, at.y, at.x)

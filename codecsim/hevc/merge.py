@@ -1,19 +1,20 @@
 """Normative. Merge candidates of prediction blocks: spatial, temporal, combined and zero ones.
 
-Source: H.265 clauses 8.5.3.2.2 to 8.5.3.2.5.  What is said in tools.motion of order and availability holds here too.
+Source: H.265 clauses 8.5.3.2.2 to 8.5.3.2.5.  What is said in hevc.motion of order and availability holds here too.
 """
 
-from codecsim.hevc.motion import has_motion, same_motion, temporal_candidate
+from codecsim.hevc.motion import PredictionUnit, has_motion, same_motion, temporal_candidate
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area
 
 
 @kernel(inline=True)
-def _merge_neighbour(ctx, block, cu_x, cu_y, cu_size, nb_x, nb_y):
-    """`has_motion`, false inside the current merge estimation region; block is (x, y)."""
+def _merge_neighbour(ctx, pu, nb_x, nb_y):
+    """`has_motion`, false inside the current merge estimation region."""
     level = ctx.log2_par_mrg_level
-    if block[0] >> level == nb_x >> level and block[1] >> level == nb_y >> level:
+    if pu.area.x >> level == nb_x >> level and pu.area.y >> level == nb_y >> level:
         return False
-    return has_motion(ctx, cu_x, cu_y, cu_size, nb_x, nb_y)
+    return has_motion(ctx, pu, nb_x, nb_y)
 
 
 @kernel(inline=True)
@@ -34,38 +35,38 @@ def _store_neighbour(ctx, x, y, out_mv, out_ref, n):
 
 
 @kernel
-def _spatial_merge(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, limit, out_mv, out_ref):
+def _spatial_merge(ctx, pu, limit, out_mv, out_ref):
     """Spatial merge candidates A1, B1, B0, A0, B2 (8.5.3.2.3); stops at `limit`, returns how many."""
     n = 0
-    block = (x, y)
+    x, y, w, h = pu.area
+    cu_size, second = pu.cu_size, pu.part_idx == 1
     left, above = x - 1, y - 1
-    second = part_idx == 1
     # The second of two blocks side by side (one above the other) must not merge into the first: that is 2Nx2N.
     a1 = not (second and w < cu_size and h == cu_size)
-    a1 = a1 and _merge_neighbour(ctx, block, cu_x, cu_y, cu_size, left, y + h - 1)
+    a1 = a1 and _merge_neighbour(ctx, pu, left, y + h - 1)
     if a1:
         n = _store_neighbour(ctx, left, y + h - 1, out_mv, out_ref, n)
         if n == limit:
             return n
     b1 = not (second and h < cu_size and w == cu_size)
-    b1 = b1 and _merge_neighbour(ctx, block, cu_x, cu_y, cu_size, x + w - 1, above)
+    b1 = b1 and _merge_neighbour(ctx, pu, x + w - 1, above)
     if b1 and not (a1 and _alike(ctx, left, y + h - 1, x + w - 1, above)):
         n = _store_neighbour(ctx, x + w - 1, above, out_mv, out_ref, n)
         if n == limit:
             return n
-    b0 = _merge_neighbour(ctx, block, cu_x, cu_y, cu_size, x + w, above)
+    b0 = _merge_neighbour(ctx, pu, x + w, above)
     if b0 and not (b1 and _alike(ctx, x + w - 1, above, x + w, above)):
         n = _store_neighbour(ctx, x + w, above, out_mv, out_ref, n)
         if n == limit:
             return n
     # In NxN the block below left of the second one is the third, not yet decoded.
     a0 = not (second and w < cu_size and h < cu_size)
-    a0 = a0 and _merge_neighbour(ctx, block, cu_x, cu_y, cu_size, left, y + h)
+    a0 = a0 and _merge_neighbour(ctx, pu, left, y + h)
     if a0 and not (a1 and _alike(ctx, left, y + h - 1, left, y + h)):
         n = _store_neighbour(ctx, left, y + h, out_mv, out_ref, n)
         if n == limit:
             return n
-    if n < 4 and _merge_neighbour(ctx, block, cu_x, cu_y, cu_size, left, above):
+    if n < 4 and _merge_neighbour(ctx, pu, left, above):
         repeated = a1 and _alike(ctx, left, y + h - 1, left, above)
         repeated = repeated or (b1 and _alike(ctx, x + w - 1, above, left, above))
         if not repeated:
@@ -103,15 +104,13 @@ def _combine_candidates(ctx, n, limit, out_mv, out_ref):
 
 
 @kernel(unit=True)
-def merge_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, max_cand, out_mv, out_ref):
+def merge_candidates(ctx, pu, max_cand, out_mv, out_ref):
     """Merge candidate list of a prediction block (8.5.3.2.2 to 8.5.3.2.5).
 
     Parameters
     ----------
     ctx : MotionContext
-    x, y, w, h : int, prediction block, luma samples
-    cu_x, cu_y, cu_size : int, its coding unit
-    part_idx : int, 0..3, index of the block in its coding unit
+    pu : PredictionUnit
     max_cand : int, >= 1; stop after so many candidates (a decoder needs merge_idx + 1)
     out_mv : (>= 5, 2, 2) int32, [candidate, list, (x, y)], quarter samples, written; 0 where a list is not used
     out_ref : (>= 5, 2) int8, written; -1 where a list is not used
@@ -121,16 +120,17 @@ def merge_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, max_cand, o
     int, candidates written: min(max_cand, ctx.max_merge_cand)
     """
     limit = min(max_cand, ctx.max_merge_cand)
-    small = w + h == 12
-    if ctx.log2_par_mrg_level > 2 and cu_size == 8:
-        x, y, w, h, part_idx = cu_x, cu_y, cu_size, cu_size, 0
-    n = _spatial_merge(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, limit, out_mv, out_ref)
+    small = pu.area.w + pu.area.h == 12
+    if ctx.log2_par_mrg_level > 2 and pu.cu_size == 8:
+        x, y, size = pu.cu_x, pu.cu_y, pu.cu_size
+        pu = PredictionUnit(Area(x, y, size, size), x, y, size, 0)
+    n = _spatial_merge(ctx, pu, limit, out_mv, out_ref)
     if n < limit and ctx.tmvp:
         found_any = False
         for side in range(2):
             found, mv_x, mv_y = False, 0, 0
             if side == 0 or ctx.slice_is_b:
-                found, mv_x, mv_y = temporal_candidate(ctx, x, y, w, h, side, 0)
+                found, mv_x, mv_y = temporal_candidate(ctx, pu.area, side, 0)
             out_ref[n, side] = 0 if found else -1
             out_mv[n, side, 0], out_mv[n, side, 1] = mv_x, mv_y
             found_any = found_any or found

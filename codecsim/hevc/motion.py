@@ -1,6 +1,6 @@
 """Normative. Motion vector prediction: what its derivations read, AMVP candidates and the temporal predictor.
 
-Merge candidates are in tools.merge.  No long-term references.  Pictures are the same if their order counts are.
+Merge candidates are in hevc.merge.  No long-term references.  Pictures are the same if their order counts are.
 
 Source: H.265 clauses 6.4.2 and 8.5.3.2.
 
@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area
 from codecsim.picture.blocks import MODE_INTER
 
 
@@ -37,6 +38,16 @@ class MotionContext(NamedTuple):
     col_ref_idx: np.ndarray
     col_ref_poc: np.ndarray
     col_poc: int
+
+
+class PredictionUnit(NamedTuple):
+    """A prediction block and its coding unit, in luma samples."""
+
+    area: Area
+    cu_x: int
+    cu_y: int
+    cu_size: int
+    part_idx: int  # 0..3, index of the block in its coding unit
 
 
 def make_motion_context(picture, collocated, lists, header, zorder, pred_mode, merge_level=2):
@@ -111,16 +122,16 @@ def _scale_vector(td, tb, mv_x, mv_y):
 
 
 @kernel(inline=True)
-def has_motion(ctx, cu_x, cu_y, cu_size, x, y):
-    """Whether the block at luma (x, y) is decoded before the current one and has motion (6.4.2).
+def has_motion(ctx, pu, x, y):
+    """Whether the block at luma (x, y) is decoded before a PredictionUnit and has motion (6.4.2).
 
-    A block of the current coding unit is inter by definition; the caller excludes what is not yet decoded there.
+    A block of its coding unit is inter by definition; the caller excludes what is not yet decoded there.
     """
     if x < 0 or y < 0 or (x >> 2) >= ctx.zorder.shape[1] or (y >> 2) >= ctx.zorder.shape[0]:
         return False
-    if cu_x <= x < cu_x + cu_size and cu_y <= y < cu_y + cu_size:
+    if pu.cu_x <= x < pu.cu_x + pu.cu_size and pu.cu_y <= y < pu.cu_y + pu.cu_size:
         return True
-    if ctx.zorder[y >> 2, x >> 2] >= ctx.zorder[cu_y >> 2, cu_x >> 2]:
+    if ctx.zorder[y >> 2, x >> 2] >= ctx.zorder[pu.cu_y >> 2, pu.cu_x >> 2]:
         return False
     return ctx.pred_mode[y >> 2, x >> 2] >= MODE_INTER
 
@@ -171,19 +182,20 @@ def _collocated(ctx, col_x, col_y, side, ref_idx):
 
 
 @kernel
-def temporal_candidate(ctx, x, y, w, h, side, ref_idx):
+def temporal_candidate(ctx, area, side, ref_idx):
     """Temporal motion vector predictor of a block for an entry of a list (8.5.3.2.8): bottom right, then centre.
 
     Parameters
     ----------
     ctx : MotionContext with tmvp 1
-    x, y, w, h : int, prediction block, luma samples
+    area : Area, the prediction block
     side, ref_idx : int, list 0 or 1 and its entry
 
     Returns
     -------
     (available, mv_x, mv_y)
     """
+    x, y, w, h = area
     right, below = x + w, y + h
     inside = (right >> 2) < ctx.zorder.shape[1] and (below >> 2) < ctx.zorder.shape[0]
     if inside and y >> ctx.ctb_log2 == below >> ctx.ctb_log2:
@@ -221,20 +233,21 @@ def _scaled_neighbour(ctx, x, y, side, poc):
 
 
 @kernel(unit=True)
-def amvp_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, side, ref_idx, out):
+def amvp_candidates(ctx, pu, side, ref_idx, out):
     """The two motion vector predictors of a prediction block for an entry of a list (8.5.3.2.6, 8.5.3.2.7).
 
     Parameters
     ----------
-    ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx : as in tools.merge.merge_candidates
+    ctx, pu : as in hevc.merge.merge_candidates
     side, ref_idx : int, list 0 or 1 and its entry
     out : (2, 2) int32, [candidate, (x, y)], quarter samples, written
     """
     poc = int(ctx.ref_poc[side, ref_idx])
+    x, y, w, h = pu.area
     left = x - 1
-    a0 = not (part_idx == 1 and w < cu_size and h < cu_size)
-    a0 = a0 and has_motion(ctx, cu_x, cu_y, cu_size, left, y + h)
-    a1 = has_motion(ctx, cu_x, cu_y, cu_size, left, y + h - 1)
+    a0 = not (pu.part_idx == 1 and w < pu.cu_size and h < pu.cu_size)
+    a0 = a0 and has_motion(ctx, pu, left, y + h)
+    a1 = has_motion(ctx, pu, left, y + h - 1)
     found_a, ax, ay = False, 0, 0
     for turn in range(4):
         nb_y = y + h - (turn & 1)
@@ -256,7 +269,7 @@ def amvp_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, side, ref_id
             found_b = False
         step = turn % 3
         nb_x = x + w if step == 0 else (x + w - 1 if step == 1 else left)
-        if not found_b and has_motion(ctx, cu_x, cu_y, cu_size, nb_x, y - 1):
+        if not found_b and has_motion(ctx, pu, nb_x, y - 1):
             if turn < 3:
                 found_b, bx, by = _unscaled_neighbour(ctx, nb_x, y - 1, side, poc)
             else:
@@ -270,7 +283,7 @@ def amvp_candidates(ctx, x, y, w, h, cu_x, cu_y, cu_size, part_idx, side, ref_id
         out[n, 0], out[n, 1] = bx, by
         n += 1
     if n < 2 and ctx.tmvp:
-        found, mv_x, mv_y = temporal_candidate(ctx, x, y, w, h, side, ref_idx)
+        found, mv_x, mv_y = temporal_candidate(ctx, pu.area, side, ref_idx)
         if found:
             out[n, 0], out[n, 1] = mv_x, mv_y
             n += 1

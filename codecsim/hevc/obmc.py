@@ -16,6 +16,7 @@ from codecsim.hevc.compensation import compensate
 from codecsim.hevc.indexing import natural
 from codecsim.hevc.motion import same_motion
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area, Place
 from codecsim.picture.blocks import CHOICE_LOG2
 
 _BLOCK_UNITS = 2
@@ -68,7 +69,7 @@ def predict_overlapped(motion, refs, c_idx, where, pred, out, scratch, overlap):
                 moves = motion.ref_idx[ny, nx, 0] >= 0 or motion.ref_idx[ny, nx, 1] >= 0
                 if not moves or same_motion(motion, uy, ux, ny, nx):
                     continue
-                compensate(refs, c_idx, motion, ny, nx, x, y, n, n, block, 0, 0, scratch)
+                compensate(refs, c_idx, motion, Place(ny, nx), Area(x, y, n, n), block, Place(0, 0), scratch)
                 for near in range(n >> 1):
                     weight = np.int32(8 >> near)
                     line = near if side == 0 or side == 2 else n - 1 - near

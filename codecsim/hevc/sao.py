@@ -65,9 +65,14 @@ def sao_picture(planes, scratch, sao, bit_depth):
         _sao_plane(planes[c_idx], scratch[c_idx], sao, c_idx, bit_depth)
 
 
+@kernel(inline=True)
+def _geometry(c_idx):
+    """Padding of the planes of a component, and log2 of the side of its CTBs."""
+    return (PAD_Y, 6) if c_idx == 0 else (PAD_C, 5)
+
+
 @kernel
 def _sao_plane(plane, deblocked, sao, c_idx, bit_depth):
-    pad, ctb_log2 = (PAD_Y, 6) if c_idx == 0 else (PAD_C, 5)
     _, ctus_high, ctus_wide = sao.type_idx.shape
     used = False
     for cy in range(ctus_high):
@@ -83,13 +88,14 @@ def _sao_plane(plane, deblocked, sao, c_idx, bit_depth):
         for cx in range(ctus_wide):
             kind = sao.type_idx[c_idx, cy, cx]
             if kind == SAO_BAND:
-                _offset_bands(plane, pad, ctb_log2, sao, c_idx, cy, cx, bit_depth)
+                _offset_bands(plane, sao, c_idx, cy, cx, bit_depth)
             elif kind == SAO_EDGE:
-                _offset_edges(plane, deblocked, pad, ctb_log2, sao, c_idx, cy, cx, bit_depth)
+                _offset_edges(plane, deblocked, sao, c_idx, cy, cx, bit_depth)
 
 
 @kernel
-def _offset_bands(plane, pad, ctb_log2, sao, c_idx, cy, cx, bit_depth):
+def _offset_bands(plane, sao, c_idx, cy, cx, bit_depth):
+    pad, ctb_log2 = _geometry(c_idx)
     y0, y1 = _extent(cy, ctb_log2, plane.shape[0] - 2 * pad, 0)
     x0, x1 = _extent(cx, ctb_log2, plane.shape[1] - 2 * pad, 0)
     o0, o1 = np.int32(sao.offsets[c_idx, cy, cx, 0]), np.int32(sao.offsets[c_idx, cy, cx, 1])
@@ -108,7 +114,8 @@ def _offset_bands(plane, pad, ctb_log2, sao, c_idx, cy, cx, bit_depth):
 
 
 @kernel
-def _offset_edges(plane, deblocked, pad, ctb_log2, sao, c_idx, cy, cx, bit_depth):
+def _offset_edges(plane, deblocked, sao, c_idx, cy, cx, bit_depth):
+    pad, ctb_log2 = _geometry(c_idx)
     edge_class = natural(sao.edge_class[c_idx, cy, cx])
     ax, ay = _A_X[edge_class], _A_Y[edge_class]
     y0, y1 = _extent(cy, ctb_log2, plane.shape[0] - 2 * pad, ay)
@@ -164,17 +171,17 @@ def measure_sao(original, planes, statistics, bit_depth):
 
 @kernel
 def _measure_plane(original, plane, statistics, c_idx, bit_depth):
-    pad, ctb_log2 = (PAD_Y, 6) if c_idx == 0 else (PAD_C, 5)
     _, ctus_high, ctus_wide, _ = statistics.band_count.shape
     for cy in range(ctus_high):
         for cx in range(ctus_wide):
-            _measure_bands(original, plane, pad, ctb_log2, statistics, c_idx, cy, cx, bit_depth)
+            _measure_bands(original, plane, statistics, c_idx, cy, cx, bit_depth)
             for edge_class in range(4):
-                _measure_edges(original, plane, pad, ctb_log2, statistics, c_idx, cy, cx, edge_class)
+                _measure_edges(original, plane, statistics, c_idx, cy, cx, edge_class)
 
 
 @kernel
-def _measure_bands(original, plane, pad, ctb_log2, statistics, c_idx, cy, cx, bit_depth):
+def _measure_bands(original, plane, statistics, c_idx, cy, cx, bit_depth):
+    pad, ctb_log2 = _geometry(c_idx)
     y0, y1 = _extent(cy, ctb_log2, original.shape[0], 0)
     x0, x1 = _extent(cx, ctb_log2, original.shape[1], 0)
     c_idx, cy, cx = natural(c_idx), natural(cy), natural(cx)
@@ -190,7 +197,8 @@ def _measure_bands(original, plane, pad, ctb_log2, statistics, c_idx, cy, cx, bi
 
 
 @kernel
-def _measure_edges(original, plane, pad, ctb_log2, statistics, c_idx, cy, cx, edge_class):
+def _measure_edges(original, plane, statistics, c_idx, cy, cx, edge_class):
+    pad, ctb_log2 = _geometry(c_idx)
     ax, ay = _A_X[edge_class], _A_Y[edge_class]
     y0, y1 = _extent(cy, ctb_log2, original.shape[0], ay)
     x0, x1 = _extent(cx, ctb_log2, original.shape[1], ax)

@@ -48,13 +48,14 @@ def _clip16(value):
 
 
 @kernel
-def dequantise(levels, y, x, log2, qp, bit_depth, tmp):
+def dequantise(levels, tb, qp, bit_depth, tmp):
     """Scale the levels of a block with flat scaling lists.
 
     Parameters
     ----------
     levels : (h, w) int16
-        The block's levels stand at levels[y + v, x + u].
+        The block's levels stand at levels[tb.y + v, tb.x + u].
+    tb : TransformBlock
     qp : int
         QP of the component with QpBdOffset added (qP of 8.6.1): 0..51 for 8 bit, 0..63 for 10 bit.
     tmp : (TMP_SIZE,) int32
@@ -67,8 +68,9 @@ def dequantise(levels, y, x, log2, qp, bit_depth, tmp):
 
     Source: H.265 8.6.4.1 (m = 16).
     """
+    log2 = tb.log2
     n = natural(1 << log2)
-    y, x = natural(y), natural(x)
+    y, x = natural(tb.y), natural(tb.x)
     # The 16 of the flat list is taken out of both the factor and the shift (bdShift = bit_depth + log2 - 5).
     shift = bit_depth + log2 - 9
     scale = np.int32(LEVEL_SCALE[qp % 6] << (qp // 6))
@@ -136,15 +138,14 @@ def inv_transform(log2, is_dst, last_v, last_u, bit_depth, res, tmp):
 
 
 @kernel(unit=True)
-def dequant_inverse(levels, y, x, log2, qp, is_dst, bit_depth, res, tmp):
+def dequant_inverse(levels, tb, qp, is_dst, bit_depth, res, tmp):
     """Residual of a transform block from its levels.
 
     Parameters
     ----------
     levels : (h, w) int16
-        The block's levels stand at levels[y + v, x + u].
-    log2 : int
-        2..5.
+        The block's levels stand at levels[tb.y + v, tb.x + u].
+    tb : TransformBlock
     qp : int
         As for `dequantise`.
     is_dst : bool
@@ -155,23 +156,23 @@ def dequant_inverse(levels, y, x, log2, qp, is_dst, bit_depth, res, tmp):
 
     Source: H.265 8.6.2 to 8.6.4.
     """
-    last_v, last_u = dequantise(levels, y, x, log2, qp, bit_depth, tmp)
+    last_v, last_u = dequantise(levels, tb, qp, bit_depth, tmp)
     if last_v < 0:
-        for k in range(1 << 2 * log2):
+        for k in range(1 << 2 * tb.log2):
             res[k] = 0
     else:
-        inv_transform(log2, is_dst, last_v, last_u, bit_depth, res, tmp)
+        inv_transform(tb.log2, is_dst, last_v, last_u, bit_depth, res, tmp)
 
 
 @kernel
-def dequant_transform_skip(levels, y, x, log2, qp, bit_depth, res, tmp):
+def dequant_transform_skip(levels, tb, qp, bit_depth, res, tmp):
     """Residual of a transform-skipped block (transform_skip_flag 1, no RDPCM): scaling alone.
 
     Source: H.265 8.6.4.1 and 8.6.4.2 with tsShift = 5 + log2, extended_precision_processing_flag 0.
     """
-    dequantise(levels, y, x, log2, qp, bit_depth, tmp)
-    n = natural(1 << log2)
-    up = 5 + log2
+    dequantise(levels, tb, qp, bit_depth, tmp)
+    n = natural(1 << tb.log2)
+    up = 5 + tb.log2
     shift = 20 - bit_depth
     rounding = np.int32(1 << (shift - 1))
     for j in range(n):
@@ -180,13 +181,13 @@ def dequant_transform_skip(levels, y, x, log2, qp, bit_depth, res, tmp):
 
 
 @kernel
-def add_residual(pred, py, px, res, n, rec, ry, rx, bit_depth):
-    """rec[ry + j, rx + i] = pred[py + j, px + i] + res[j * n + i], clipped to the sample range.
+def add_residual(pred, at, res, n, rec, to, bit_depth):
+    """rec[to.y + j, to.x + i] = pred[at.y + j, at.x + i] + res[j * n + i], clipped to the sample range.
 
-    `pred` and `rec` are uint16 planes and may be the same.  Source: H.265 8.6.7 (recSamples).
+    `pred` and `rec` are uint16 planes and may be the same; `at` and `to` are Places.  Source: H.265 8.6.7 (recSamples).
     """
     limit = np.int32((1 << bit_depth) - 1)
-    n, py, px, ry, rx = natural(n), natural(py), natural(px), natural(ry), natural(rx)
+    n, py, px, ry, rx = natural(n), natural(at.y), natural(at.x), natural(to.y), natural(to.x)
     for j in range(n):
         for i in range(n):
             sample = np.int32(np.int32(pred[py + j, px + i]) + res[j * n + i])

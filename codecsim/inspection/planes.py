@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from codecsim.hevc.intra import predict_intra
+from codecsim.hevc.intra import Surroundings, predict_intra
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Place, TransformBlock
 from codecsim.picture.blocks import MODE_INTRA
 from codecsim.picture.planes import PAD_Y
 
@@ -29,9 +30,9 @@ def predict_intra_unfiltered(rc, out):
             if (uy | ux) & ((1 << (log2 - 2)) - 1):
                 continue
             if blocks.pred_mode[uy, ux] == MODE_INTRA and blocks.intra_filter[uy, ux]:
-                y, x, mode = 4 * uy, 4 * ux, np.int64(blocks.intra_luma[uy, ux])
-                refs = rc.scratch.refs
-                predict_intra(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, mode, 0, strong, rc.bit_depth, refs, out, y, x)
+                mode, tb = np.int64(blocks.intra_luma[uy, ux]), TransformBlock(4 * uy, 4 * ux, log2, 0)
+                around = Surroundings(rc.rec.y, PAD_Y, rc.zorder)
+                predict_intra(around, tb, mode, strong, rc.bit_depth, rc.scratch.refs, out, Place(tb.y, tb.x))
 
 
 def sum_squares(units, side):

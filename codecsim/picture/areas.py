@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """A sample of a plane, or where a block begins in it."""
+    """An entry of a plane or of an array of units, or where a block begins there."""
 
     y: int
     x: int

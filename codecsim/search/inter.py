@@ -2,23 +2,22 @@
 
 from codecsim.codec.recon import predict_inter_block, set_motion
 from codecsim.hevc.merge import merge_candidates
-from codecsim.hevc.motion import same_motion
+from codecsim.hevc.motion import PredictionUnit, same_motion
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area
 from codecsim.picture.blocks import MODE_INTER, PART_2Nx2N, fill_units
-from codecsim.search.ranking import CANDIDATES, COSTS, rank
+from codecsim.search.ranking import rank
 from codecsim.search.residual import coded_cost, empty_cost
 from codecsim.search.state import (
     ALL_ENTRIES,
     CU_BEST,
     CU_ENTRY,
     CU_VERSION,
-    MEMO_CODED,
-    MEMO_MOTION,
     copy_cu,
     keep_contexts,
 )
 from codecsim.search.units import merge_cost, merge_unit, search_unit, store_unit
-from codecsim.syntax.prediction import part_geometry
+from codecsim.syntax.prediction import prediction_area
 
 
 @kernel
@@ -50,7 +49,7 @@ def _try_residual(st, uy, ux, log2, best):
     best = keep_if_better(st, uy, ux, log2, empty_cost(st, uy, ux, log2, entry), best)
     cost = coded_cost(st, uy, ux, log2, entry)
     if cost >= 0:
-        st.memo[MEMO_CODED] += 1
+        st.memo.coded += 1
         best = keep_if_better(st, uy, ux, log2, cost, best)
     return best
 
@@ -59,23 +58,23 @@ def _try_residual(st, uy, ux, log2, best):
 def search_merge(st, uy, ux, log2):
     """Try the most promising merge candidates as 2Nx2N, skipped and coded; returns the best cost."""
     x, y, n = 4 * ux, 4 * uy, 1 << log2
-    units = n >> 2
+    units, area = n >> 2, Area(x, y, n, n)
     rc, sc = st.rc, st.rc.scratch
-    count = merge_candidates(st.mctx, x, y, n, n, x, y, n, 0, 5, sc.cand_mv, sc.cand_ref)
+    count = merge_candidates(st.mctx, PredictionUnit(area, x, y, n, 0), 5, sc.cand_mv, sc.cand_ref)
     _begin_inter_cu(st, uy, ux, log2, PART_2Nx2N)
     keep, listed = st.effort.merge_rd, 0
     for k in range(count):
-        cost = merge_cost(st, k, x, y, n, n)
+        cost = merge_cost(st, k, area)
         if cost >= 0:
             listed = rank(st.ranking, listed, keep, k, cost)
     best = -1.0
-    st.memo[MEMO_MOTION] = st.ranking[COSTS, 0]
-    st.memo[MEMO_CODED] = 0
+    st.memo.motion = st.ranking.costs[0]
+    st.memo.coded = 0
     for i in range(listed):
-        k = int(st.ranking[CANDIDATES, i])
+        k = st.ranking.candidates[i]
         set_motion(rc.motion, uy, ux, units, units, sc.cand_mv[k], sc.cand_ref[k])
         fill_units(rc.blocks.merge, uy, ux, units, k + 1)
-        predict_inter_block(rc, x, y, n, n)
+        predict_inter_block(rc, area)
         best = _try_residual(st, uy, ux, log2, best)
     return best
 
@@ -113,26 +112,25 @@ def search_inter_cu(st, uy, ux, log2, part, best):
     all_merged = True
     total = 0.0
     for k in range(1 if part == PART_2Nx2N else 2):
-        dx, dy, w, h = part_geometry(part, size, k)
-        x, y = cu_x + dx, cu_y + dy
-        cost = search_unit(st, x, y, w, h, cu_x, cu_y, size, k)
+        area = prediction_area(cu_x, cu_y, size, part, k)
+        pu = PredictionUnit(area, cu_x, cu_y, size, k)
+        cost = search_unit(st, pu)
         merged = -1.0
         if part != PART_2Nx2N:
-            merged = merge_unit(st, x, y, w, h, cu_x, cu_y, size, k, cost)
+            merged = merge_unit(st, pu, cost)
         if merged < 0:
             all_merged = False
-            store_unit(st, x, y, w, h)
+            store_unit(st, area)
         total += cost if merged < 0 else merged
-        if part != PART_2Nx2N and st.effort.shape_gate and total >= st.memo[MEMO_MOTION]:
+        if part != PART_2Nx2N and st.effort.shape_gate and total >= st.memo.motion:
             return best
     if part == PART_2Nx2N:
-        st.memo[MEMO_MOTION] = min(st.memo[MEMO_MOTION], total)
+        st.memo.motion = min(st.memo.motion, total)
         _note_promising(st)
     elif all_merged and _moves_as_one(st, uy, ux, log2):
         return best
     for k in range(1 if part == PART_2Nx2N else 2):
-        dx, dy, w, h = part_geometry(part, size, k)
-        predict_inter_block(st.rc, cu_x + dx, cu_y + dy, w, h)
+        predict_inter_block(st.rc, prediction_area(cu_x, cu_y, size, part, k))
     return _try_residual(st, uy, ux, log2, best)
 
 

@@ -15,7 +15,6 @@ from codecsim.search.aim import Aim
 from codecsim.search.alternatives import choose_where, cost_of_choice
 from codecsim.search.orders import choose_order
 from codecsim.search.sent_weights import WeightSender
-from codecsim.search.state import LAM, WEIGHT_CB, WEIGHT_CR
 
 
 class InterFilterSearch:
@@ -42,7 +41,7 @@ class InterFilterSearch:
         """Choose how the filters learn and where the picture takes what they make, and update its decisions."""
         if not stage.on:
             return
-        cost_of, lam = functools.partial(_filtering_cost, codec, stage, aim), aim.state.value.lam[LAM]
+        cost_of, lam = functools.partial(_filtering_cost, codec, stage, aim), aim.state.value.weights.lam
         if stage.luma.has_lesson:
             choose_order(codec, stage, cost_of, lam)
         if self._sender is not None:
@@ -69,8 +68,9 @@ def choose_chroma(codec: PictureCodec, stage: InterFiltering, aim: Aim) -> None:
         return
     inter = np.kron(codec.blocks.pred_mode >= MODE_INTER, np.ones((2, 2), bool))
     gain = 0.0
-    for k, weight in ((1, WEIGHT_CB), (2, WEIGHT_CR)):
+    weights = aim.state.value.weights
+    for k, weight in ((1, weights.cb), (2, weights.cr)):
         source = aim.orig[k].astype(np.int64)
         before, after = ((source - plane)[inter] for plane in (codec.pred[k], stage.chroma_alternative[k - 1]))
-        gain += aim.state.value.lam[weight] * float(np.sum(before * before) - np.sum(after * after))
+        gain += weight * float(np.sum(before * before) - np.sum(after * after))
     stage.use_chroma(codec, gain >= 0)

@@ -6,19 +6,18 @@ from codecsim.codec.recon import clear_motion, predict_intra_luma
 from codecsim.entropy.cabac import BIN_COST, COST_BITS
 from codecsim.entropy.contexts import PREV_INTRA, SPLIT_TRANSFORM
 from codecsim.hevc.distortion import satd
-from codecsim.hevc.intra import filter_references, gather_references, predict_intra, predict_mode
+from codecsim.hevc.intra import Surroundings, filter_references, gather_references, predict_intra, predict_mode
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Place, TransformBlock
 from codecsim.picture.blocks import CHROMA_DM, MAX_TU_LOG2, MODE_INTRA, PART_2Nx2N, chroma_mode, fill_units, z_to_xy
 from codecsim.picture.planes import PAD_C, PAD_Y
-from codecsim.search.ranking import CANDIDATES, COSTS, TOTALS, rank
+from codecsim.search.ranking import rank
 from codecsim.search.residual import or_cbf, search_chroma_tbs, search_luma_tb
 from codecsim.search.state import (
     CU_ENTRY,
-    MEMO_LUMA,
     MODE_ENTRY,
     PLAIN_BEST,
     PLAIN_VERSION,
-    SQRT_LAM,
     TU_BEST,
     TU_ENTRY,
     TU_VERSION,
@@ -54,7 +53,7 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
     rc = st.rc
     y, x = 4 * uy, 4 * ux
     refs = rc.scratch.refs
-    gather_references(rc.rec.y, PAD_Y, rc.zorder, x, y, log2, 0, rc.bit_depth, refs)
+    gather_references(Surroundings(rc.rec.y, PAD_Y, rc.zorder), TransformBlock(y, x, log2, 0), rc.bit_depth, refs)
     filter_references(refs, log2, rc.strong_intra != 0, rc.bit_depth)
     step = 4 if st.effort.coarse_angles else 1
     count, tried = 0, 0
@@ -79,13 +78,13 @@ def _rank_modes(st, uy, ux, log2, keep, a, b, c):
             tried |= 1 << mode
             if cost < best_cost:
                 best_angle, best_cost = mode, cost
-    return _add_probable(st.ranking[CANDIDATES], _drop_dear(st, count), st.effort.probable_rd, a, b, c)
+    return _add_probable(st.ranking.candidates, _drop_dear(st, count), st.effort.probable_rd, a, b, c)
 
 
 @kernel
 def _drop_dear(st, count):
     """How many of the ranked modes are not much dearer than the first."""
-    costs = st.ranking[COSTS]
+    costs = st.ranking.costs
     while count > 1 and 16 * costs[count - 1] > (16 + st.effort.intra_margin) * costs[0]:
         count -= 1
     return count
@@ -97,7 +96,7 @@ def _mode_cost(st, y, x, log2, mode, a, b, c):
     rc, n = st.rc, 1 << log2
     predict_mode(rc.scratch.refs, log2, mode, 0, rc.bit_depth, rc.pred.y, y, x)
     error = luma_satd(st, y, x, rc.pred.y, y, x, n, n)
-    return error + st.lam[SQRT_LAM] * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
+    return error + st.weights.sqrt_lam * _mode_bits(st, mode, a, b, c) / (1 << COST_BITS)
 
 
 @kernel
@@ -159,19 +158,19 @@ def _search_luma_mode(st, uy, ux, log2, depth, bound):
     a, b, c = intra_candidates(blocks, uy, ux)
     if log2 <= MAX_TU_LOG2:
         count = _rank_modes(st, uy, ux, log2, st.effort.intra_rd_small if log2 < 4 else st.effort.intra_rd, a, b, c)
-        if 0 <= bound <= st.ranking[COSTS, 0]:
+        if 0 <= bound <= st.ranking.costs[0]:
             return -1.0
     elif bound >= 0:
         return -1.0
     else:
-        st.ranking[CANDIDATES, 0] = 0
-        st.ranking[CANDIDATES, 1] = 1
-        count = _add_probable(st.ranking[CANDIDATES], 2, st.effort.probable_rd, a, b, c)
+        st.ranking.candidates[0] = 0
+        st.ranking.candidates[1] = 1
+        count = _add_probable(st.ranking.candidates, 2, st.effort.probable_rd, a, b, c)
     keep_contexts(st, MODE_ENTRY + depth)
     forced = depth if log2 <= MAX_TU_LOG2 else depth + 1
-    best_mode, best_cost = int(st.ranking[CANDIDATES, 0]), -1.0
+    best_mode, best_cost = st.ranking.candidates[0], -1.0
     for i in range(count if count > 1 else 0):
-        mode = int(st.ranking[CANDIDATES, i])
+        mode = st.ranking.candidates[i]
         recall_contexts(st, MODE_ENTRY + depth)
         cost = bits_to_cost(st, _mode_bits(st, mode, a, b, c))
         cost += _search_luma_tree(st, uy, ux, log2, depth, forced, mode)
@@ -193,14 +192,15 @@ def code_chroma(st, uy, ux, log2, syntax):
     mode = chroma_mode(syntax, int(blocks.intra_luma[uy, ux]))
     cost = bits_to_cost(st, (1 if syntax == CHROMA_DM else 3) << COST_BITS)
     z, end = 0, 1 << (2 * (log2 - 2))
-    strong, refs = rc.strong_intra != 0, rc.scratch.refs
+    strong, depth, refs = rc.strong_intra != 0, rc.bit_depth, rc.scratch.refs
+    of_u, of_v = Surroundings(rc.rec.u, PAD_C, rc.zorder), Surroundings(rc.rec.v, PAD_C, rc.zorder)
     while z < end:
         dx, dy = z_to_xy(z)
         ty, tx = uy + dy, ux + dx
         tu = max(int(blocks.tu_log2[ty, tx]), 3)
         y, x = 2 * ty, 2 * tx
-        predict_intra(rc.rec.u, PAD_C, rc.zorder, x, y, tu - 1, mode, 1, strong, rc.bit_depth, refs, rc.pred.u, y, x)
-        predict_intra(rc.rec.v, PAD_C, rc.zorder, x, y, tu - 1, mode, 2, strong, rc.bit_depth, refs, rc.pred.v, y, x)
+        predict_intra(of_u, TransformBlock(y, x, tu - 1, 1), mode, strong, depth, refs, rc.pred.u, Place(y, x))
+        predict_intra(of_v, TransformBlock(y, x, tu - 1, 2), mode, strong, depth, refs, rc.pred.v, Place(y, x))
         more, bits = search_chroma_tbs(st, ty, tx, tu, log2 - tu, mode)
         cost += more
         or_cbf(blocks, ty, tx, 1 << (tu - 2), bits)
@@ -214,23 +214,24 @@ def _rank_chroma(st, uy, ux, log2):
     keep = st.effort.chroma_rd
     if keep > CHROMA_DM:
         for k in range(CHROMA_DM + 1):
-            st.ranking[CANDIDATES, k] = CHROMA_DM - k
+            st.ranking.candidates[k] = CHROMA_DM - k
         return CHROMA_DM + 1
     rc = st.rc
     y, x, size = 2 * uy, 2 * ux, log2 - 1
     n, refs = 1 << size, rc.scratch.refs
     luma = int(rc.blocks.intra_luma[uy, ux])
     for syntax in range(CHROMA_DM + 1):
-        st.ranking[TOTALS, syntax] = st.lam[SQRT_LAM] * (1 if syntax == CHROMA_DM else 3)
+        st.ranking.totals[syntax] = st.weights.sqrt_lam * (1 if syntax == CHROMA_DM else 3)
     for c_idx in range(1, 3):
         plane, pred, orig = (rc.rec.u, rc.pred.u, st.orig.u) if c_idx == 1 else (rc.rec.v, rc.pred.v, st.orig.v)
-        gather_references(plane, PAD_C, rc.zorder, x, y, size, c_idx, rc.bit_depth, refs)
+        around, tb = Surroundings(plane, PAD_C, rc.zorder), TransformBlock(y, x, size, c_idx)
+        gather_references(around, tb, rc.bit_depth, refs)
         for syntax in range(CHROMA_DM + 1):
             predict_mode(refs, size, chroma_mode(syntax, luma), c_idx, rc.bit_depth, pred, y, x)
-            st.ranking[TOTALS, syntax] += satd(orig, y, x, pred, y, x, n, n)
+            st.ranking.totals[syntax] += satd(orig, y, x, pred, y, x, n, n)
     count = 0
     for syntax in range(CHROMA_DM, -1, -1):
-        count = rank(st.ranking, count, keep, syntax, st.ranking[TOTALS, syntax])
+        count = rank(st.ranking, count, keep, syntax, st.ranking.totals[syntax])
     return count
 
 
@@ -242,7 +243,7 @@ def _search_chroma_mode(st, uy, ux, log2):
     count = _rank_chroma(st, uy, ux, log2)
     best, best_cost, last = -1, 0.0, -1
     for k in range(count):
-        last = int(st.ranking[CANDIDATES, k])
+        last = st.ranking.candidates[k]
         recall_contexts(st, MODE_ENTRY)
         cost = code_chroma(st, uy, ux, log2, last)
         if best < 0 or cost < best_cost:
@@ -286,10 +287,10 @@ def _search_plain_cu(st, uy, ux, log2, part, bound, best):
         luma += cost
         if cost < 0 or 0 <= best <= luma:
             return -1.0
-        if parts > 1 and st.effort.parts_gate and luma >= st.memo[MEMO_LUMA] * (8 + k * 3) / 17:
+        if parts > 1 and st.effort.parts_gate and luma >= st.memo.luma * (8 + k * 3) / 17:
             return -1.0
     if parts == 1:
-        st.memo[MEMO_LUMA] = luma
+        st.memo.luma = luma
     _search_chroma_mode(st, uy, ux, log2)
     recall_contexts(st, CU_ENTRY + depth)
     return intra_cu_cost(st, uy, ux, log2)
@@ -329,7 +330,7 @@ def search_intra_cu(st, uy, ux, log2, part, bound, best):
     cost = _search_plain_cu(st, uy, ux, log2, part, bound, best)
     if cost < 0 or not st.sl.intra_filter_on:
         return cost
-    memo = st.memo[MEMO_LUMA]
+    memo = st.memo.luma
     copy_cu(st.versions, 0, PLAIN_VERSION, uy, ux, units)
     keep_contexts(st, PLAIN_BEST)
     fill_units(blocks.intra_filter, uy, ux, units, 1)
@@ -339,7 +340,7 @@ def search_intra_cu(st, uy, ux, log2, part, bound, best):
         filtered = _filter_same_modes(st, uy, ux, log2, part, cost)
     if 0 <= filtered < cost:
         return filtered
-    st.memo[MEMO_LUMA] = memo
+    st.memo.luma = memo
     copy_cu(st.versions, PLAIN_VERSION, 0, uy, ux, units)
     recall_contexts(st, PLAIN_BEST)
     return cost

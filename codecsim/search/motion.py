@@ -1,5 +1,7 @@
 """Motion search of a vector: full samples by SAD in a widening star, then half and quarter samples by SATD."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codecsim.hevc.distortion import sad, satd
@@ -7,14 +9,21 @@ from codecsim.hevc.indexing import bit_length, natural
 from codecsim.hevc.interpolation_ir import filter_line, filter_line_rounded
 from codecsim.hevc.tables import LUMA_TAPS
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Place, Vector
 from codecsim.picture.planes import PAD_Y
-from codecsim.search.state import SQRT_LAM
 
 # eight directions, so that a step of s visits (s * x, s * y)
 _STAR_X = np.array([0, 1, 1, 1, 0, -1, -1, -1], np.int64)
 _STAR_Y = np.array([-1, -1, 0, 1, 1, 1, 0, -1], np.int64)
 _STRIP = 16  # rows of a block after which a SAD is compared with the best
 _MARGIN = 4  # samples at the border of the interpolated planes that are not filled
+
+
+class Entry(NamedTuple):
+    """A reference picture, as an entry of a list."""
+
+    side: int  # 0 or 1, the list
+    ref: int
 
 
 @kernel
@@ -48,18 +57,24 @@ def component_bits(value):
 
 
 @kernel(inline=True)
-def vector_bits(mvp, mv_x, mv_y):
-    """Rough bits of a vector in quarter samples with the better of the two predictors."""
-    first = component_bits(mv_x - mvp[0, 0]) + component_bits(mv_y - mvp[0, 1])
-    second = component_bits(mv_x - mvp[1, 0]) + component_bits(mv_y - mvp[1, 1])
+def vector_at(numbers):
+    """The Vector whose x and y are the first two entries of an array."""
+    return Vector(np.int64(numbers[0]), np.int64(numbers[1]))
+
+
+@kernel(inline=True)
+def vector_bits(mvp, mv):
+    """Rough bits of a Vector with the better of the two predictors, (2, 2) int32."""
+    first = component_bits(mv.x - mvp[0, 0]) + component_bits(mv.y - mvp[0, 1])
+    second = component_bits(mv.x - mvp[1, 0]) + component_bits(mv.y - mvp[1, 1])
     return min(first, second)
 
 
 @kernel(inline=True)
-def index_bits(st, side, ref):
-    """Bits of a reference index."""
-    count = st.sl.num_ref_l1 if side else st.sl.num_ref_l0
-    return ref + 1 if ref + 1 < count else ref
+def index_bits(st, entry):
+    """Bits of the reference index of an Entry."""
+    count = st.sl.num_ref_l1 if entry.side else st.sl.num_ref_l0
+    return entry.ref + 1 if entry.ref + 1 < count else entry.ref
 
 
 @kernel(inline=True)
@@ -68,46 +83,59 @@ def _clamped(position, block, size):
     return min(max(position, -block - 8), size + 8) + PAD_Y
 
 
+@kernel(inline=True)
+def _moved(st, mv, area):
+    """Place in the interpolated planes of an Area of luma moved by the whole samples of a Vector."""
+    h, w = st.orig.y.shape
+    return Place(_clamped(area.y + (mv.y >> 2), area.h, h), _clamped(area.x + (mv.x >> 2), area.w, w))
+
+
+@kernel(inline=True)
+def _phase(mv):
+    """Which of the sixteen interpolated planes a Vector leads to."""
+    return ((mv.y & 3) << 2) | (mv.x & 3)
+
+
 @kernel
-def moved_satd(st, first, fy, fx, side, ref, mv_x, mv_y, x, y, w, h):
-    """SATD of first[fy.., fx..] against the luma block at (x, y), w x h, moved in a reference picture.
+def moved_satd(st, first, at, entry, mv, area):
+    """SATD of what begins at Place `at` of `first` against an Area of luma, moved by `mv` in a reference picture.
 
     first : the source, or `st.target`, int16
     """
-    plane = st.subpel[st.rc.refs.slot_of[side, ref], ((mv_y & 3) << 2) | (mv_x & 3)]
-    h_pic, w_pic = st.orig.y.shape
-    ry, rx = _clamped(y + (mv_y >> 2), h, h_pic), _clamped(x + (mv_x >> 2), w, w_pic)
-    return satd(first, fy, fx, plane, ry, rx, w, h)
+    plane = st.subpel[st.rc.refs.slot_of[entry.side, entry.ref], _phase(mv)]
+    to = _moved(st, mv, area)
+    return satd(first, at.y, at.x, plane, to.y, to.x, area.w, area.h)
 
 
 @kernel(unit=True)
-def aim_beside(st, side, ref, mv_x, mv_y, x, y, w, h):
+def aim_beside(st, entry, mv, area):
     """`st.target` = twice the source less a prediction: what the other half of a bi-prediction should come close to."""
-    plane = st.subpel[st.rc.refs.slot_of[side, ref], ((mv_y & 3) << 2) | (mv_x & 3)]
-    h_pic, w_pic = st.orig.y.shape
-    ry, rx = natural(_clamped(y + (mv_y >> 2), h, h_pic)), natural(_clamped(x + (mv_x >> 2), w, w_pic))
-    y, x = natural(y), natural(x)
+    plane = st.subpel[st.rc.refs.slot_of[entry.side, entry.ref], _phase(mv)]
+    to = _moved(st, mv, area)
+    ry, rx, y, x = natural(to.y), natural(to.x), natural(area.y), natural(area.x)
     target, source = st.target, st.orig.y
-    for j in range(h):
-        for i in range(w):
+    for j in range(area.h):
+        for i in range(area.w):
             target[j, i] = 2 * np.int32(source[y + j, x + i]) - np.int32(plane[ry + j, rx + i])
 
 
 @kernel
-def motion_satd(st, mv, ref, x, y, w, h):
-    """SATD of a luma block against its prediction with motion `mv`, `ref` as in recon.set_motion."""
-    k0, k1 = int(ref[0]), int(ref[1])
+def motion_satd(st, mv, ref, area):
+    """SATD of an Area of luma against its prediction with motion `mv`, `ref` as in recon.set_motion."""
+    k0, k1 = np.int64(ref[0]), np.int64(ref[1])
     if k0 >= 0 and k1 >= 0:
-        aim_beside(st, 0, k0, int(mv[0, 0]), int(mv[0, 1]), x, y, w, h)
-        return moved_satd(st, st.target, 0, 0, 1, k1, int(mv[1, 0]), int(mv[1, 1]), x, y, w, h) >> 1
+        aim_beside(st, Entry(0, k0), vector_at(mv[0]), area)
+        return moved_satd(st, st.target, Place(0, 0), Entry(1, k1), vector_at(mv[1]), area) >> 1
     side = 0 if k0 >= 0 else 1
-    return moved_satd(st, st.orig.y, y, x, side, max(k0, k1), int(mv[side, 0]), int(mv[side, 1]), x, y, w, h)
+    entry = Entry(side, max(k0, k1))
+    return moved_satd(st, st.orig.y, Place(area.y, area.x), entry, vector_at(mv[side]), area)
 
 
 @kernel(inline=True)
-def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
+def _full_cost(st, plane, area, mvp, fx, fy, bound):
     """SAD and rate of a full-sample vector (fx, fy) in a reference plane; `bound` or more if they reach it."""
-    rate = st.lam[SQRT_LAM] * vector_bits(mvp, fx << 2, fy << 2)
+    x, y, w, h = area
+    rate = st.weights.sqrt_lam * vector_bits(mvp, Vector(fx << 2, fy << 2))
     if 0 <= bound <= rate:
         return rate
     cost = rate
@@ -120,25 +148,25 @@ def _full_cost(st, plane, x, y, w, h, mvp, fx, fy, bound):
 
 
 @kernel
-def _search_full(st, place, start, rings, x, y, w, h, mvp, limits):
+def _search_full(st, place, start, rings, area, mvp):
     """Best full-sample vector by a star of growing steps around the best start, repeated while it moves far.
 
     Parameters
     ----------
     place : int, of the reference picture
-    start : (x, y) in full samples, one of the vectors to start at
+    start : Vector in full samples, one of those to start at
     rings : int, without a gain before it ends
+    area : Area
     mvp : (2, 2) int32, predictors in quarter samples
-    limits : (least x, greatest x, least y, greatest y) of the vector in full samples
 
     Returns
     -------
     x, y in full samples
     """
-    low_x, high_x, low_y, high_y = limits
+    low_x, high_x, low_y, high_y = vector_limits(st, area)
     plane = st.subpel[place, 0]
     best_x, best_y, best = 0, 0, -1.0
-    found = st.vectors[y >> 4, x >> 4, place]
+    found = st.vectors[area.y >> 4, area.x >> 4, place]
     for k in range(4):
         if k < 2:
             fx, fy = (int(mvp[k, 0]) + 2) >> 2, (int(mvp[k, 1]) + 2) >> 2
@@ -149,7 +177,7 @@ def _search_full(st, place, start, rings, x, y, w, h, mvp, limits):
         fx, fy = min(max(fx, low_x), high_x), min(max(fy, low_y), high_y)
         if k > 0 and fx == best_x and fy == best_y:
             continue
-        cost = _full_cost(st, plane, x, y, w, h, mvp, fx, fy, best)
+        cost = _full_cost(st, plane, area, mvp, fx, fy, best)
         if best < 0 or cost < best:
             best_x, best_y, best = fx, fy, cost
     reach = st.effort.range
@@ -161,7 +189,7 @@ def _search_full(st, place, start, rings, x, y, w, h, mvp, limits):
             for k in range(8):
                 fx, fy = centre_x + step * _STAR_X[k], centre_y + step * _STAR_Y[k]
                 if low_x <= fx <= high_x and low_y <= fy <= high_y:
-                    cost = _full_cost(st, plane, x, y, w, h, mvp, fx, fy, best)
+                    cost = _full_cost(st, plane, area, mvp, fx, fy, best)
                     if cost < best:
                         best_x, best_y, best = fx, fy, cost
                         far = step
@@ -177,47 +205,45 @@ def _search_full(st, place, start, rings, x, y, w, h, mvp, limits):
 
 
 @kernel
-def _search_around(st, first, fy, fx, side, ref, start, mvp, weight, x, y, w, h):
-    """Best vector in half, then quarter samples around the vector `start`.
+def _search_around(st, first, at, entry, start, mvp, weight, area):
+    """Best vector in half, then quarter samples around the Vector `start`.
 
     Parameters
     ----------
-    first, fy, fx : what the moved block is compared with, as in moved_satd
-    start : (x, y) in quarter samples
+    first, at : what the moved block is compared with, as in moved_satd
     weight : float, of the SATD in the cost
 
     Returns
     -------
-    mv_x, mv_y, and the SATD weighted plus the rate of the vector
+    Vector, and the SATD weighted plus the rate of the vector
     """
-    mv_x, mv_y = start
-    rate = st.lam[SQRT_LAM]
-    best = weight * moved_satd(st, first, fy, fx, side, ref, mv_x, mv_y, x, y, w, h)
-    best += rate * vector_bits(mvp, mv_x, mv_y)
+    mv, rate = start, st.weights.sqrt_lam
+    best = weight * moved_satd(st, first, at, entry, mv, area)
+    best += rate * vector_bits(mvp, mv)
     for step in (2, 1):
-        centre_x, centre_y = mv_x, mv_y
+        centre = mv
         for k in range(8):
-            tx, ty = centre_x + step * _STAR_X[k], centre_y + step * _STAR_Y[k]
-            cost = rate * vector_bits(mvp, tx, ty)
+            tried = Vector(centre.x + step * _STAR_X[k], centre.y + step * _STAR_Y[k])
+            cost = rate * vector_bits(mvp, tried)
             if cost >= best:
                 continue
-            cost += weight * moved_satd(st, first, fy, fx, side, ref, tx, ty, x, y, w, h)
+            cost += weight * moved_satd(st, first, at, entry, tried, area)
             if cost < best:
-                mv_x, mv_y, best = tx, ty, cost
-    return mv_x, mv_y, best
+                mv, best = tried, cost
+    return mv, best
 
 
 @kernel(inline=True)
-def vector_limits(st, x, y, w, h):
+def vector_limits(st, area):
     """(least x, greatest x, least y, greatest y) of a full-sample vector that stays inside the interpolated planes."""
     h_pic, w_pic = st.orig.y.shape
     edge = PAD_Y - _MARGIN - 4
-    return -x - edge, w_pic + edge - x - w, -y - edge, h_pic + edge - y - h
+    return -area.x - edge, w_pic + edge - area.x - area.w, -area.y - edge, h_pic + edge - area.y - area.h
 
 
 @kernel(unit=True)
-def search_vector(st, side, ref, is_part, x, y, w, h, mvp):
-    """Best vector of a prediction unit in an entry of a list.
+def search_vector(st, entry, is_part, area, mvp):
+    """Best vector of a prediction unit in an Entry of a list.
 
     Parameters
     ----------
@@ -225,29 +251,26 @@ def search_vector(st, side, ref, is_part, x, y, w, h, mvp):
 
     Returns
     -------
-    mv_x, mv_y : quarter samples
+    mv : Vector
     cost : SATD plus the rate of reference and vector, weighted by the square root of lambda
     """
-    limits = vector_limits(st, x, y, w, h)
-    whole = st.unit.whole[side, ref]
-    start, rings = (0, 0), st.effort.rings
+    start, rings = Vector(0, 0), st.effort.rings
     if is_part:
-        start, rings = ((int(whole[0]) + 2) >> 2, (int(whole[1]) + 2) >> 2), st.effort.part_rings
-    fx, fy = _search_full(st, st.rc.refs.slot_of[side, ref], start, rings, x, y, w, h, mvp, limits)
-    start = (fx << 2, fy << 2)
-    mv_x, mv_y, best = _search_around(st, st.orig.y, y, x, side, ref, start, mvp, 1.0, x, y, w, h)
-    return mv_x, mv_y, best + st.lam[SQRT_LAM] * index_bits(st, side, ref)
+        whole = vector_at(st.unit.whole[entry.side, entry.ref])
+        start, rings = Vector((whole.x + 2) >> 2, (whole.y + 2) >> 2), st.effort.part_rings
+    fx, fy = _search_full(st, st.rc.refs.slot_of[entry.side, entry.ref], start, rings, area, mvp)
+    at, start = Place(area.y, area.x), Vector(fx << 2, fy << 2)
+    mv, best = _search_around(st, st.orig.y, at, entry, start, mvp, 1.0, area)
+    return mv, best + st.weights.sqrt_lam * index_bits(st, entry)
 
 
 @kernel(unit=True)
-def search_other_vector(st, side, ref, mv_x, mv_y, x, y, w, h, mvp):
-    """Best vector beside the prediction that `st.target` is aimed beside, from (mv_x, mv_y) on.
+def search_other_vector(st, entry, start, area, mvp):
+    """Best vector beside the prediction that `st.target` is aimed beside, from the Vector `start` on.
 
     Returns
     -------
-    mv_x, mv_y, and half the SATD plus the rate of reference and vector
+    Vector, and half the SATD plus the rate of reference and vector
     """
-    start = (mv_x, mv_y)
-    zero = 0
-    mv_x, mv_y, best = _search_around(st, st.target, zero, zero, side, ref, start, mvp, 0.5, x, y, w, h)
-    return mv_x, mv_y, best + st.lam[SQRT_LAM] * index_bits(st, side, ref)
+    mv, best = _search_around(st, st.target, Place(0, 0), entry, start, mvp, 0.5, area)
+    return mv, best + st.weights.sqrt_lam * index_bits(st, entry)

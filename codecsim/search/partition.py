@@ -24,8 +24,6 @@ from codecsim.search.state import (
     CU_BEST,
     CU_ENTRY,
     CU_VERSION,
-    MEMO_CODED,
-    MEMO_MOTION,
     SPLIT_ENTRY,
     bits_to_cost,
     copy_cu,
@@ -46,7 +44,7 @@ def _search_unsplit(st, uy, ux, log2):
     if inter:
         best = search_merge(st, uy, ux, log2)
         skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
-        if skipped and st.effort.early_skip and st.memo[MEMO_CODED] == 0:
+        if skipped and st.effort.early_skip and st.memo.coded == 0:
             return best
         best = search_inter_cu(st, uy, ux, log2, PART_2Nx2N, best)
         skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
@@ -54,7 +52,7 @@ def _search_unsplit(st, uy, ux, log2):
             best = _search_shapes(st, uy, ux, log2, best)
             skipped = st.versions.blocks.pred_mode[CU_VERSION + depth, uy, ux] == MODE_SKIP
         if st.effort.intra_gate > 0:
-            bound = st.memo[MEMO_MOTION] * st.effort.intra_gate / 16
+            bound = st.memo.motion * st.effort.intra_gate / 16
     if skipped or (log2 == 6 and not st.effort.intra_64):
         return best
     cost = search_intra_cu(st, uy, ux, log2, PART_2Nx2N, bound, best)

@@ -6,6 +6,7 @@ from codecsim.codec.intra_rows import learn_from_row, rows_of
 from codecsim.codec.stages.reconstruction import Reconstruction
 from codecsim.codec.structure import chroma_weight
 from codecsim.kernels.binding import bind
+from codecsim.kernels.records import make_record
 from codecsim.picture.blocks import choose_nowhere
 from codecsim.picture.planes import PAD_Y
 from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
@@ -15,6 +16,7 @@ from codecsim.search.refine import copy_decisions
 from codecsim.search.state import (
     Effort,
     Search,
+    Weights,
     make_counter,
     make_search_memory,
     make_unit_motion,
@@ -44,7 +46,7 @@ class PictureSearch:
         self._counter = make_counter()
         self._qp_aim = np.zeros((LEVELS, height // 8, width // 8), np.int8)
         self._memory = make_search_memory()
-        self._lam = np.zeros(4)
+        self._weights = make_record(Weights)
         self._padded = (height + 2 * PAD_Y, width + 2 * PAD_Y)
         self._rows = np.zeros(self._padded, np.int16)
         self._target, self._unit = np.zeros((64, 64), np.int16), make_unit_motion()
@@ -61,8 +63,9 @@ class PictureSearch:
         lam : float, squared error per bit
         """
         codec, rc = self._codec, self._codec.rc.value
-        weights = [chroma_weight(codec.slice.qp, offset) for offset in (rc.cb_qp_offset, rc.cr_qp_offset)]
-        self._lam[:] = lam, lam**0.5, *weights
+        weights = self._weights
+        weights.lam, weights.sqrt_lam = lam, lam**0.5
+        weights.cb, weights.cr = (chroma_weight(codec.slice.qp, k) for k in (rc.cb_qp_offset, rc.cr_qp_offset))
         self._interpolate()
         aim_by_activity(orig.y, codec.slice.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
 
@@ -81,7 +84,6 @@ class PictureSearch:
         choose_nowhere(blocks.overlap)
         rc = codec.rc.value._replace(blocks=blocks, motion=motion, levels=levels, rec=rec)
         context = codec.motion_context.value._replace(pred_mode=blocks.pred_mode, mv=motion.mv, ref_idx=motion.ref_idx)
-        snaps, coef, work, ranking, memo, kept = self._memory
         self._vectors[:] = 0
         search = Search(
             rc=rc,
@@ -90,19 +92,14 @@ class PictureSearch:
             orig=target,
             cd=self._counter,
             versions=self._versions,
-            snaps=snaps,
             subpel=self._subpel,
             target=self._target,
             unit=self._unit,
-            coef=coef,
-            work=work,
-            ranking=ranking,
-            memo=memo,
             vectors=self._vectors,
-            lam=self._lam,
+            weights=self._weights,
             qp_aim=self._qp_aim,
-            kept=kept,
             effort=self._effort,
+            **self._memory,
         )
         state = bind(search)
         self._search(state)

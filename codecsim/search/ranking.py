@@ -1,16 +1,23 @@
 """The cheapest candidates of a rough decision, in order: intra modes or merge candidates.  Encoder only."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codecsim.kernels.jit import kernel
 
-# rows of a ranking: the candidates, their costs in rising order, and sums that are ranked only when complete
-CANDIDATES, COSTS, TOTALS = range(3)
+
+class Ranking(NamedTuple):
+    """Candidates and their costs in rising order."""
+
+    candidates: np.ndarray  # (64,) int64
+    costs: np.ndarray  # (64,) float64
+    totals: np.ndarray  # (64,) float64: sums that are ranked only when complete
 
 
 def make_ranking():
-    """An empty ranking: (3, 64) float64."""
-    return np.zeros((3, 64), np.float64)
+    """An empty ranking."""
+    return Ranking(np.zeros(64, np.int64), np.zeros(64), np.zeros(64))
 
 
 @kernel
@@ -19,7 +26,7 @@ def rank(ranking, count, keep, candidate, cost):
 
     Of equal ones the first stays in front.
     """
-    candidates, costs = ranking[CANDIDATES], ranking[COSTS]
+    candidates, costs = ranking.candidates, ranking.costs
     if count == keep and cost >= costs[count - 1]:
         return count
     k = count if count < keep else count - 1

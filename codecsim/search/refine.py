@@ -33,8 +33,6 @@ from codecsim.search.state import (
     REGION_BEST,
     REGION_ENTRY,
     REGION_VERSION,
-    WEIGHT_CB,
-    WEIGHT_CR,
     aim_qp,
     bits_to_cost,
     copy_cu,
@@ -154,8 +152,8 @@ def _unit_error(st, luma, u, v, has_chroma, uy, ux):
     error = float(sse(st.orig.y, y, x, luma, y, x, 4, 4))
     if has_chroma:
         y, x = 2 * uy, 2 * ux
-        error += st.lam[WEIGHT_CB] * sse(st.orig.u, y, x, u, y, x, 2, 2)
-        error += st.lam[WEIGHT_CR] * sse(st.orig.v, y, x, v, y, x, 2, 2)
+        error += st.weights.cb * sse(st.orig.u, y, x, u, y, x, 2, 2)
+        error += st.weights.cr * sse(st.orig.v, y, x, v, y, x, 2, 2)
     return error
 
 

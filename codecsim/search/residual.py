@@ -1,8 +1,11 @@
 """The residual of a block: levels by rate-distortion, and the transform tree of an inter coding unit."""
 
+from typing import NamedTuple
+
+import numpy as np
 from numba import types
 
-from codecsim.codec.recon import component_qp, copy_block
+from codecsim.codec.recon import block_qp, copy_block
 from codecsim.entropy.cabac import BIN_COST, COUNT, NEXT_CONTEXT
 from codecsim.entropy.contexts import CBF_CHROMA, CBF_LUMA, SPLIT_TRANSFORM
 from codecsim.hevc.distortion import sse
@@ -16,12 +19,11 @@ from codecsim.hevc.transform import (
     subtract,
 )
 from codecsim.kernels.jit import kernel
-from codecsim.picture.areas import TransformBlock
+from codecsim.picture.areas import Place, TransformBlock
 from codecsim.picture.blocks import CBF_Y, MAX_TU_LOG2, MODE_INTER, MODE_SKIP, TSKIP_Y, PART_2Nx2N, fill_units
 from codecsim.picture.planes import PAD_C, PAD_Y
-from codecsim.search.quantise import clear_levels, quantise, vanishes
+from codecsim.search.quantise import Quantiser, clear_levels, quantise, vanishes
 from codecsim.search.state import (
-    LAM,
     TB_BEST,
     TB_ENTRY,
     TU_BEST,
@@ -29,6 +31,7 @@ from codecsim.search.state import (
     TU_VERSION,
     aim_qp,
     bits_to_cost,
+    component_weight,
     copy_residual,
     count_cu,
     keep_contexts,
@@ -36,6 +39,15 @@ from codecsim.search.state import (
     weighted_error,
 )
 from codecsim.syntax.residual import code_residual, code_transform_skip
+
+
+class Component(NamedTuple):
+    """The planes of one component that its residual is about."""
+
+    pred: np.ndarray
+    rec: np.ndarray  # padded
+    orig: np.ndarray
+    levels: np.ndarray
 
 
 @kernel
@@ -52,50 +64,50 @@ def _compact_untransformed(coef, res, bit_depth):
 
 
 @kernel
-def _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip):
+def _code_levels(st, planes, tb, intra_mode, skip):
     """Levels for the coefficients in `st.coef`, transformed or not (`skip`), and the block's reconstruction.
 
     Returns their cost with transform_skip_flag, but without cbf; -1 if all are zero.  Contexts adapt.
     """
     rc, cd, sc = st.rc, st.cd, st.rc.scratch
-    n = 1 << log2
-    pad, shift = (PAD_Y, 2) if c_idx == 0 else (PAD_C, 1)
-    weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
-    qp = component_qp(rc, y >> shift, x >> shift, c_idx)
+    y, x, log2, c_idx = tb
+    levels, rec, n = planes.levels, planes.rec, 1 << log2
+    pad = PAD_Y if c_idx == 0 else PAD_C
+    weight = component_weight(st, c_idx)
+    qp = block_qp(rc, tb)
     scan = choose_scan_idx(intra_mode >= 0, log2, c_idx, intra_mode)
-    lam = st.lam[LAM] / weight
-    if not quantise(
-        st.coef, levels, y, x, log2, c_idx, scan, qp, rc.bit_depth, lam, cd.ctx, st.sl.sign_hiding, st.work
-    ):
+    how = Quantiser(qp, rc.bit_depth, st.weights.lam / weight, scan, st.sl.sign_hiding)
+    if not quantise(st.coef, levels, tb, how, cd.ctx, st.quantising):
         return -1.0
     if skip:
-        dequant_transform_skip(levels, y, x, log2, qp, rc.bit_depth, sc.res, sc.tmp)
+        dequant_transform_skip(levels, tb, qp, rc.bit_depth, sc.res, sc.tmp)
     else:
         is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
-        dequant_inverse(levels, y, x, log2, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
-    add_residual(pred, y, x, sc.res, n, rec, y + pad, x + pad, rc.bit_depth)
+        dequant_inverse(levels, tb, qp, is_dst, rc.bit_depth, sc.res, sc.tmp)
+    add_residual(planes.pred, Place(y, x), sc.res, n, rec, Place(y + pad, x + pad), rc.bit_depth)
     cd.reg.cost = 0
     code_transform_skip(COUNT, cd, st.sl, log2, c_idx, skip)
-    code_residual(COUNT, cd, levels, TransformBlock(y, x, log2, c_idx), scan, st.sl.sign_hiding)
-    return weight * sse(orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg.cost)
+    code_residual(COUNT, cd, levels, tb, scan, st.sl.sign_hiding)
+    return weight * sse(planes.orig, y, x, rec, y + pad, x + pad, n, n) + bits_to_cost(st, cd.reg.cost)
 
 
 @kernel
-def _swap_kept(st, levels, rec, y, x, pad, keep):
-    """Copy levels and reconstruction of a 4x4 block to `st.kept` (`keep`), or back from there."""
+def _swap_kept(kept, planes, tb, keep):
+    """Copy levels and reconstruction of a 4x4 block to a Kept (`keep`), or back from there."""
+    pad = PAD_Y if tb.c_idx == 0 else PAD_C
     for k in range(16):
-        j, i = y + (k >> 2), x + (k & 3)
+        j, i = tb.y + (k >> 2), tb.x + (k & 3)
         if keep:
-            st.kept[0, k] = levels[j, i]
-            st.kept[1, k] = rec[j + pad, i + pad]
+            kept.levels[k] = planes.levels[j, i]
+            kept.rec[k] = planes.rec[j + pad, i + pad]
         else:
-            levels[j, i] = st.kept[0, k]
-            rec[j + pad, i + pad] = st.kept[1, k]
+            planes.levels[j, i] = kept.levels[k]
+            planes.rec[j + pad, i + pad] = kept.rec[k]
 
 
 @kernel(unit=True)
-def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode):
-    """Choose the levels of one transform block whose prediction stands in `pred`, and reconstruct it.
+def search_tb(st, planes, tb, depth, intra_mode):
+    """Choose the levels of a TransformBlock whose prediction stands in the planes of a Component, and reconstruct it.
 
     A 4x4 block is tried without transform too, if the picture may have such.
 
@@ -105,15 +117,16 @@ def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode)
     cbf : CBF_* and TSKIP_* bits of the component; zero if all levels are zero
     """
     rc, cd, res = st.rc, st.cd, st.rc.scratch.res
+    pred, rec, orig, levels = planes
+    y, x, log2, c_idx = tb
     n = 1 << log2
     pad = PAD_Y if c_idx == 0 else PAD_C
-    weight = 1.0 if c_idx == 0 else st.lam[1 + c_idx]
+    weight = component_weight(st, c_idx)
     is_dst = c_idx == 0 and log2 == 2 and intra_mode >= 0
     flag = CBF_LUMA + (1 if depth == 0 else 0) if c_idx == 0 else CBF_CHROMA + depth
     error = sse(orig, y, x, pred, y, x, n, n)
     cost = weight * error + bits_to_cost(st, BIN_COST[0, cd.ctx[flag]])
-    shift = 2 if c_idx == 0 else 1
-    if vanishes(error, log2, component_qp(rc, y >> shift, x >> shift, c_idx), rc.bit_depth):
+    if vanishes(error, log2, block_qp(rc, tb), rc.bit_depth):
         clear_levels(levels, y, x, n)
         copy_block(pred, y, x, rec, y + pad, x + pad, n, n)
         cd.ctx[flag] = NEXT_CONTEXT[0, cd.ctx[flag]]
@@ -129,17 +142,17 @@ def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode)
     for skip in range(ways):
         if skip:
             if cbf:
-                _swap_kept(st, levels, rec, y, x, pad, 1)
+                _swap_kept(st.kept, planes, tb, 1)
                 keep_contexts(st, TB_BEST)
             recall_contexts(st, TB_ENTRY)
             subtract(orig, y, x, pred, y, x, n, res)
             fwd_transform_skip(res, log2, rc.bit_depth, st.coef)
-        coded_cost = _code_levels(st, pred, rec, orig, levels, c_idx, y, x, log2, intra_mode, skip)
+        coded_cost = _code_levels(st, planes, tb, intra_mode, skip)
         if coded_cost >= 0 and coded_cost + coded_flag < cost:
             cost = coded_cost + coded_flag
             cbf = (CBF_Y | skip * TSKIP_Y) << c_idx
         elif cbf:
-            _swap_kept(st, levels, rec, y, x, pad, 0)
+            _swap_kept(st.kept, planes, tb, 0)
             recall_contexts(st, TB_BEST)
     if not cbf:
         recall_contexts(st, TB_ENTRY)
@@ -152,7 +165,8 @@ def search_tb(st, pred, rec, orig, levels, c_idx, y, x, log2, depth, intra_mode)
 def search_luma_tb(st, uy, ux, log2, depth, intra_mode):
     """`search_tb` of the luma block at unit (uy, ux)."""
     rc = st.rc
-    return search_tb(st, rc.pred.y, rc.rec.y, st.orig.y, rc.levels.y, 0, 4 * uy, 4 * ux, log2, depth, intra_mode)
+    planes = Component(rc.pred.y, rc.rec.y, st.orig.y, rc.levels.y)
+    return search_tb(st, planes, TransformBlock(4 * uy, 4 * ux, log2, 0), depth, intra_mode)
 
 
 @kernel
@@ -160,8 +174,10 @@ def search_chroma_tbs(st, uy, ux, log2, depth, intra_mode):
     """`search_tb` of both chroma blocks of the luma square of 1 << log2 at unit (uy, ux): cost and cbf bits."""
     rc = st.rc
     y, x = 2 * uy, 2 * ux
-    cost, cb = search_tb(st, rc.pred.u, rc.rec.u, st.orig.u, rc.levels.u, 1, y, x, log2 - 1, depth, intra_mode)
-    more, cr = search_tb(st, rc.pred.v, rc.rec.v, st.orig.v, rc.levels.v, 2, y, x, log2 - 1, depth, intra_mode)
+    planes = Component(rc.pred.u, rc.rec.u, st.orig.u, rc.levels.u)
+    cost, cb = search_tb(st, planes, TransformBlock(y, x, log2 - 1, 1), depth, intra_mode)
+    planes = Component(rc.pred.v, rc.rec.v, st.orig.v, rc.levels.v)
+    more, cr = search_tb(st, planes, TransformBlock(y, x, log2 - 1, 2), depth, intra_mode)
     return cost + more, cb | cr
 
 

@@ -15,11 +15,12 @@ from codecsim.hevc.distortion import satd, sse
 from codecsim.hevc.indexing import natural
 from codecsim.hevc.motion import MotionContext
 from codecsim.kernels.jit import kernel
+from codecsim.kernels.records import make_record
 from codecsim.picture.areas import Square
 from codecsim.picture.blocks import Blocks, Levels, fill_units, make_choice
 from codecsim.picture.planes import PAD_C, PAD_Y, Motion, Planes
-from codecsim.search.quantise import WORK_SHAPE
-from codecsim.search.ranking import make_ranking
+from codecsim.search.quantise import Quantising, make_quantising
+from codecsim.search.ranking import Ranking, make_ranking
 from codecsim.syntax.slice_data import SliceSyntax, code_coding_unit
 
 # versions: 0 is tried, 1..4 the best CU of 64..8, 5..9 the best residual of a transform node by its depth, 10 and 11 a
@@ -30,11 +31,30 @@ CU_VERSION, TU_VERSION, REGION_VERSION, PLAIN_VERSION = 1, 5, 10, 12
 CU_ENTRY, CU_BEST, TU_ENTRY, TU_BEST, TB_ENTRY, MODE_ENTRY, SPLIT_ENTRY = 0, 4, 8, 13, 18, 19, 21
 REGION_ENTRY, REGION_BEST, TB_BEST, PLAIN_BEST = 25, 26, 27, 28
 NUM_SNAPSHOTS = 29
-# entries of Search.memo, about the CU at hand: the lowest SATD plus rate of an inter prediction, how many prediction
-# candidates left a residual worth coding, the cost of its luma as intra 2Nx2N
-MEMO_MOTION, MEMO_CODED, MEMO_LUMA = range(3)
-# entries of Search.lam
-LAM, SQRT_LAM, WEIGHT_CB, WEIGHT_CR = range(4)
+
+
+class Weights:
+    """What errors and bits count for in a cost; the squared error of luma counts as it is."""
+
+    lam: float  # squared error per bit
+    sqrt_lam: float  # absolute error per bit
+    cb: float  # of squared error
+    cr: float
+
+
+class Memo:
+    """What is remembered of the CU at hand."""
+
+    motion: float  # the lowest SATD plus rate of an inter prediction
+    coded: int  # how many prediction candidates left a residual worth coding
+    luma: float  # the cost of its luma as intra 2Nx2N
+
+
+class Kept(NamedTuple):
+    """A 4x4 block put aside."""
+
+    levels: np.ndarray  # (16,) int32
+    rec: np.ndarray  # (16,) int32
 
 
 class Versions(NamedTuple):
@@ -118,13 +138,13 @@ class Search(NamedTuple):
     target: np.ndarray  # (64, 64) int16: what the other half of a bi-prediction is compared with
     unit: UnitMotion
     coef: np.ndarray  # (1024,) int32
-    work: np.ndarray  # WORK_SHAPE float64
-    ranking: np.ndarray  # (3, 64) float64, of search.ranking: intra modes or merge candidates
+    quantising: Quantising
+    ranking: Ranking  # intra modes or merge candidates
     vectors: np.ndarray  # (H16, W16, places, 2) int32: best full-sample vector found around here
-    memo: np.ndarray  # (3,) float64
-    lam: np.ndarray  # (4,) float64
+    memo: Memo
+    weights: Weights
     qp_aim: np.ndarray  # (4, H8, W8) int8 luma QP of each square [6 - log2 of its size, row, column]
-    kept: np.ndarray  # (2, 16) int32: levels and reconstruction of a 4x4 block
+    kept: Kept
     effort: Effort
 
 
@@ -167,15 +187,15 @@ def make_counter():
 
 
 def make_search_memory():
-    """Scratch arrays of `Search`: snaps, coef, work, ranking, memo, kept."""
-    return (
-        np.zeros((NUM_SNAPSHOTS, STATE_SIZE), np.uint8),
-        np.zeros(1024, np.int32),
-        np.zeros(WORK_SHAPE, np.float64),
-        make_ranking(),
-        np.zeros(3, np.float64),
-        np.zeros((2, 16), np.int32),
-    )
+    """Working memory of `Search`, by its fields."""
+    return {
+        "snaps": np.zeros((NUM_SNAPSHOTS, STATE_SIZE), np.uint8),
+        "coef": np.zeros(1024, np.int32),
+        "quantising": make_quantising(),
+        "ranking": make_ranking(),
+        "memo": make_record(Memo),
+        "kept": Kept(np.zeros(16, np.int32), np.zeros(16, np.int32)),
+    }
 
 
 @kernel
@@ -195,7 +215,13 @@ def recall_contexts(st, slot):
 @kernel(inline=True)
 def bits_to_cost(st, cost):
     """Rate-distortion cost of `cost` units of 2**-15 bit."""
-    return st.lam[LAM] * cost / (1 << COST_BITS)
+    return st.weights.lam * cost / (1 << COST_BITS)
+
+
+@kernel(inline=True)
+def component_weight(st, c_idx):
+    """What the squared error of a component counts for."""
+    return 1.0 if c_idx == 0 else st.weights.cb if c_idx == 1 else st.weights.cr
 
 
 @kernel
@@ -276,8 +302,8 @@ def weighted_error(st, planes, pad_y, pad_c, uy, ux, units):
     y, x, n = 4 * uy, 4 * ux, 4 * units
     error = float(sse(st.orig.y, y, x, planes.y, y + pad_y, x + pad_y, n, n))
     y, x, n = 2 * uy, 2 * ux, 2 * units
-    error += st.lam[WEIGHT_CB] * sse(st.orig.u, y, x, planes.u, y + pad_c, x + pad_c, n, n)
-    return error + st.lam[WEIGHT_CR] * sse(st.orig.v, y, x, planes.v, y + pad_c, x + pad_c, n, n)
+    error += st.weights.cb * sse(st.orig.u, y, x, planes.u, y + pad_c, x + pad_c, n, n)
+    return error + st.weights.cr * sse(st.orig.v, y, x, planes.v, y + pad_c, x + pad_c, n, n)
 
 
 @kernel

@@ -10,6 +10,7 @@ from codecsim.entropy import elements as E
 from codecsim.entropy.cabac import DECODE, code_bin, code_bypass
 from codecsim.entropy.trace import located, named
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area
 from codecsim.picture.blocks import (
     CHROMA_DM,
     MIN_CU_LOG2,
@@ -35,6 +36,13 @@ def part_geometry(part_mode, size, index):
         return 0, first * index, size, size - first if index else first
     first = half if part_mode == PART_Nx2N else quarter if part_mode == 6 else size - quarter
     return first * index, 0, size - first if index else first, size
+
+
+@kernel
+def prediction_area(x, y, size, part_mode, index):
+    """The Area of prediction unit `index` of the CU of `size` at luma (x, y)."""
+    dx, dy, w, h = part_geometry(part_mode, size, index)
+    return Area(x + dx, y + dy, w, h)
 
 
 @kernel

@@ -122,7 +122,7 @@ def code_sao(mode, cd, sl, sao, cy, cx):
     Parameters
     ----------
     sl : SliceSyntax
-    sao : tools.sao.SaoParams
+    sao : hevc.sao.SaoParams
         When writing and counting, edge offsets 0 and 1 are not negative, 2 and 3 not positive, Cr has the type and edge
         class of Cb, and whatever the type does not use, and components that are off in the slice, are zero.
     """

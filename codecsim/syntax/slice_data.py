@@ -28,7 +28,7 @@ from codecsim.entropy.cabac import (
 )
 from codecsim.entropy.trace import located, named
 from codecsim.kernels.jit import kernel
-from codecsim.picture.areas import Area, Square
+from codecsim.picture.areas import Square
 from codecsim.picture.blocks import (
     CBF_CB,
     CBF_CR,
@@ -51,7 +51,7 @@ from codecsim.syntax.prediction import (
     code_merge_idx,
     code_part_mode,
     code_prediction_unit,
-    part_geometry,
+    prediction_area,
 )
 from codecsim.syntax.quantisation_group import begin_quantisation_group, group_qp
 from codecsim.syntax.sao import code_sao
@@ -179,8 +179,7 @@ def _code_decisions(mode, cd, sl, blocks, motion, levels, cu):
             fill_units(blocks.intra_luma, uy, ux, units, 1)
         cd.reg.part = PART_MOTION
         for k in range(1 if part == PART_2Nx2N else 2):
-            x, y, w, h = part_geometry(part, units << 2, k)
-            area = Area((ux << 2) + x, (uy << 2) + y, w, h)
+            area = prediction_area(ux << 2, uy << 2, units << 2, part, k)
             code_prediction_unit(mode, cd, sl, blocks, motion, area, 6 - log2)
         cd.reg.part = PART_RESIDUAL
         located(cd, ux << 2, uy << 2, units << 2, units << 2, -1)

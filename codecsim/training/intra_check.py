@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from codecsim.errors import ModelError
-from codecsim.hevc.intra import REFS_SHAPE, predict_intra
+from codecsim.hevc.intra import REFS_SHAPE, Surroundings, predict_intra
 from codecsim.hevc.tables import DC, make_zorder
 from codecsim.kernels.binding import bind
 from codecsim.learned.engine.spec import (
@@ -25,6 +25,7 @@ from codecsim.learned.engine.spec import (
 from codecsim.learned.intra.filter import UNIT_LOG2, IntraFilter, filter_block
 from codecsim.learned.intra.inputs import is_transposed
 from codecsim.learned.intra.params import IntraParams
+from codecsim.picture.areas import Place, TransformBlock
 from codecsim.picture.planes import PAD_Y
 
 _MODES = 35
@@ -102,9 +103,10 @@ def check_bits(model, seed=0, blocks=200, qps=(22, 37)):
             n, mode = 1 << log2, int(rng.integers(_MODES))
             y, x = (rng.integers(128 // n, size=2) * n).tolist()
             area, pred = (slice(y, y + n), slice(x, x + n)), np.zeros((128, 128), np.uint16)
-            predict_intra(picture, PAD_Y, zorder, x, y, log2, mode, 0, True, 8, refs, pred, y, x)
+            around, tb = Surroundings(picture, PAD_Y, zorder), TransformBlock(y, x, log2, 0)
+            predict_intra(around, tb, mode, True, 8, refs, pred, Place(y, x))
             before = pred[area].astype(np.float64)
-            filter_block(net, picture, PAD_Y, zorder, x, y, log2, mode, refs, pred)
+            filter_block(net, around, tb, mode, refs, pred)
             side = n + 2 * spec.net.margin
             weights = parts[table[int(mode > DC), log2 - 2]]
             out = exact_output(spec.net, weights, net.value.patch[:, :side, :side])

@@ -33,13 +33,14 @@ from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.output import atomic_output
 from codecsim.formats.video import open_video
-from codecsim.hevc.intra import REFS_SHAPE, gather_references
+from codecsim.hevc.intra import REFS_SHAPE, Surroundings, gather_references
 from codecsim.hevc.tables import make_zorder
 from codecsim.kernels.binding import bind
 from codecsim.learned.engine.spec import CONV3, NetSpec
 from codecsim.learned.intra.filter import make_intra_net, pack_nets
 from codecsim.learned.intra.inputs import INPUTS, MAX_MARGIN, fill_patch, is_transposed
 from codecsim.learned.intra.spec import IntraSpec
+from codecsim.picture.areas import TransformBlock
 from codecsim.picture.planes import PAD_Y, Frame, VideoFormat
 from codecsim.training.synthetic import FPS, PHOTO_SUFFIXES, POINT, find_photos, read_photo, to_frame
 
@@ -158,8 +159,9 @@ def _write_size(drawn, count, log2, folder):
         pred = picture.pred.astype(np.uint16)
         for uy, ux in places.tolist():
             y, x, mode = 4 * uy, 4 * ux, int(picture.mode[uy, ux])
-            gather_references(recon, PAD_Y, zorder, x, y, log2, 0, 8, refs)
-            fill_patch(net, recon, PAD_Y, zorder, x, y, log2, mode, refs, pred)
+            around, tb = Surroundings(recon, PAD_Y, zorder), TransformBlock(y, x, log2, 0)
+            gather_references(around, tb, 8, refs)
+            fill_patch(net, around, tb, mode, refs, pred)
             area = slice(y, y + n), slice(x, x + n)
             error = picture.original[area].astype(np.int16) - picture.pred[area]
             out["planes"][i] = net.value.patch[:, :side, :side]

@@ -5,6 +5,7 @@ import pytest
 
 from codecsim.hevc.compensation import References, compensate, make_inter_scratch
 from codecsim.kernels.binding import bind
+from codecsim.picture.areas import Area, Place
 from codecsim.picture.planes import PAD_C, PAD_Y, Motion, Picture
 from tests.reference import inter as naive
 
@@ -54,7 +55,7 @@ def test_blocks(content, bit_depth, c_idx):
             block = tuple(v // scale for v in (x, y, w, h))
             out = np.full((h + 3, w + 4), 5, np.uint16)
             scratch = bind(make_inter_scratch())
-            compensate(bind(references), c_idx, bind(motion), 1, 2, *block, out, 3, 4, scratch)
+            compensate(bind(references), c_idx, bind(motion), Place(1, 2), Area(*block), out, Place(3, 4), scratch)
             w_c, h_c = block[2:]
             wanted = naive.compensate(planes[c_idx], motion, 1, 2, block, c_idx == 0, bit_depth)
             np.testing.assert_array_equal(out[3 : 3 + h_c, 4 : 4 + w_c], wanted, f"{ref_idx} {mv} {block}")

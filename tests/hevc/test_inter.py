@@ -3,6 +3,7 @@ import pytest
 
 from codecsim.hevc import inter
 from codecsim.hevc.tables import CHROMA_TAPS, LUMA_TAPS
+from codecsim.picture.areas import Area, Place, Vector
 from codecsim.picture.planes import PAD_C, PAD_Y, extend_borders
 from tests.reference import inter as naive
 
@@ -30,8 +31,8 @@ def check_block(plane, padded, is_luma, mv, block, bit_depth):
     tmp = np.full(inter.TMP_SIZE, -7, np.int32)
     out = np.full((h + 2, w + 3), 5, np.uint16)
     wide = np.full((h + 2, w + 3), 5, np.int32)
-    uni(padded, *mv, x, y, w, h, out, 2, 3, tmp, bit_depth)
-    half(padded, *mv, x, y, w, h, wide, 2, 3, tmp, bit_depth)
+    uni(padded, Vector(*mv), Area(*block), out, Place(2, 3), tmp, bit_depth)
+    half(padded, Vector(*mv), Area(*block), wide, Place(2, 3), tmp, bit_depth)
     want = naive.predict_14bit(plane, *mv, x, y, w, h, is_luma, bit_depth)
     np.testing.assert_array_equal(wide[2:, 3:], want, f"mv {mv} block {block}")
     np.testing.assert_array_equal(out[2:, 3:], naive.round_uni(want, bit_depth), f"mv {mv} block {block}")
@@ -92,6 +93,6 @@ def test_average(bit_depth):
     first[:, :4], second[:, :4] = 33150, 33150
     first[:, 4:8], second[:, 4:8] = -16830, -16830
     out = np.zeros((19, 31), np.uint16)
-    inter.average_bi(first, second, 2, 1, 28, 16, out, 3, 2, bit_depth)
+    inter.average_bi(first, second, Area(1, 2, 28, 16), out, Place(3, 2), bit_depth)
     want = naive.average_bi(first.astype(int), second.astype(int), bit_depth)[2:18, 1:29]
     np.testing.assert_array_equal(out[3:, 2:30], want)

@@ -3,6 +3,7 @@ import pytest
 
 from codecsim.hevc import intra
 from codecsim.hevc.tables import make_zorder
+from codecsim.picture.areas import Place, TransformBlock
 from tests.reference import intra as naive
 
 PAD = 16
@@ -47,7 +48,8 @@ def test_every_block_position(units_high, units_wide, c_idx):
         for y in range(0, height - n + 1, n):
             for x in range(0, width - n + 1, n):
                 mode = int(rng.integers(35))
-                intra.predict_intra(padded, PAD, zorder, x, y, log2, mode, c_idx, True, 8, refs, out, y, x)
+                around, tb = intra.Surroundings(padded, PAD, zorder), TransformBlock(y, x, log2, c_idx)
+                intra.predict_intra(around, tb, mode, True, 8, refs, out, Place(y, x))
                 want = naive_block(plane, zorder, x, y, n, mode, c_idx, True, 8)
                 np.testing.assert_array_equal(out[y : y + n, x : x + n], want, f"{x},{y} size {n} mode {mode}")
 
@@ -67,8 +69,8 @@ def test_every_mode(kind, log2):
             for strong in (False, True):
                 for mode in range(35):
                     x = y = 32 >> (c_idx > 0)
-                    args = padded, PAD, zorder, x, y, log2, mode, c_idx, strong, bit_depth, refs, out, 3, 5
-                    intra.predict_intra(*args)
+                    around, tb = intra.Surroundings(padded, PAD, zorder), TransformBlock(y, x, log2, c_idx)
+                    intra.predict_intra(around, tb, mode, strong, bit_depth, refs, out, Place(3, 5))
                     want = naive_block(plane, zorder, x, y, n, mode, c_idx, strong, bit_depth)
                     np.testing.assert_array_equal(out[3:, 5:], want, f"mode {mode} c_idx {c_idx} strong {strong}")
                     assert not out[:3].any() and not out[:, :5].any()
@@ -80,7 +82,8 @@ def test_many_modes_from_one_gather():
     plane = make_plane(rng, 64, 64, "random", 8)
     refs = np.zeros(intra.REFS_SHAPE, np.int32)
     out = np.zeros((16, 16), np.uint16)
-    intra.gather_references(surround(plane), PAD, zorder, 16, 16, 4, 0, 8, refs)
+    around = intra.Surroundings(surround(plane), PAD, zorder)
+    intra.gather_references(around, TransformBlock(16, 16, 4, 0), 8, refs)
     intra.filter_references(refs, 4, False, 8)
     for mode in range(35):
         intra.predict_mode(refs, 4, mode, 0, 8, out, 0, 0)

@@ -7,6 +7,7 @@ import pytest
 
 from codecsim.hevc.merge import merge_candidates
 from codecsim.hevc.motion import (
+    PredictionUnit,
     amvp_candidates,
     distance_scale,
     make_motion_context,
@@ -15,6 +16,7 @@ from codecsim.hevc.motion import (
     wrap_mv,
 )
 from codecsim.kernels.binding import bind
+from codecsim.picture.areas import Area
 from codecsim.picture.planes import Motion, Picture
 from tests.reference.motion import MotionInfo, NaiveMotion, scale
 
@@ -121,7 +123,8 @@ def test_candidates_equal_naive_twin(seed):
             x, y, w, h = cu_x + px * size // 4, cu_y + py * size // 4, pw * size // 4, ph * size // 4
             wanted = naive.merge(x, y, w, h, cu_x, cu_y, size, part_mode, part_idx)
             stop = int(rng.integers(1, 6))
-            count = merge_candidates(ctx, x, y, w, h, cu_x, cu_y, size, part_idx, stop, out_mv, out_ref)
+            pu = PredictionUnit(Area(x, y, w, h), cu_x, cu_y, size, part_idx)
+            count = merge_candidates(ctx, pu, stop, out_mv, out_ref)
             assert count == min(stop, max_merge)
             for i in range(count):
                 got = MotionInfo(
@@ -131,7 +134,7 @@ def test_candidates_equal_naive_twin(seed):
                 assert got.same(wanted[i]), (x, y, w, h, part_mode, part_idx, i)
             for side in range(2 if is_b else 1):
                 ref_idx = int(rng.integers(len(lists[side])))
-                amvp_candidates(ctx, x, y, w, h, cu_x, cu_y, size, part_idx, side, ref_idx, out)
+                amvp_candidates(ctx, pu, side, ref_idx, out)
                 predictors = naive.amvp(x, y, w, h, cu_x, cu_y, size, part_mode, part_idx, side, ref_idx)
                 assert [tuple(mv) for mv in out.tolist()] == predictors, (x, y, w, h, part_mode, part_idx, side)
             info = random_info(rng, lists, is_b, [*pool, *wanted])

@@ -3,6 +3,7 @@ import pytest
 
 from codecsim.hevc import transform
 from codecsim.hevc.tables import DCT32, LEVEL_SCALE, QUANT_SCALE
+from codecsim.picture.areas import Place, TransformBlock
 from tests.reference import transform as naive
 
 SHAPES = [(2, True), (2, False), (3, False), (4, False), (5, False)]
@@ -35,7 +36,7 @@ def run_inverse(levels, log2, qp, is_dst, bit_depth):
     plane[2 : 2 + n, 3 : 3 + n] = levels
     res = np.full(transform.RES_SIZE, 12345, np.int32)
     tmp = np.full(transform.TMP_SIZE, -9999, np.int32)
-    transform.dequant_inverse(plane, 2, 3, log2, qp, is_dst, bit_depth, res, tmp)
+    transform.dequant_inverse(plane, TransformBlock(2, 3, log2, 0), qp, is_dst, bit_depth, res, tmp)
     assert (res[n * n :] == 12345).all()
     return res[: n * n].reshape(n, n)
 
@@ -70,7 +71,7 @@ def test_transform_skip(log2):
     for bit_depth, qp in ((8, 0), (8, 51), (10, 40)):
         for kind in ("sparse", "random", "extreme"):
             levels = make_levels(n, kind)
-            transform.dequant_transform_skip(levels, 0, 0, log2, qp, bit_depth, res, tmp)
+            transform.dequant_transform_skip(levels, TransformBlock(0, 0, log2, 0), qp, bit_depth, res, tmp)
             want = naive.transform_skip(naive.dequantise(levels, qp, bit_depth), bit_depth)
             np.testing.assert_array_equal(res[: n * n].reshape(n, n), want)
 
@@ -129,7 +130,7 @@ def test_add_residual(n, bit_depth):
     pred = RNG.integers(0, top + 1, (n + 2, n + 3)).astype(np.uint16)
     res = RNG.choice([-32768, -300, -1, 0, 1, 300, 32767], transform.RES_SIZE).astype(np.int32)
     rec = np.full((n + 7, n + 5), 9999, np.uint16)
-    transform.add_residual(pred, 1, 2, res, n, rec, 3, 4, bit_depth)
+    transform.add_residual(pred, Place(1, 2), res, n, rec, Place(3, 4), bit_depth)
     want = np.clip(pred[1 : 1 + n, 2 : 2 + n] + res[: n * n].reshape(n, n), 0, top)
     np.testing.assert_array_equal(rec[3 : 3 + n, 4 : 4 + n], want)
     assert (rec == 9999).sum() == rec.size - n * n

@@ -10,6 +10,7 @@ from codecsim.hevc.distortion import satd
 from codecsim.hevc.inter import TMP_SIZE, predict_luma_uni
 from codecsim.kernels.binding import bind
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area, Place, Vector
 from codecsim.picture.planes import PAD_Y, Motion, Planes, extend_borders
 from codecsim.search.motion import component_bits, interpolate_picture, motion_satd
 
@@ -28,7 +29,7 @@ def test_every_phase_equals_motion_compensation(bit_depth):
     for phase in range(16):
         for y, x, dy, dx in ((0, 0, 0, 0), (8, 16, -3, 5), (16, 32, 40, 60), (0, 0, -66, -70)):
             mv_x, mv_y = 4 * dx + (phase & 3), 4 * dy + (phase >> 2)
-            predict_luma_uni(plane, mv_x, mv_y, x, y, 8, 8, out, 0, 0, tmp, bit_depth)
+            predict_luma_uni(plane, Vector(mv_x, mv_y), Area(x, y, 8, 8), out, Place(0, 0), tmp, bit_depth)
             top, left = y + dy + PAD_Y, x + dx + PAD_Y
             assert np.array_equal(subpel[phase, top : top + 8, left : left + 8], out)
 
@@ -47,8 +48,8 @@ class Compared(NamedTuple):
 
 
 @kernel
-def _motion_satd(st, mv, ref, x, y, w, h):
-    return motion_satd(st, mv, ref, x, y, w, h)
+def _motion_satd(st, mv, ref, area):
+    return motion_satd(st, mv, ref, area)
 
 
 def make_compared(rng, height, width, bit_depth):
@@ -67,13 +68,13 @@ def make_compared(rng, height, width, bit_depth):
     return Compared(subpel, Reconstruction(refs), Planes(orig, orig, orig), np.zeros((64, 64), np.int16))
 
 
-def predicted(state, mv, ref, x, y, w, h):
+def predicted(state, mv, ref, area):
     """What motion compensation makes of the motion."""
     motion = Motion(np.zeros((1, 1, 2, 2), np.int16), np.zeros((1, 1, 2), np.int8))
     motion.mv[0, 0], motion.ref_idx[0, 0] = mv, ref
-    out = np.zeros((h, w), np.uint16)
+    out = np.zeros((area.h, area.w), np.uint16)
     refs, scratch = bind(state.rc.refs), bind(make_inter_scratch())
-    compensate(refs, 0, bind(motion), 0, 0, x, y, w, h, out, 0, 0, scratch)
+    compensate(refs, 0, bind(motion), Place(0, 0), area, out, Place(0, 0), scratch)
     return out
 
 
@@ -87,8 +88,8 @@ def test_any_vector_is_compared_as_it_is_compensated(bit_depth, block):
         mv = rng.choice([-32768, -700, -300, -9, 0, 6, 250, 420, 32767], (2, 2)) + rng.integers(0, 4, (2, 2))
         mv = np.clip(mv, -32768, 32767).astype(np.int32)
         for ref in ((0, -1), (1, -1), (-1, 0)):
-            out = predicted(state, mv, ref, x, y, w, h)
-            found = _motion_satd(bind(state), mv, np.array(ref, np.int8), x, y, w, h)
+            out = predicted(state, mv, ref, Area(*block))
+            found = _motion_satd(bind(state), mv, np.array(ref, np.int8), Area(*block))
             assert found == satd(state.orig.y, y, x, out, 0, 0, w, h)
 
 
@@ -96,15 +97,16 @@ def test_any_vector_is_compared_as_it_is_compensated(bit_depth, block):
 def test_bi_prediction_is_compared_by_halves(bit_depth):
     """Half the transform of twice the source less both predictions, each rounded by itself."""
     rng = np.random.default_rng(bit_depth)
-    state, (x, y, w, h) = make_compared(rng, 64, 72, bit_depth), (24, 8, 32, 16)
+    state, area = make_compared(rng, 64, 72, bit_depth), Area(24, 8, 32, 16)
+    x, y, w, h = area
     for _ in range(40):
         mv, ref = rng.integers(-300, 300, (2, 2)).astype(np.int32), rng.integers(0, 2, 2).astype(np.int8)
         first, second = (
-            predicted(state, mv, np.where(np.arange(2) == side, ref, -1), x, y, w, h).astype(int) for side in range(2)
+            predicted(state, mv, np.where(np.arange(2) == side, ref, -1), area).astype(int) for side in range(2)
         )
         target = (2 * state.orig.y[y : y + h, x : x + w].astype(int) - first).astype(np.int16)
         wanted = satd(target, 0, 0, second.astype(np.uint16), 0, 0, w, h) >> 1
-        assert _motion_satd(bind(state), mv, ref, x, y, w, h) == wanted
+        assert _motion_satd(bind(state), mv, ref, area) == wanted
         assert np.array_equal(state.target[:h, :w], target)
 
 

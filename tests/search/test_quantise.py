@@ -7,8 +7,9 @@ from codecsim.entropy.cabac import COUNT, make_coder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.hevc.tables import DCT32, DST4, QUANT_SCALE, SCAN_X, SCAN_Y
 from codecsim.hevc.transform import TMP_SIZE, dequant_inverse, fwd_transform
+from codecsim.kernels.binding import bind
 from codecsim.picture.areas import TransformBlock
-from codecsim.search.quantise import WORK_SHAPE, quantise, vanishes
+from codecsim.search.quantise import Quantiser, make_quantising, quantise, vanishes
 from codecsim.syntax.residual import code_residual
 from tests.reference import quantise as naive
 
@@ -43,7 +44,7 @@ def block(seed, log2, bit_depth):
 def cost_of(levels, res, log2, scan_idx, bit_depth):
     """Squared error plus rate of a block as the search counts it."""
     out, tmp = np.zeros(1024, np.int32), np.zeros(TMP_SIZE, np.int32)
-    dequant_inverse(levels, 0, 0, log2, component_qp(bit_depth), 0, bit_depth, out, tmp)
+    dequant_inverse(levels, TransformBlock(0, 0, log2, 0), component_qp(bit_depth), 0, bit_depth, out, tmp)
     error = float(((out[: res.size] - res) ** 2).sum())
     if not levels.any():
         return error
@@ -67,8 +68,8 @@ def optimised(coef, log2, scan_idx, hide, bit_depth):
     levels = np.full((n, n), 77, np.int16)
     ctx = make_coder(np.zeros(1, np.uint8)).ctx
     init_contexts(ctx, 0, QP)
-    qp, work = component_qp(bit_depth), np.zeros(WORK_SHAPE)
-    count = quantise(coef, levels, 0, 0, log2, 0, scan_idx, qp, bit_depth, lam(bit_depth), ctx, hide, work)
+    how = Quantiser(component_qp(bit_depth), bit_depth, lam(bit_depth), scan_idx, hide)
+    count = quantise(coef, levels, TransformBlock(0, 0, log2, 0), how, ctx, bind(make_quantising()))
     assert count == np.count_nonzero(levels)
     return levels
 
@@ -124,9 +125,13 @@ def test_equals_the_naive_twin(log2, scan_idx, c_idx):
             ctx = rng.integers(0, 126, make_coder(np.zeros(1, np.uint8)).ctx.size).astype(np.uint8)
             for hide in (0, 1):
                 found = np.full((n, n), 7, np.int16)
-                rest = log2, c_idx, scan_idx, qp, bit_depth, 0.57 * 2.0 ** ((qp - 12) / 3), ctx, hide
-                count = quantise(coef, found, 0, 0, *rest, rng.normal(0, 1, WORK_SHAPE))
-                wanted = naive.quantise(coef, *rest)
+                lam = 0.57 * 2.0 ** ((qp - 12) / 3)
+                work = make_quantising()
+                for array in work:
+                    array[:] = rng.integers(-9, 9, array.size)
+                how, tb = Quantiser(qp, bit_depth, lam, scan_idx, hide), TransformBlock(0, 0, log2, c_idx)
+                count = quantise(coef, found, tb, how, ctx, bind(work))
+                wanted = naive.quantise(coef, log2, c_idx, scan_idx, qp, bit_depth, lam, ctx, hide)
                 assert np.array_equal(found, wanted)
                 assert count == np.count_nonzero(wanted)
 

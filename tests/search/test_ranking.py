@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from codecsim.search.ranking import CANDIDATES, COSTS, make_ranking, rank
+from codecsim.search.ranking import make_ranking, rank
 
 
 @pytest.mark.parametrize("keep", [1, 3, 8, 35])
@@ -15,5 +15,5 @@ def test_the_cheapest_stand_in_order(keep):
         for candidate, cost in enumerate(costs):
             count = rank(ranking, count, keep, candidate, cost)
         wanted = sorted(range(20), key=lambda candidate: costs[candidate])[:keep]
-        assert ranking[CANDIDATES, :count].tolist() == wanted
-        assert ranking[COSTS, :count].tolist() == costs[wanted].tolist()
+        assert ranking.candidates[:count].tolist() == wanted
+        assert ranking.costs[:count].tolist() == costs[wanted].tolist()

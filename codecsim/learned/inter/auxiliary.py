@@ -13,6 +13,7 @@ from codecsim.hevc.compensation import compensate
 from codecsim.hevc.inter import predict_luma_uni
 from codecsim.hevc.motion import distance_scale, scale_mv
 from codecsim.kernels.jit import kernel
+from codecsim.picture.areas import Area, Place, Vector
 
 NO_TARGET = -(1 << 31)  # "points to no picture"
 _BLOCK_UNITS = 2  # blocks of 8x8 samples, with the motion of their first unit
@@ -105,7 +106,7 @@ def predict_further(motion, refs, further, rank, out, scratch):
                 mv_x, mv_y = 0, 0
             other = _other_entry(further, poc, used_too, rank)
             if other < 0 and k1 >= 0:
-                compensate(refs, 0, motion, uy, ux, x, y, 8, 8, out, y, x, scratch)
+                compensate(refs, 0, motion, Place(uy, ux), Area(x, y, 8, 8), out, Place(y, x), scratch)
                 continue
             place = refs.slot_of[0, entry] if entry < first else refs.slot_of[1, entry - first]
             if other >= 0:
@@ -123,4 +124,5 @@ def predict_further(motion, refs, further, rank, out, scratch):
                     factor = distance_scale(further.cur_poc - poc, further.cur_poc - target)
                     mv_x, mv_y = scale_mv(factor, mv_x), scale_mv(factor, mv_y)
                 place = refs.slot_of[0, other] if other < first else refs.slot_of[1, other - first]
-            predict_luma_uni(refs.y[place], int(mv_x), int(mv_y), x, y, 8, 8, out, y, x, scratch.tmp, refs.bit_depth)
+            mv, area = Vector(np.int64(mv_x), np.int64(mv_y)), Area(x, y, 8, 8)
+            predict_luma_uni(refs.y[place], mv, area, out, Place(y, x), scratch.tmp, refs.bit_depth)

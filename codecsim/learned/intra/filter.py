@@ -132,13 +132,13 @@ def _run(net, which, size):
 
 
 @kernel(unit=True)
-def filter_block(net, plane, pad, zorder, x, y, log2, mode, refs, pred):
-    """Replace the prediction of a luma block by the filtered one; parameters as of intra_inputs.fill_patch.
+def filter_block(net, around, tb, mode, refs, pred):
+    """Replace the prediction of a luma block by the filtered one; parameters as of inputs.fill_patch.
 
     pred : (h, w) uint16, mutated
     """
-    n, size = 1 << log2, log2 - 2
-    fill_patch(net, plane, pad, zorder, x, y, log2, mode, refs, pred)
+    y, x, n, size = tb.y, tb.x, 1 << tb.log2, tb.log2 - 2
+    fill_patch(net, around, tb, mode, refs, pred)
     cs, rs = net.strides[size, 0], net.strides[size, 1]
     gather_tile(net.patch, 0, 0, rs, rs, cs, net.paired32, net.flat, False)
     _run(net, net.split[int(mode > DC), size], size)

@@ -41,18 +41,18 @@ def _is_decoded(zorder, y, x, current):
 
 
 @kernel
-def second_line(plane, pad, zorder, x, y, log2, refs, line):
+def second_line(around, tb, refs, line):
     """The line of reference samples one sample further away from the block, in the order of row 0 of `refs`.
 
     Parameters
     ----------
-    plane : (h + 2 * pad, w + 2 * pad) uint16, reconstruction
-    zorder : (h4, w4) int32
-    x, y, log2 : int, the block
+    around : Surroundings
+    tb : TransformBlock of luma
     refs : REFS_SHAPE int32, gathered; what is not decoded yet is taken from row 0
     line : REFS_SHAPE int32, row 0 is written
     """
-    n = natural(1 << log2)
+    plane, pad, zorder = around
+    y, x, n = tb.y, tb.x, natural(1 << tb.log2)
     current = zorder[y >> 2, x >> 2]
     for k in range(4 * n + 1):
         v = 2 * n - 1 - k if k < 2 * n else -1
@@ -64,9 +64,11 @@ def second_line(plane, pad, zorder, x, y, log2, refs, line):
 
 
 @kernel
-def _fill_samples(plane, pad, zorder, x, y, log2, margin, bit_depth, refs, pred, patch, place):
+def _fill_samples(around, tb, net, refs, pred):
     """The samples of the patch, less the mean of the nearest references, 32 per 8-bit sample; and their places."""
-    n = 1 << log2
+    plane, pad, zorder = around
+    margin, bit_depth, patch, place = net.margin, net.bit_depth, net.samples, net.place
+    y, x, log2, n = tb.y, tb.x, tb.log2, 1 << tb.log2
     current = zorder[y >> 2, x >> 2]
     total = np.int32(n)
     for i in range(n):
@@ -128,24 +130,23 @@ def _transpose(side, plane):
 
 
 @kernel
-def fill_patch(net, plane, pad, zorder, x, y, log2, mode, refs, pred):
+def fill_patch(net, around, tb, mode, refs, pred):
     """Fill `net.patch` for a luma block.
 
     Parameters
     ----------
     net : IntraNet (see intra_filter), bound or not
-    plane : (h + 2 * pad, w + 2 * pad) uint16, reconstruction before in-loop filters so far
-    pad : int, at least MAX_MARGIN
-    zorder : (h4, w4) int32
-    x, y, log2 : int, the block
+    around : Surroundings: the reconstruction before in-loop filters so far, padded by at least MAX_MARGIN
+    tb : TransformBlock of luma
     mode : int, 0..34
     refs : REFS_SHAPE int32, whose row 0 holds the block's references; the other rows are overwritten
     pred : (h, w) uint16, prediction of the block at (y, x)
     """
+    y, x, log2 = tb.y, tb.x, tb.log2
     n, margin, patch = 1 << log2, net.margin, net.patch
     side = n + 2 * margin
     depth = net.bit_depth
-    _fill_samples(plane, pad, zorder, x, y, log2, margin, depth, refs, pred, net.samples, net.place)
+    _fill_samples(around, tb, net, refs, pred)
     transposed = is_transposed(mode)
     for c in range(net.inputs.size):
         kind, out = net.inputs[c], patch[c]
@@ -160,7 +161,7 @@ def fill_patch(net, plane, pad, zorder, x, y, log2, mode, refs, pred):
             predict_mode(refs, log2, PLANAR, 0, depth, net.other, 0, 0)
             _fill_difference(net.other, pred, x, y, n, margin, depth, out)
         elif kind == SECOND_LINE:
-            second_line(plane, pad, zorder, x, y, log2, refs, net.line)
+            second_line(around, tb, refs, net.line)
             filter_references(net.line, log2, False, depth)
             predict_mode(net.line, log2, mode, 0, depth, net.other, 0, 0)
             _fill_difference(net.other, pred, x, y, n, margin, depth, out)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from codecsim.errors import ConfigError
-from codecsim.hevc.intra import REFS_SHAPE, predict_intra
+from codecsim.hevc.intra import REFS_SHAPE, Surroundings, predict_intra
 from codecsim.hevc.tables import make_zorder
 from codecsim.kernels.binding import bind
 from codecsim.learned.engine.spec import NetSpec
@@ -15,6 +15,7 @@ from codecsim.learned.intra.filter import IntraFilter, filter_block
 from codecsim.learned.intra.inputs import INPUTS, fill_patch
 from codecsim.learned.intra.params import IntraParams
 from codecsim.learned.intra.spec import IntraSpec
+from codecsim.picture.areas import Place, TransformBlock
 from tests.learned.intra.intra_models import random_model
 from tests.reference import intra as naive_intra
 from tests.reference import intra_filter as naive
@@ -47,10 +48,11 @@ def make_picture(rng, bit_depth, height=72, width=88):
 
 
 def prepare(samples, zorder, bit_depth, log2, y, x, mode):
-    """Padded reconstruction, references, and a picture that holds the block's prediction."""
+    """Surroundings, block, references, and a picture that holds the block's prediction."""
     padded, refs, pred = np.pad(samples, PAD), np.zeros(REFS_SHAPE, np.int32), np.zeros_like(samples)
-    predict_intra(padded, PAD, zorder, x, y, log2, mode, 0, True, bit_depth, refs, pred, y, x)
-    return padded, refs, pred
+    around, tb = Surroundings(padded, PAD, zorder), TransformBlock(y, x, log2, 0)
+    predict_intra(around, tb, mode, True, bit_depth, refs, pred, Place(y, x))
+    return around, tb, refs, pred
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -65,14 +67,14 @@ def test_matches_its_twin(name, bit_depth, engine, monkeypatch):
     changed = 0
     for log2, y, x, mode in blocks(rng, zorder, 24):
         n, margin = 1 << log2, model.spec.net.margin
-        padded, refs, pred = prepare(samples, zorder, bit_depth, log2, y, x, mode)
+        around, tb, refs, pred = prepare(samples, zorder, bit_depth, log2, y, x, mode)
         wanted = naive.planes(model.inputs, samples, zorder, x, y, n, mode, pred, 27, bit_depth, margin)
-        fill_patch(net, padded, PAD, zorder, x, y, log2, mode, refs.copy(), pred)
+        fill_patch(net, around, tb, mode, refs.copy(), pred)
         found = net.value.patch[: len(model.inputs), : n + 2 * margin, : n + 2 * margin]
         np.testing.assert_array_equal(found, wanted, err_msg=f"{n} at {y}, {x}, mode {mode}")
         expected = naive.filtered(model, samples, zorder, x, y, n, mode, pred, 27, bit_depth)
         before = pred.copy()
-        filter_block(net, padded, PAD, zorder, x, y, log2, mode, refs, pred)
+        filter_block(net, around, tb, mode, refs, pred)
         block = slice(y, y + n), slice(x, x + n)
         np.testing.assert_array_equal(pred[block], expected, err_msg=f"{n} at {y}, {x}, mode {mode}")
         changed += int((pred[block] != before[block]).sum())
@@ -92,8 +94,8 @@ def test_turned_pictures_are_filtered_alike():
     for mode in (2, 5, 10, 17):
         results = []
         for picture, its_mode in ((samples, mode), (np.ascontiguousarray(samples.T), 36 - mode)):
-            padded, refs, pred = prepare(picture, zorder, 8, 4, 16, 16, its_mode)
-            filter_block(net, padded, PAD, zorder, 16, 16, 4, its_mode, refs, pred)
+            around, tb, refs, pred = prepare(picture, zorder, 8, 4, 16, 16, its_mode)
+            filter_block(net, around, tb, its_mode, refs, pred)
             results.append(pred)
         np.testing.assert_array_equal(results[0], results[1].T)
 
