@@ -28,8 +28,10 @@ from codecsim.learned.engine.complexity import forward_macs, inference_kmac, ste
 from codecsim.learned.engine.packing import (
     FLAT,
     PAIRED,
+    Operands,
     conv_pairs,
     depthwise_pairs,
+    gradient_job,
     join_pairs,
     layer_job,
     plane_stride,
@@ -125,12 +127,12 @@ def layer_rates(kind, n_in, n_out, size):
     bias, scratch = np.zeros(n_out, np.int32), np.zeros(256, np.int32)
     forward_job = layer_job(n_out, n_in, (cs, rs, n), PAIRED)
     backward_job = layer_job(n_out, n_in, (cs, rs, n), PAIRED | FLAT)
-    gradient_job = np.array([0, 0, 0, n_out, n_in, cs, rs, n], np.int64)
+    of_gradient = gradient_job(0, 0, 0, (n_out, n_in), (cs, rs, n))
     forward, backward, gradient = (getattr(ops_vector, f"{way}_{kind}") for way in ("forward", "backward", "gradient"))
     seconds = {
-        "forward": best(lambda: forward(x, packed, bias, out, flat, forward_job, 13, scratch)),
-        "backward": best(lambda: backward(x, packed, bias, out, flat, x, backward_job, 13, scratch)),
-        "gradient": best(lambda: gradient(x, g, dw, gradient_job)),
+        "forward": best(lambda: forward(Operands(x, packed, bias, out, flat, flat), forward_job, 13, scratch)),
+        "backward": best(lambda: backward(Operands(x, packed, bias, out, flat, x), backward_job, 13, scratch)),
+        "gradient": best(lambda: gradient(x, g, dw, of_gradient)),
     }
     return {way: w.size * width * height / 1e9 / least for way, least in seconds.items()}
 

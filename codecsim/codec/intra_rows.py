@@ -7,10 +7,19 @@ import numpy as np
 from codecsim.codec.recon import intra_example, reconstruct
 from codecsim.hevc.tables import DC
 from codecsim.kernels.jit import kernel
-from codecsim.learned.intra.memory import LOG2, NETWORK, START
+from codecsim.kernels.records import make_records
 from codecsim.picture.blocks import CBF_Y, CTU_UNITS, MODE_INTRA, z_to_xy
 
 _ROW_UNITS = int(CTU_UNITS**0.5)
+
+
+class ChosenBlock:
+    """A luma block to learn from."""
+
+    uy: int  # its first unit
+    ux: int
+    log2: int  # of its size
+    mode: int
 
 
 class IntraTraining(NamedTuple):
@@ -46,12 +55,12 @@ def learn_from_row(rc, learner, row):
     Of more blocks than `params.blocks` so many are taken, evenly spread.
     """
     units = _ROW_UNITS * rc.value.zorder.shape[1]
-    chosen = np.zeros((units, 4), np.int64)
+    chosen = make_records(ChosenBlock, units)
     count, samples = choose_blocks(rc, row, learner.params.blocks, chosen)
     examples = learner.room(count, samples)
     take_examples(rc, chosen, count, learner.table, examples)
     steps = learner.learn(examples, count)
-    return IntraTraining(steps, int((1 << 2 * chosen[:count, 2]).sum()) * learner.params.passes)
+    return IntraTraining(steps, int((1 << 2 * chosen.log2[:count]).sum()) * learner.params.passes)
 
 
 @kernel
@@ -61,7 +70,7 @@ def choose_blocks(rc, row, most, chosen):
     Parameters
     ----------
     rc : bound Recon
-    chosen : (n, 4) int64, written: unit row, unit column, log2 of the size, mode; with room for all units of the row
+    chosen : (n,) of ChosenBlock, written; with room for all units of the row
 
     Returns
     -------
@@ -76,14 +85,14 @@ def choose_blocks(rc, row, most, chosen):
                 continue
             log2 = np.int64(blocks.tu_log2[uy, ux])
             if (uy | ux) & ((1 << max(log2 - 2, 0)) - 1) == 0:
-                chosen[count, 0], chosen[count, 1], chosen[count, 2] = uy, ux, log2
-                chosen[count, 3] = blocks.intra_luma[uy, ux]
+                block = chosen[count]
+                block.uy, block.ux, block.log2, block.mode = uy, ux, log2, np.int64(blocks.intra_luma[uy, ux])
                 count += 1
     taken, samples = min(count, most), np.int64(0)
     for k in range(taken):
-        for column in range(4):
-            chosen[k, column] = chosen[k * count // taken, column]
-        side = (1 << chosen[k, 2]) + 2 * rc.intra.margin
+        block, source = chosen[k], chosen[k * count // taken]
+        block.uy, block.ux, block.log2, block.mode = source.uy, source.ux, source.log2, source.mode
+        side = (1 << block.log2) + 2 * rc.intra.margin
         samples += rc.intra.patch.shape[0] * side * side
     return taken, samples
 
@@ -101,10 +110,10 @@ def take_examples(rc, chosen, count, table, examples):
     """
     at = np.int64(0)
     for k in range(count):
-        log2, mode = chosen[k, 2], chosen[k, 3]
+        uy, ux, log2, mode = chosen[k].uy, chosen[k].ux, chosen[k].log2, chosen[k].mode
         block = examples.blocks[k]
-        block[NETWORK], block[LOG2], block[START] = table[int(mode > DC), log2 - 2], log2, at
-        intra_example(rc, chosen[k, 0], chosen[k, 1], log2, mode, examples.errors[k])
+        block.network, block.log2, block.start = table[int(mode > DC), log2 - 2], log2, at
+        intra_example(rc, uy, ux, log2, mode, examples.errors[k])
         side = (1 << log2) + 2 * rc.intra.margin
         for c in range(rc.intra.patch.shape[0]):
             for y in range(side):

@@ -34,6 +34,11 @@ def make_records(fields: type, shape: int | tuple[int, ...]) -> Any:
     return np.zeros(shape, layout(fields)).view(np.recarray)
 
 
+def stack(records: Any) -> Any:
+    """An array of records from a sequence of records, or of arrays of records of one shape."""
+    return np.stack([np.asarray(record) for record in records]).view(np.recarray)
+
+
 def make_record(fields: type[_Fields], **values: float) -> _Fields:
     """One record; what has no value is zero."""
     record = make_records(fields, 1)[0]

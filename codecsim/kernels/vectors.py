@@ -38,25 +38,19 @@ def entry(context, b, signature, args, position, kind):
     return offset(b, array.data, args[position + 1], kind)
 
 
-def entries(context, b, signature, args, kinds, job):
-    """Where the data of an intrinsic's arrays begin, and the numbers after.
+def numbers(b, kind, record, names):
+    """The int64 fields of these names of a record, of Numba's type `kind`, that an intrinsic has as an argument."""
+    data = b.bitcast(record, ir.IntType(8).as_pointer())
+    return [load(b, b.gep(data, [integer(kind.offset(name))]), I64, 8) for name in names]
 
-    The last array is a job: int64, first where to begin in each of the arrays `job` names, then numbers.
 
-    Parameters
-    ----------
-    kinds : types of the entries of the arrays before the job
-    job : (array's position, ...), one for each of its starts, and how many numbers follow
+def starts(context, b, arrays, places, kinds):
+    """Pointers to an entry of each of some contiguous arrays.
 
-    Returns
-    -------
-    list of pointers, list of int64 values
+    arrays : (Numba's type, value) each; places : int64 values, the entries' indices; kinds : the entries' types
     """
-    positions, count = job
-    data = [context.make_array(signature.args[i])(context, b, args[i]).data for i in range(len(kinds) + 1)]
-    numbers = [b.load(offset(b, data[-1], integer(k), I64), typ=I64) for k in range(len(positions) + count)]
-    starts = [offset(b, data[i], numbers[k], kinds[i]) for k, i in enumerate(positions)]
-    return starts, numbers[len(positions) :]
+    data = [context.make_array(kind)(context, b, value).data for kind, value in arrays]
+    return [offset(b, *where) for where in zip(data, places, kinds, strict=True)]
 
 
 def load(b, pointer, kind, align=2):

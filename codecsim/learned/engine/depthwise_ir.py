@@ -16,7 +16,6 @@ from codecsim.kernels.vectors import (
     INDEX,
     constant,
     dot_pairs,
-    entries,
     integer,
     interleave,
     join,
@@ -28,7 +27,7 @@ from codecsim.kernels.vectors import (
     total,
 )
 from codecsim.learned.engine.spec import ACT_CLIP, GRAD_CLIP
-from codecsim.learned.engine.vector_ir import LayerJob, lanes_of, rectify, requantise
+from codecsim.learned.engine.vector_ir import LayerArguments, gradient_arguments, lanes_of, rectify, requantise
 
 
 def _filter(b, x_at, w_at, start, rs, n):
@@ -58,12 +57,12 @@ def _depthwise3(backward):
     clip = GRAD_CLIP if backward else ACT_CLIP
 
     @intrinsic
-    def depthwise3(typingctx, x, w, bias, out, flat, mask, job, shift):
-        signature = types.void(x, w, bias, out, flat, mask, job, INDEX)
+    def depthwise3(typingctx, operands, job, shift):
+        signature = types.void(operands, job, INDEX)
 
         def codegen(context, b, sig, args):
             v_len = lanes_of(context)
-            layer = LayerJob(context, b, sig, args)
+            layer = LayerArguments(context, b, sig, args)
             xp, wp, bp, op, fp, mp = layer.pointers
             n_out, _, cs, rs, n = layer.sizes
             with loop(b, n_out, 2) as (first, _), loop(b, n, 2 * v_len) as (p, _):
@@ -108,7 +107,7 @@ def gradient_depthwise3(typingctx, x, g, dw, job):
 
     def codegen(context, b, sig, args):
         v_len = lanes_of(context)
-        (xp, gp, dp), (n_out, _, cs, rs, n) = entries(context, b, sig, args, (I16, I16, I64), (range(3), 5))
+        (xp, gp, dp), (n_out, _, cs, rs, n) = gradient_arguments(context, b, sig, args)
         kind, pair = ir.VectorType(I32, v_len), ir.VectorType(I16, 2 * v_len)
         acc = [cgutils.alloca_once(b, kind) for _ in range(9)]
         chunk = integer(64 * v_len)

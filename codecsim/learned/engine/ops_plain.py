@@ -8,12 +8,7 @@ positions p of its output, of which the top left tap of a filter reads position 
 unused; what stands in them is finite and is never read into a used sample.  Every loop may write up to 256 samples past
 n, and read up to 256 past what it needs.
 
-`job` is an int64 vector of offsets and counts.  Of a layer's kernels (packing.layer_job makes it):
-     0 x     1 w      2 bias   3 out (paired)   4 flat   5 mask (backward kernels)
-     6 outputs (multiple of 8, depthwise: of 2)   7 inputs (even; depthwise: unused)
-     8 cs    9 rs    10 n     11 forms to write: 1 paired, 2 flat, 3 both
-    12 leak: shift of values that are not positive, 3 for the leaky rectifier, 0 for none, 31 for zero
-Of the weight gradients: 0 x   1 g   2 dw   3 outputs   4 inputs   5 cs   6 rs   7 n
+`job` is a record of offsets and counts: packing.LayerJob, OutputJob or GradientJob.
 
 All arrays are one-dimensional: planes int16, weights int32 as packing.py lays them out, biases int32, gradients of
 weights int64, `scratch` (256,) int32.
@@ -22,154 +17,156 @@ weights int64, `scratch` (256,) int32.
 import numpy as np
 
 from codecsim.kernels.jit import kernel
+from codecsim.learned.engine.packing import FLAT, PAIRED
 from codecsim.learned.engine.spec import ACT_CLIP, GRAD_CLIP, LANES, OUTPUT_CLIP, OUTPUT_SHIFT, SKIP
 
 STRIP = 256
 
 
 @kernel
-def _add_taps(acc, m, x, x0, rs, taps, w, w0, stride):
+def _add_taps(acc, m, x, rs, taps, w, stride):
     """acc[i] += products of one pair of channels, `taps` x `taps`, modulo 2**32; weights `stride` apart."""
     for ky in range(taps):
         for kx in range(taps):
-            pair = w[w0 + (ky * taps + kx) * stride]
+            pair = w[(ky * taps + kx) * stride]
             low = np.int32(np.int16(pair & 0xFFFF))
             high = np.int32(pair >> 16)
-            at = x0 + 2 * (ky * rs + kx)
+            at = 2 * (ky * rs + kx)
             row = x[at : at + 2 * m]
             for i in range(m):
                 acc[i] += low * np.int32(row[2 * i]) + high * np.int32(row[2 * i + 1])
 
 
 @kernel
-def _finish(acc, m, j, p, out, flat, mask, job, shift, clip, backward):
+def _finish(acc, m, j, p, arrays, job, shift, backward):
     """Leak, round, clip and write m positions from p of channel j."""
-    oo, fo, mo, cs, forms, leak = job[3], job[4], job[5], job[8], job[11], job[12]
-    half = np.int32(1 << (shift - 1))
-    to_pair = out[oo + 2 * (j // 2 * cs + p) + j % 2 :]
-    to_flat = flat[fo + j * cs + p :]
-    signs = mask[mo + j * cs + p :]
+    cs, forms, leak = job.cs, job.forms, job.leak
+    half, clip = np.int32(1 << (shift - 1)), np.int32(GRAD_CLIP if backward else ACT_CLIP)
+    to_pair = arrays.paired[job.to_paired + 2 * (j // 2 * cs + p) + j % 2 :]
+    to_flat = arrays.flat[job.to_flat + j * cs + p :]
+    signs = arrays.mask[job.mask + j * cs + p :]
     for i in range(m):
         a = acc[i]
         sign = np.int32(signs[i]) if backward else a
         a = a if sign > 0 else a >> leak
         a = np.int32(a + half) >> shift
         a = min(max(a, -clip), clip)
-        if forms & 1:
+        if forms & PAIRED:
             to_pair[2 * i] = np.int16(a)
-        if forms & 2:
+        if forms & FLAT:
             to_flat[i] = np.int16(a)
 
 
 @kernel
-def _conv(x, w, bias, out, flat, mask, job, shift, scratch, clip, backward, taps):
-    xo, wo, bo, n_out, n_pairs, cs, rs, n = job[0], job[1], job[2], job[6], job[7] // 2, job[8], job[9], job[10]
-    for p in range(0, n, STRIP):
-        m = min(STRIP, n - p)
-        for j in range(n_out):
+def _conv(arrays, job, shift, scratch, backward, taps):
+    n_pairs = job.n_in // 2
+    for p in range(0, job.n, STRIP):
+        m = min(STRIP, job.n - p)
+        for j in range(job.n_out):
             block, lane = j // LANES, j % LANES
             for i in range(m):
-                scratch[i] = bias[bo + j]
+                scratch[i] = arrays.bias[job.bias + j]
             for c in range(n_pairs):
-                w0 = wo + (block * n_pairs + c) * taps * taps * LANES + lane
-                _add_taps(scratch, m, x, xo + 2 * (c * cs + p), rs, taps, w, w0, LANES)
-            _finish(scratch, m, j, p, out, flat, mask, job, shift, clip, backward)
+                x = arrays.x[job.x + 2 * (c * job.cs + p) :]
+                w = arrays.w[job.w + (block * n_pairs + c) * taps * taps * LANES + lane :]
+                _add_taps(scratch, m, x, job.rs, taps, w, LANES)
+            _finish(scratch, m, j, p, arrays, job, shift, backward)
 
 
 @kernel
-def _depthwise3(x, w, bias, out, flat, mask, job, shift, scratch, clip, backward):
-    xo, wo, bo, n_out, cs, rs, n = job[0], job[1], job[2], job[6], job[8], job[9], job[10]
-    for p in range(0, n, STRIP):
-        m = min(STRIP, n - p)
-        for j in range(n_out):
+def _depthwise3(arrays, job, shift, scratch, backward):
+    for p in range(0, job.n, STRIP):
+        m = min(STRIP, job.n - p)
+        for j in range(job.n_out):
             for i in range(m):
-                scratch[i] = bias[bo + j]
+                scratch[i] = arrays.bias[job.bias + j]
             for ky in range(3):
-                pair, single = w[wo + 12 * j + 4 * ky], w[wo + 12 * j + 4 * ky + 1]
+                pair, single = arrays.w[job.w + 12 * j + 4 * ky], arrays.w[job.w + 12 * j + 4 * ky + 1]
                 w0, w1 = np.int32(np.int16(pair & 0xFFFF)), np.int32(pair >> 16)
                 w2 = np.int32(np.int16(single & 0xFFFF))
-                at = xo + j * cs + p + ky * rs
-                row = x[at : at + m + 2]
+                at = job.x + j * job.cs + p + ky * job.rs
+                row = arrays.x[at : at + m + 2]
                 for i in range(m):
                     scratch[i] += w0 * np.int32(row[i]) + w1 * np.int32(row[i + 1]) + w2 * np.int32(row[i + 2])
-            _finish(scratch, m, j, p, out, flat, mask, job, shift, clip, backward)
+            _finish(scratch, m, j, p, arrays, job, shift, backward)
 
 
 @kernel(unit=True)
-def forward_conv3(x, w, bias, out, flat, job, shift, scratch):
+def forward_conv3(arrays, job, shift, scratch):
     """3x3 convolution of paired x: leak, rounding shift of 1..30 bits, clip to +-ACT_CLIP."""
-    _conv(x, w, bias, out, flat, flat, job, shift, scratch, ACT_CLIP, False, 3)
+    _conv(arrays, job, shift, scratch, False, 3)
 
 
 @kernel(unit=True)
-def forward_conv1(x, w, bias, out, flat, job, shift, scratch):
+def forward_conv1(arrays, job, shift, scratch):
     """As `forward_conv3`, 1x1."""
-    _conv(x, w, bias, out, flat, flat, job, shift, scratch, ACT_CLIP, False, 1)
+    _conv(arrays, job, shift, scratch, False, 1)
 
 
 @kernel(unit=True)
-def forward_depthwise3(x, w, bias, out, flat, job, shift, scratch):
+def forward_depthwise3(arrays, job, shift, scratch):
     """As `forward_conv3`, one 3x3 filter a channel, of flat x."""
-    _depthwise3(x, w, bias, out, flat, flat, job, shift, scratch, ACT_CLIP, False)
+    _depthwise3(arrays, job, shift, scratch, False)
 
 
 @kernel(unit=True)
-def backward_conv3(x, w, bias, out, flat, mask, job, shift, scratch):
+def backward_conv3(arrays, job, shift, scratch):
     """Gradient with respect to a layer's inputs: as `forward_conv3`, on mirrored weights.
 
-    The leak is taken where the forward activation, flat `mask`, is not positive; clip to +-GRAD_CLIP.
+    The leak is taken where the forward activation, `arrays.mask`, is not positive; clip to +-GRAD_CLIP.
     """
-    _conv(x, w, bias, out, flat, mask, job, shift, scratch, GRAD_CLIP, True, 3)
+    _conv(arrays, job, shift, scratch, True, 3)
 
 
 @kernel(unit=True)
-def backward_conv1(x, w, bias, out, flat, mask, job, shift, scratch):
+def backward_conv1(arrays, job, shift, scratch):
     """As `backward_conv3`, 1x1."""
-    _conv(x, w, bias, out, flat, mask, job, shift, scratch, GRAD_CLIP, True, 1)
+    _conv(arrays, job, shift, scratch, True, 1)
 
 
 @kernel(unit=True)
-def backward_depthwise3(x, w, bias, out, flat, mask, job, shift, scratch):
+def backward_depthwise3(arrays, job, shift, scratch):
     """As `backward_conv3`, one 3x3 filter a channel, of flat x."""
-    _depthwise3(x, w, bias, out, flat, mask, job, shift, scratch, GRAD_CLIP, True)
+    _depthwise3(arrays, job, shift, scratch, True)
 
 
 @kernel(unit=True)
 def output(x, w, bias, out, job, scratch):
     """One output of the last layer: 3x3 over the hidden channels plus 5x5 over the inputs, to flat int16 Q14.
 
-    job : hidden x, w, input x, skip w, bias, out, pairs of channels, pairs of inputs, cs, rs, n
+    job : OutputJob
     """
-    n, cs, rs = job[10], job[8], job[9]
+    n, cs, rs = job.n, job.cs, job.rs
     half = np.int32(1 << (OUTPUT_SHIFT - 1))
     for p in range(0, n, STRIP):
         m = min(STRIP, n - p)
         for i in range(m):
-            scratch[i] = bias[job[4]]
-        for c in range(job[6]):
-            _add_taps(scratch, m, x, job[0] + 2 * (c * cs + p), rs, 3, w, job[1] + 9 * c, 1)
-        for c in range(job[7]):
-            _add_taps(scratch, m, x, job[2] + 2 * (c * cs + p), rs, SKIP, w, job[3] + SKIP * SKIP * c, 1)
+            scratch[i] = bias[job.bias]
+        for c in range(job.n_pairs):
+            _add_taps(scratch, m, x[job.x + 2 * (c * cs + p) :], rs, 3, w[job.w + 9 * c :], 1)
+        for c in range(job.n_skip_pairs):
+            w_at = job.skip_w + SKIP * SKIP * c
+            _add_taps(scratch, m, x[job.skip_x + 2 * (c * cs + p) :], rs, SKIP, w[w_at:], 1)
         for i in range(m):
             a = np.int32(scratch[i] + half) >> OUTPUT_SHIFT
-            out[job[5] + p + i] = np.int16(min(max(a, -OUTPUT_CLIP), OUTPUT_CLIP))
+            out[job.out + p + i] = np.int16(min(max(a, -OUTPUT_CLIP), OUTPUT_CLIP))
 
 
 @kernel
 def _gradient(x, g, dw, job, taps, depthwise):
-    xo, go, do, n_out, n_in, cs, rs, n = job[0], job[1], job[2], job[3], job[4], job[5], job[6], job[7]
-    n_seen = 1 if depthwise else n_in
-    for co in range(n_out):
+    cs, rs, n = job.cs, job.rs, job.n
+    n_seen = 1 if depthwise else job.n_in
+    for co in range(job.n_out):
         for k in range(n_seen):
             ci = co if depthwise else k
             for ky in range(taps):
                 for kx in range(taps):
                     total = np.int64(0)
-                    x0, g0 = xo + ci * cs + ky * rs + kx, go + co * cs
+                    x0, g0 = job.x + ci * cs + ky * rs + kx, job.g + co * cs
                     xs, gs = x[x0 : x0 + n], g[g0 : g0 + n]
                     for p in range(n):
                         total += np.int64(np.int32(xs[p]) * np.int32(gs[p]))
-                    dw[do + (co * n_seen + k) * taps * taps + ky * taps + kx] += total
+                    dw[job.dw + (co * n_seen + k) * taps * taps + ky * taps + kx] += total
 
 
 @kernel(unit=True)
@@ -180,7 +177,7 @@ def gradient_conv3(x, g, dw, job):
     ----------
     x, g : flat int16; g is zero at unused positions and for 64 samples after n
     dw : int64 canonical weights
-    job : outputs a multiple of 8, inputs even
+    job : GradientJob, outputs a multiple of 8, inputs even
     """
     _gradient(x, g, dw, job, 3, False)
 

@@ -5,39 +5,39 @@ from codecsim.learned.engine import depthwise_ir, vector_ir
 
 
 @kernel(unit=True)
-def forward_conv3(x, w, bias, out, flat, job, shift, scratch):
+def forward_conv3(arrays, job, shift, scratch):
     """See ops_plain.forward_conv3."""
-    vector_ir.conv3_forward(x, w, bias, out, flat, flat, job, shift)
+    vector_ir.conv3_forward(arrays, job, shift)
 
 
 @kernel(unit=True)
-def forward_conv1(x, w, bias, out, flat, job, shift, scratch):
+def forward_conv1(arrays, job, shift, scratch):
     """See ops_plain.forward_conv1."""
-    vector_ir.conv1_forward(x, w, bias, out, flat, flat, job, shift)
+    vector_ir.conv1_forward(arrays, job, shift)
 
 
 @kernel(unit=True)
-def forward_depthwise3(x, w, bias, out, flat, job, shift, scratch):
+def forward_depthwise3(arrays, job, shift, scratch):
     """See ops_plain.forward_depthwise3."""
-    depthwise_ir.depthwise3_forward(x, w, bias, out, flat, flat, job, shift)
+    depthwise_ir.depthwise3_forward(arrays, job, shift)
 
 
 @kernel(unit=True)
-def backward_conv3(x, w, bias, out, flat, mask, job, shift, scratch):
+def backward_conv3(arrays, job, shift, scratch):
     """See ops_plain.backward_conv3."""
-    vector_ir.conv3_backward(x, w, bias, out, flat, mask, job, shift)
+    vector_ir.conv3_backward(arrays, job, shift)
 
 
 @kernel(unit=True)
-def backward_conv1(x, w, bias, out, flat, mask, job, shift, scratch):
+def backward_conv1(arrays, job, shift, scratch):
     """See ops_plain.backward_conv1."""
-    vector_ir.conv1_backward(x, w, bias, out, flat, mask, job, shift)
+    vector_ir.conv1_backward(arrays, job, shift)
 
 
 @kernel(unit=True)
-def backward_depthwise3(x, w, bias, out, flat, mask, job, shift, scratch):
+def backward_depthwise3(arrays, job, shift, scratch):
     """See ops_plain.backward_depthwise3."""
-    depthwise_ir.depthwise3_backward(x, w, bias, out, flat, mask, job, shift)
+    depthwise_ir.depthwise3_backward(arrays, job, shift)
 
 
 @kernel(unit=True)

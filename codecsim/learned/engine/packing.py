@@ -12,9 +12,80 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.kernels.records import make_record, make_records
 from codecsim.learned.engine.spec import DEPTHWISE3, LANES, LEAK_SHIFT, SKIP
 
 PAIRED, FLAT = 1, 2  # forms in which a layer writes its planes, to be added
+
+
+class Operands(NamedTuple):
+    """What the kernel of a layer reads and writes, see ops_plain: one-dimensional arrays."""
+
+    x: np.ndarray  # int16 planes
+    w: np.ndarray  # int32 packed weights
+    bias: np.ndarray  # int32
+    paired: np.ndarray  # int16 planes, written
+    flat: np.ndarray  # the same
+    mask: np.ndarray  # int16 flat planes: forward activations, of backward kernels
+
+
+class LayerJob:
+    """Of a layer: where its planes and weights begin in each of the Operands, and counts."""
+
+    x: int
+    w: int
+    bias: int
+    to_paired: int
+    to_flat: int
+    mask: int
+    n_out: int  # a multiple of 8, depthwise: of 2
+    n_in: int  # even; depthwise: unused
+    cs: int  # distance of planes
+    rs: int  # distance of rows
+    n: int  # flat positions to produce
+    forms: int  # to write: sum of PAIRED and FLAT
+    leak: int  # shift of what is not positive: 3 leaky rectifier, 0 none, 31 rectifier
+
+
+class OutputJob:
+    """Of an output: where things begin, and counts."""
+
+    x: int  # hidden planes
+    w: int
+    skip_x: int  # input planes
+    skip_w: int
+    bias: int
+    out: int
+    n_pairs: int  # of hidden channels
+    n_skip_pairs: int  # of inputs
+    cs: int
+    rs: int
+    n: int
+
+
+class GradientJob:
+    """Of a gradient of weights: where things begin, and counts."""
+
+    x: int
+    g: int
+    dw: int
+    n_out: int
+    n_in: int
+    cs: int
+    rs: int
+    n: int
+
+
+class LayerTable:
+    """A layer's canonical weights, and what the shift of its gradients follows from."""
+
+    n_in: int
+    n_out: int
+    start: int  # its weights
+    end: int  # one past its biases
+    taps: int  # of a filter
+    depthwise: int  # or not
+    headroom: int  # bits
 
 
 def conv_pairs(weights):
@@ -61,7 +132,7 @@ def plane_stride(samples):
 
 
 def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
-    """Job of a layer's kernel, see ops_plain.
+    """`LayerJob` of a layer.
 
     Parameters
     ----------
@@ -69,12 +140,27 @@ def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
     planes : (plane stride, row stride, flat positions to produce)
     forms : int, sum of PAIRED and FLAT
     leak : int, 0..31, shift of accumulators that are not positive: 3 leaky rectifier, 0 none, 31 rectifier
-    starts : offsets `x`, `w`, `bias`, `out`, `flat`, `mask` into the arrays of the call, 0 if not given
+    starts : offsets `x`, `w`, `bias`, `to_paired`, `to_flat`, `mask` into the Operands, 0 if not given
     """
-    offsets = [starts.pop(name, 0) for name in ("x", "w", "bias", "out", "flat", "mask")]
-    if starts:
-        raise TypeError(f"unknown offsets: {', '.join(starts)}")
-    return np.array([*offsets, n_out, n_in, *planes, forms, leak], np.int64)
+    unknown = starts.keys() - {"x", "w", "bias", "to_paired", "to_flat", "mask"}
+    if unknown:
+        raise TypeError(f"unknown offsets: {', '.join(unknown)}")
+    cs, rs, n = planes
+    counts = {"n_out": n_out, "n_in": n_in, "cs": cs, "rs": rs, "n": n, "forms": forms, "leak": leak}
+    return make_record(LayerJob, **starts, **counts)
+
+
+def gradient_job(x, g, dw, counts, planes):
+    """`GradientJob` of a layer.
+
+    Parameters
+    ----------
+    x, g, dw : int, where things begin
+    counts : (outputs, inputs)
+    planes : (plane stride, row stride, flat positions)
+    """
+    (n_out, n_in), (cs, rs, n) = counts, planes
+    return make_record(GradientJob, x=x, g=g, dw=dw, n_out=n_out, n_in=n_in, cs=cs, rs=rs, n=n)
 
 
 class Packing(NamedTuple):
@@ -94,7 +180,7 @@ class Packing(NamedTuple):
     backward_start: tuple  # offset of each layer (first entry unused)
     bias: np.ndarray  # (n,) int32
     bias_start: tuple  # offset of each layer
-    layers: np.ndarray  # (n_layers, 7) int64: n_in, n_out, weights, end, taps, depthwise or not, headroom
+    layers: np.ndarray  # (n_layers,) of LayerTable
 
 
 def _backward_pairs(layer, index, zero):
@@ -131,10 +217,10 @@ def packing(spec):
     *forward_start, skip_start, _ = _starts(forward)
     # sums over many channels seldom add up with one sign: three bits finer than the worst case, and clipped
     headroom = [1 if layer.kind == DEPTHWISE3 or layer is last else 3 for layer in layers]
-    table = [
-        (x.n_in, x.n_out, x.weights, x.end, x.side**2, x.kind == DEPTHWISE3, bits)
-        for x, bits in zip(layers, headroom, strict=True)
-    ]
+    table = make_records(LayerTable, len(layers))
+    for row, x, bits in zip(table, layers, headroom, strict=True):
+        row.n_in, row.n_out, row.start, row.end = x.n_in, x.n_out, x.weights, x.end
+        row.taps, row.depthwise, row.headroom = x.side**2, x.kind == DEPTHWISE3, bits
     return Packing(
         np.ascontiguousarray(np.concatenate(forward, axis=1), np.int32),
         tuple(forward_start),
@@ -143,5 +229,5 @@ def packing(spec):
         _starts(backward)[:-1],
         np.concatenate(bias).astype(np.int32),
         _starts(bias)[:-1],
-        np.array(table, np.int64),
+        table,
     )

@@ -11,10 +11,26 @@ from typing import NamedTuple
 import numpy as np
 
 from codecsim.errors import ConfigError
+from codecsim.kernels.records import make_record, stack
 from codecsim.learned.engine import ops_plain, ops_vector
-from codecsim.learned.engine.packing import FLAT, PAIRED, layer_job, packing, plane_stride
+from codecsim.learned.engine.packing import (
+    FLAT,
+    PAIRED,
+    LayerJob,
+    Operands,
+    OutputJob,
+    gradient_job,
+    layer_job,
+    packing,
+    plane_stride,
+)
 from codecsim.learned.engine.spec import ACT_BITS, CONV1, CONV3, DEPTHWISE3, OUTPUT_BITS, WEIGHT_BITS
 from codecsim.learned.engine.update import (
+    Learnt,
+    LossScale,
+    Packed,
+    Tables,
+    Window,
     bias_gradients,
     gather_tile,
     gradient_shift,
@@ -72,10 +88,8 @@ class PackedWeights:
     def update(self, master):
         """Take over `master`, (n,) float32 canonical weights."""
         t = self.tables
-        pack_weights(
-            master, t.layers, t.forward, t.backward, t.bias,
-            self.quantised, self.forward, self.backward, self.bias, self.shifts,
-        )  # fmt: skip
+        packed = Packed(self.quantised, self.forward, self.backward, self.bias, self.shifts)
+        pack_weights(master, Tables(t.layers, t.forward, t.backward, t.bias), packed)
 
 
 class Loss(NamedTuple):
@@ -176,17 +190,21 @@ class TileNet:
             job = layer_job(
                 layer.n_out, layer.n_in, self._planes(i), forms | (FLAT if self.train else 0),
                 x=base[i] + step * self._first_position(i), w=tables.forward_start[i], bias=tables.bias_start[i],
-                out=base[i + 1], flat=base[i + 1],
+                to_paired=base[i + 1], to_flat=base[i + 1],
             )  # fmt: skip
             self._hidden_jobs.append((self._kernels[layer.kind].forward, self.flat if step == 1 else self.paired, job))
         last, n_in = len(self._layers) - 1, self._layers[-1].n_in
         self._centre = (spec.margin - 2) * (self.stride + 1)
         self._output_jobs = []
         for output in range(spec.n_outputs):
-            job = [base[last], tables.forward_start[last] + output * (n_in // 2) * 9, 2 * self._centre]
-            job += [tables.skip_start + output * (spec.n_inputs // 2) * 25, tables.bias_start[last] + output]
-            job += [output * self.y_plane, n_in // 2, spec.n_inputs // 2, *self._planes(last)]
-            self._output_jobs.append(np.array(job, np.int64))
+            cs, rs, n = self._planes(last)
+            self._output_jobs.append(make_record(
+                OutputJob,
+                x=base[last], w=tables.forward_start[last] + output * (n_in // 2) * 9,
+                skip_x=2 * self._centre, skip_w=tables.skip_start + output * (spec.n_inputs // 2) * 25,
+                bias=tables.bias_start[last] + output, out=output * self.y_plane,
+                n_pairs=n_in // 2, n_skip_pairs=spec.n_inputs // 2, cs=cs, rs=rs, n=n,
+            ))  # fmt: skip
 
     def _backward_jobs(self):
         spec, tables, front = self.spec, self._tables, self._front
@@ -194,33 +212,35 @@ class TileNet:
         last, acts, grads = len(self._layers) - 1, self._act_base, self._grad_base
         self._backward, self._gradients = {}, {}
         for i, layer in enumerate(self._layers):
-            job = [acts[i] + self._first_position(i), grads[i] + front, layer.weights, layer.n_out, layer.n_in]
-            self._gradients[i] = np.array([*job, *self._planes(i)], np.int64)
+            x, counts = acts[i] + self._first_position(i), (layer.n_out, layer.n_in)
+            self._gradients[i] = gradient_job(x, grads[i] + front, layer.weights, counts, self._planes(i))
             if i:
                 step = 1 if self._reads_flat(i) else 2
                 forms = FLAT if self._reads_flat(i - 1) else FLAT | PAIRED
                 job = layer_job(
                     layer.n_in, layer.n_out + layer.n_out % 2, self._planes(i - 1), forms,
                     x=grads[i] + step * (front - (reach if layer.side == 3 else 0)), w=tables.backward_start[i],
-                    out=grads[i - 1] + 2 * front, flat=grads[i - 1] + front, mask=acts[i],
+                    to_paired=grads[i - 1] + 2 * front, to_flat=grads[i - 1] + front, mask=acts[i],
                 )  # fmt: skip
                 self._backward[i] = self._kernels[layer.kind].backward, step == 1, job
-        job = [self._centre, grads[last] + front, self._layers[-1].skip, spec.n_outputs, spec.n_inputs]
-        self._skip_job = np.array([*job, *self._planes(last)], np.int64)
+        counts = spec.n_outputs, spec.n_inputs
+        skip = self._layers[-1].skip
+        self._skip_job = gradient_job(self._centre, grads[last] + front, skip, counts, self._planes(last))
 
     @property
     def jobs(self):
-        """Jobs of `forward`: of the hidden layers, (n, 13) int64, and of the outputs, (n_outputs, 11) int64."""
-        return np.stack([job for *_, job in self._hidden_jobs]), np.stack(self._output_jobs)
+        """Jobs of `forward`: of the hidden layers, (n,) of LayerJob, and of the outputs, (n_outputs,) of OutputJob."""
+        return stack(job for *_, job in self._hidden_jobs), stack(self._output_jobs)
 
     @property
     def training_jobs(self):
-        """Jobs of `backward`, int64.
+        """Jobs of `backward`.
 
-        Of gradients of weights, (n_layers, 8), and of activations, (n_layers, 13), the first unused; of the 5x5 path.
+        Of gradients of weights, (n_layers,) of GradientJob; of gradients of activations, (n_layers,) of LayerJob, the
+        first unused; of the 5x5 path, a GradientJob.
         """
-        data = [np.zeros(13, np.int64), *(self._backward[i][2] for i in range(1, len(self._layers)))]
-        return np.stack(list(self._gradients.values())), np.stack(data), self._skip_job
+        data = [make_record(LayerJob), *(self._backward[i][2] for i in range(1, len(self._layers)))]
+        return stack(self._gradients.values()), stack(data), self._skip_job
 
     @property
     def gradient_places(self):
@@ -233,12 +253,14 @@ class TileNet:
 
         planes : (n_inputs, h, w) int16, with `spec.margin` samples before the picture's first row and column
         """
-        gather_tile(planes, y0, x0, self.rows, self.stride, self.plane, self._paired32, self.flat, self._flat_inputs)
+        buffers = self._paired32, self.flat, self._flat_inputs
+        gather_tile(planes, (y0, x0), self.rows, self.stride, self.plane, *buffers)
 
     def forward(self, packed):
         """Run the net on the loaded inputs into `y`: flat int16 Q14, rows of `stride`, outputs `y_plane` apart."""
         for kernel, source, job in self._hidden_jobs:
-            kernel(source, packed.forward, packed.bias, self.paired, self.flat, job, WEIGHT_BITS, self._scratch)
+            operands = Operands(source, packed.forward, packed.bias, self.paired, self.flat, self.flat)
+            kernel(operands, job, WEIGHT_BITS, self._scratch)
         for job in self._output_jobs:
             self.ops.output(self.paired, packed.forward, packed.bias, self.y, job, self._scratch)
 
@@ -255,14 +277,12 @@ class TileNet:
         add : bool, add to the gradients that are there, of the same weights
         """
         last, shift = len(self._layers) - 1, gradient_shift(loss.bound)
-        at = self._grad_base[last]
+        window, loss_scale = Window(y0, x0, self.height), LossScale(loss.sample_shift, loss.bound, shift, loss.light)
+        flat_at, paired_at = self.gradient_places
+        paired = self._grad_paired32[paired_at:]
         for output, plane in enumerate(error[None] if error.ndim == 2 else error):
-            loss_gradient(
-                self.y[output * self.y_plane :], self.stride, plane, y0, x0, self.height,
-                loss.sample_shift, loss.bound, shift, loss.light,
-                self.grad_flat, at + output * self.plane + self._front,
-                self._grad_paired32, at // 2 + self._front, output,
-            )  # fmt: skip
+            y, flat = self.y[output * self.y_plane :], self.grad_flat[flat_at + output * self.plane :]
+            loss_gradient(y, self.stride, plane, window, loss_scale, flat, paired, output)
         if not add:
             self.gradient[:] = 0
         # mean over the tile of half the squared output error, summed over outputs
@@ -272,14 +292,14 @@ class TileNet:
             layer, job = self._layers[i], self._gradients[i]
             gradient = self.ops.gradient_output if i == last else self._kernels[layer.kind].gradient
             gradient(self.flat, self.grad_flat, self.gradient, job)
-            bias_gradients(self.grad_flat, job[1], self.plane, layer.n_out, job[7], self.gradient, layer.bias)
+            bias_gradients(self.grad_flat, job.g, self.plane, layer.n_out, job.n, self.gradient, layer.bias)
             self._scales[i] = scale
             if i:
                 kernel, from_flat, job = self._backward[i]
-                kernel(
-                    self.grad_flat if from_flat else self.grad_paired, packed.backward, self._zeros,
-                    self.grad_paired, self.grad_flat, self.flat, job, packed.shifts[i], self._scratch,
-                )  # fmt: skip
+                source = self.grad_flat if from_flat else self.grad_paired
+                into = self.grad_paired, self.grad_flat
+                operands = Operands(source, packed.backward, self._zeros, *into, self.flat)
+                kernel(operands, job, packed.shifts[i], self._scratch)
                 scale *= 2.0 ** (int(packed.shifts[i]) - WEIGHT_BITS)
 
     def step(self, state, packed, error, y0, x0, loss, optimiser):
@@ -294,7 +314,6 @@ class TileNet:
 
     def descend(self, state, packed, optimiser, tiles=1):
         """Update `state` in place with the mean of the gradients of so many tiles, a power of two."""
-        optimise(
-            optimiser.method, state.master, state.moment, state.square, state.powers, self.gradient,
-            packed.tables.layers, self._scales / tiles, optimiser.rates,
-        )  # fmt: skip
+        learnt = Learnt(state.master, state.moment, state.square, state.powers)
+        layers, scales = packed.tables.layers, self._scales / tiles
+        optimise(optimiser.method, learnt, self.gradient, layers, scales, optimiser.rates)

@@ -4,6 +4,8 @@ Floats are IEEE 754 single precision, added, subtracted, multiplied, divided and
 written; nothing is summed in floating point.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from codecsim.kernels.jit import kernel
@@ -15,80 +17,127 @@ MASKED = -32768  # marks, in a plane of errors, samples that stay out of the los
 LIGHT = 1 << 14  # added, in a plane of errors, to those of samples that weigh less
 
 
+class Tables(NamedTuple):
+    """Tables of packing.Packing."""
+
+    layers: np.ndarray
+    forward: np.ndarray
+    backward: np.ndarray
+    bias: np.ndarray
+
+
+class Packed(NamedTuple):
+    """Quantised weights in the layout of the kernels."""
+
+    quantised: np.ndarray  # (n + 1,) int32, scratch: Q13 weights, and a zero
+    forward: np.ndarray  # int32
+    backward: np.ndarray  # int32
+    bias: np.ndarray  # int32
+    shifts: np.ndarray  # (n_layers,) int64: of the gradients that pass back through a layer (first entry unused)
+
+
+class Learnt(NamedTuple):
+    """What a step of the optimiser changes."""
+
+    master: np.ndarray  # (n,) float32
+    moment: np.ndarray  # (n,) float32
+    square: np.ndarray  # (n,) float32
+    powers: np.ndarray  # (2,) float32: running powers of the two betas
+
+
+class Window(NamedTuple):
+    """`size` x `size` samples from [y, x] of a plane of errors."""
+
+    y: int
+    x: int
+    size: int
+
+
+class LossScale(NamedTuple):
+    """Integer form of the loss, and how its gradient is scaled."""
+
+    sample_shift: int  # one sample is 2**sample_shift of the output, at most 2**14
+    bound: int  # 1..2**29
+    shift: int  # of `gradient_shift`
+    light: int  # 0..7
+
+
 @kernel(unit=True)
-def pack_weights(master, layers, forward_index, backward_index, bias_index, quantised, forward, backward, bias, shifts):
+def pack_weights(master, tables, packed):
     """Quantise the master weights and lay them out for the convolutions.
 
     Parameters
     ----------
     master : (n,) float32, within +-MASTER_LIMIT
-    layers, forward_index, backward_index, bias_index : tables of packing.Packing
-    quantised : (n + 1,) int32, scratch: Q13 weights, and a zero
-    forward, backward, bias : int32, written
-    shifts : (n_layers,) int64, written: shift of the gradients that pass back through a layer (first entry unused)
+    tables : Tables
+    packed : Packed, written
 
     Notes
     -----
     A shift follows from the largest L1 norm of the weights that one input has, at most 576 * 32767: 1..22 bits.
     """
+    layers, bias_index = tables.layers, tables.bias
+    quantised, forward, backward, bias, shifts = packed
     n = master.size
     for i in range(n):
         quantised[i] = np.int32(np.rint(master[i] * np.float32(1 << WEIGHT_BITS)))
     quantised[n] = 0
-    low, high = forward_index[0], forward_index[1]
+    low, high = tables.forward[0], tables.forward[1]
     for i in range(forward.size):
         forward[i] = (quantised[low[i]] & 0xFFFF) | (quantised[high[i]] << 16)
-    low, high = backward_index[0], backward_index[1]
+    low, high = tables.backward[0], tables.backward[1]
     for i in range(backward.size):
         backward[i] = (quantised[low[i]] & 0xFFFF) | (quantised[high[i]] << 16)
     for i in range(bias.size):
         bias[i] = np.int32(np.rint(np.float64(master[bias_index[i]]) * np.float64(1 << (WEIGHT_BITS + ACT_BITS))))
-    for layer in range(1, layers.shape[0]):
-        n_in, n_out, start, taps = layers[layer, 0], layers[layer, 1], layers[layer, 2], layers[layer, 4]
-        depthwise, headroom = layers[layer, 5], layers[layer, 6]
+    for k in range(1, layers.size):
+        layer = layers[k]
         largest = np.int64(1)
-        for ci in range(n_in):
+        for ci in range(layer.n_in):
             norm = np.int64(0)
-            for co in range(1 if depthwise else n_out):
-                at = start + (ci if depthwise else co * n_in + ci) * taps
-                filter_taps = quantised[at : at + taps]
-                for tap in range(taps):
+            for co in range(1 if layer.depthwise else layer.n_out):
+                at = layer.start + (ci if layer.depthwise else co * layer.n_in + ci) * layer.taps
+                filter_taps = quantised[at : at + layer.taps]
+                for tap in range(layer.taps):
                     norm += abs(filter_taps[tap])
             largest = max(largest, norm)
         bits = np.int64(0)
         while largest > 0:
             largest >>= 1
             bits += 1
-        shifts[layer] = max(np.int64(1), bits - headroom)
+        shifts[k] = max(np.int64(1), bits - layer.headroom)
 
 
 @kernel
-def gather_tile(planes, y0, x0, rows, rs, cs, paired, flat, write_flat):
+def gather_tile(planes, at, rows, rs, cs, paired, flat, write_flat):
     """Copy a tile of the input planes into a net's buffers.
 
     Parameters
     ----------
     planes : (n_inputs, h, w) int16
-    y0, x0, rows, rs : the tile's corner, rows and columns
+    at : (int, int), row and column of the tile's corner
+    rows, rs : int, the tile's rows and columns
+    cs : int, distance of planes in the buffers
     paired : int32 view of a paired buffer, written; flat : int16, written where `write_flat`
     """
+    y0, x0 = at
     for c in range(0, planes.shape[0], 2):
         for y in range(rows):
-            at = c // 2 * cs + y * rs
-            both = paired[at : at + rs]
+            to = c // 2 * cs + y * rs
+            both = paired[to : to + rs]
             low, high = planes[c, y0 + y][x0 : x0 + rs], planes[c + 1, y0 + y][x0 : x0 + rs]
             for x in range(rs):
                 both[x] = (np.int32(low[x]) & 0xFFFF) | (np.int32(high[x]) << 16)
             if write_flat:
-                at = c * cs + y * rs
-                to_low, to_high = flat[at : at + rs], flat[at + cs : at + cs + rs]
+                to = c * cs + y * rs
+                to_low, to_high = flat[to : to + rs], flat[to + cs : to + cs + rs]
                 for x in range(rs):
                     to_low[x] = low[x]
                     to_high[x] = high[x]
 
 
 @kernel(unit=True)
-def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, light, flat, f0, paired, p0, output):
+def loss_gradient(y, rs, error, window, loss, flat, paired, output):
     """Gradient of the loss of a tile with respect to one of the net's outputs.
 
     e = error + y, clipped to +-bound, rounded down by `shift` bits so that it fits +-4095, or up by -`shift` bits so
@@ -97,19 +146,19 @@ def loss_gradient(y, rs, error, y0, x0, size, sample_shift, bound, shift, light,
     Parameters
     ----------
     y : flat int16 Q14 outputs, rows of `rs`, those of this output first
-    error : (h, w) int16, prediction minus target in samples, that plus LIGHT, or MASKED; the tile's corner is (y0, x0)
-    sample_shift : int, one sample is 2**sample_shift of y, at most 2**14
-    bound : int, 1..2**29; shift : int, of `gradient_shift`; light : int, 0..7
-    flat, f0 : flat int16 and offset, written; paired, p0 : int32 view of the paired buffer and offset, written
+    error : (h, w) int16, prediction minus target in samples, that plus LIGHT, or MASKED; the tile is at `window`
+    loss : LossScale
+    flat : flat int16, written; paired : int32 view of the paired buffer, written; both from the tile's corner on
     output : int, 0 or 1: which of the two channels of the pair; 0 comes first and clears the other
     """
-    down, up = np.int32(max(shift, 0)), np.int32(max(-shift, 0))
-    half, light_half, faint = np.int32((1 << down) >> 1), np.int32((1 << light) >> 1), np.int32(light)
+    y0, x0, size = window
+    down, up = np.int32(max(loss.shift, 0)), np.int32(max(-loss.shift, 0))
+    half, light_half, faint = np.int32((1 << down) >> 1), np.int32((1 << loss.light) >> 1), np.int32(loss.light)
     keep, place = np.int32(0xFFFF * output), np.int32(16 * output)
-    limit, scale = np.int32(bound), np.int32(1 << sample_shift)
+    limit, scale = np.int32(loss.bound), np.int32(1 << loss.sample_shift)
     for i in range(size):
         row, outputs = error[y0 + i][x0 : x0 + size], y[i * rs : i * rs + size]
-        to_flat, to_pair = flat[f0 + i * rs : f0 + i * rs + size], paired[p0 + i * rs : p0 + i * rs + size]
+        to_flat, to_pair = flat[i * rs : i * rs + size], paired[i * rs : i * rs + size]
         for j in range(size):
             d = np.int32(row[j])
             is_light = d > LIGHT >> 1
@@ -134,27 +183,27 @@ def bias_gradients(g, g0, cs, n_out, n, dw, at):
 
 
 @kernel(unit=True)
-def optimise(method, master, moment, square, powers, gradient, layers, scales, rates):
+def optimise(method, learnt, gradient, layers, scales, rates):
     """One step of Adam or of SGD with momentum, in place.
 
     Parameters
     ----------
     method : int, ADAM or SGD
-    master, moment, square : (n,) float32
-    powers : (2,) float32: running powers of the two betas
+    learnt : Learnt
     gradient : (n,) int64; scales : (n_layers,) float64 powers of two, gradient to float
     layers : table of packing.Packing
     rates : (4,) float32: learning rate, beta1 (or momentum), beta2, epsilon
     """
+    master, moment, square, powers = learnt
     one, limit = np.float32(1), np.float32(MASTER_LIMIT)
     rate, beta1, beta2, epsilon = rates[0], rates[1], rates[2], rates[3]
     rest1, rest2 = one - beta1, one - beta2
     powers[0] = powers[0] * beta1
     powers[1] = powers[1] * beta2
     step, unbias = rate / (one - powers[0]), one / (one - powers[1])
-    for layer in range(layers.shape[0]):
+    for layer in range(layers.size):
         scale = scales[layer]
-        for i in range(layers[layer, 2], layers[layer, 3]):
+        for i in range(layers[layer].start, layers[layer].end):
             g = np.float32(np.float64(gradient[i]) * scale)
             if method == ADAM:
                 moment[i] = beta1 * moment[i] + rest1 * g

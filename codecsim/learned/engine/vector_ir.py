@@ -17,15 +17,16 @@ from codecsim.kernels.vectors import (
     INDEX,
     constant,
     dot_pairs,
-    entries,
     integer,
     join,
     larger,
     load,
     loop,
+    numbers,
     offset,
     smaller,
     splat,
+    starts,
     store,
     total,
 )
@@ -66,24 +67,36 @@ def rectify(b, acc, leak, n, positive=None):
     return larger(b, acc, less) if positive is None else b.select(positive, acc, less)
 
 
-class LayerJob:
-    """Arguments of an intrinsic of a layer, (x, w, bias, out, flat, mask, job, shift), see ops_plain.py.
+class LayerArguments:
+    """Arguments of an intrinsic of a layer, (Operands, LayerJob, shift), see ops_plain.py.
 
     Attributes
     ----------
-    pointers : to where x, w, bias, out, flat and mask begin
+    pointers : to where x, w, bias, paired, flat and mask begin
     sizes : outputs, inputs, cs, rs, n, int64 values
     paired, planar : whether to write these forms
     leak, shift : int32 values
     """
 
     def __init__(self, context, b, sig, args):
-        kinds = (I16, I32, I32, I16, I16, I16)
-        self.pointers, (*self.sizes, forms, leak) = entries(context, b, sig, args, kinds, (range(6), 7))
+        operands, job, _ = sig.args
+        places = numbers(b, job, args[1], ("x", "w", "bias", "to_paired", "to_flat", "mask"))
+        arrays = zip(operands.types, cgutils.unpack_tuple(b, args[0]), strict=True)
+        self.pointers = starts(context, b, arrays, places, (I16, I32, I32, I16, I16, I16))
+        self.sizes = numbers(b, job, args[1], ("n_out", "n_in", "cs", "rs", "n"))
+        forms, leak = numbers(b, job, args[1], ("forms", "leak"))
         self.paired, self.planar = (
             b.icmp_signed("!=", b.and_(forms, integer(form)), integer(0)) for form in (PAIRED, FLAT)
         )
-        self.leak, self.shift = b.trunc(leak, I32), b.trunc(args[7], I32)
+        self.leak, self.shift = b.trunc(leak, I32), b.trunc(args[2], I32)
+
+
+def gradient_arguments(context, b, sig, args):
+    """Of an intrinsic of a gradient, (x, g, dw, GradientJob): pointers to where the arrays begin, and sizes."""
+    job, record = sig.args[3], args[3]
+    arrays = zip(sig.args[:3], args[:3], strict=True)
+    pointers = starts(context, b, arrays, numbers(b, job, record, ("x", "g", "dw")), (I16, I16, I64))
+    return pointers, numbers(b, job, record, ("n_out", "n_in", "cs", "rs", "n"))
 
 
 def _conv(taps, backward):
@@ -91,13 +104,13 @@ def _conv(taps, backward):
     clip = GRAD_CLIP if backward else ACT_CLIP
 
     @intrinsic
-    def conv(typingctx, x, w, bias, out, flat, mask, job, shift):
-        signature = types.void(x, w, bias, out, flat, mask, job, INDEX)
+    def conv(typingctx, operands, job, shift):
+        signature = types.void(operands, job, INDEX)
 
         def codegen(context, b, sig, args):
             v_len = lanes_of(context)
             group, n_vec = {16: (8, 2), 8: (8, 1), 4: (4, 2)}[v_len]
-            layer = LayerJob(context, b, sig, args)
+            layer = LayerArguments(context, b, sig, args)
             xp, wp, bp, op, fp, mp = layer.pointers
             n_out, n_in, cs, rs, n = layer.sizes
             n_pairs = b.lshr(n_in, integer(1))
@@ -159,9 +172,13 @@ def conv_output(typingctx, x, w, bias, out, job):
 
     def codegen(context, b, sig, args):
         v_len, n_vec = lanes_of(context), 8
-        pointers, sizes = entries(context, b, sig, args, (I16, I32, I32, I16), ((0, 1, 0, 1, 2, 3), 5))
-        xp, wp, sp, swp, bp, op = pointers
-        n_pairs, n_skip_pairs, cs, rs, n = sizes
+        x, w, bias, out = zip(sig.args[:4], args[:4], strict=True)
+        places = numbers(b, sig.args[4], args[4], ("x", "w", "skip_x", "skip_w", "bias", "out"))
+        arrays, kinds = (x, w, x, w, bias, out), (I16, I32, I16, I32, I32, I16)
+        xp, wp, sp, swp, bp, op = starts(context, b, arrays, places, kinds)
+        n_pairs, n_skip_pairs, cs, rs, n = numbers(
+            b, sig.args[4], args[4], ("n_pairs", "n_skip_pairs", "cs", "rs", "n")
+        )
         kind = ir.VectorType(I32, v_len)
         acc = [[cgutils.alloca_once(b, kind) for _ in range(n_vec)]]
         with loop(b, n, v_len * n_vec) as (p, _):
@@ -199,8 +216,7 @@ def _weight_gradient(taps, n_g, n_x):
         def codegen(context, b, sig, args):
             v_len = lanes_of(context)
             go_n, gx_n = (n_g // 2 if v_len < 16 and n_g > 1 else n_g), n_x
-            (xp, gp, dp), sizes = entries(context, b, sig, args, (I16, I16, I64), (range(3), 5))
-            n_out, n_in, cs, rs, n = sizes
+            (xp, gp, dp), (n_out, n_in, cs, rs, n) = gradient_arguments(context, b, sig, args)
             kind, pair = ir.VectorType(I32, v_len), ir.VectorType(I16, 2 * v_len)
             acc = [[[cgutils.alloca_once(b, kind) for _ in range(taps)] for _ in range(gx_n)] for _ in range(go_n)]
             chunk = integer(64 * v_len)

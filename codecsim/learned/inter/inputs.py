@@ -160,11 +160,13 @@ def add_tile_losses(filtered, recon, coded, tile_log2, losses):
 
 
 @kernel
-def add_output(y, rs, pred, y0, x0, size, shift, largest, filtered):
+def add_output(y, rs, pred, at, size, shift, largest, filtered):
     """filtered = clip(pred + output, 0..largest) over a tile.
 
-    y : flat int16 output, rows of `rs`; size : (rows, columns); shift : one sample is 2**shift of the output
+    y : flat int16 output, rows of `rs`; shift : one sample is 2**shift of the output
+    at, size : (row, column) where the tile begins, (rows, columns) of it
     """
+    y0, x0 = at
     half = np.int32(1 << (shift - 1))
     for i in range(size[0]):
         outputs, row, to = y[i * rs :], pred[y0 + i][x0:], filtered[y0 + i][x0:]

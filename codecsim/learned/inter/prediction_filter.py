@@ -400,4 +400,4 @@ class PredictionFilter:
             if rows > 0 and columns > 0:
                 net.load(planes, y0, x0)
                 net.forward(self._packed)
-                add_output(net.y, net.stride, pred, y0, x0, (rows, columns), self._sample_shift, largest, filtered)
+                add_output(net.y, net.stride, pred, (y0, x0), (rows, columns), self._sample_shift, largest, filtered)

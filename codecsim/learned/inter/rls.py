@@ -11,10 +11,13 @@ Source: Haykin, Adaptive Filter Theory, for the recursion; Huber, Robust Statist
 """
 
 import hashlib
+from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.kernels.jit import kernel
+from codecsim.kernels.records import make_record
+from codecsim.learned.engine.packing import GradientJob
 from codecsim.learned.engine.tile_net import engine_ops
 
 MARGIN = 2  # samples of context on each side
@@ -106,22 +109,38 @@ def apply_linear(planes, taps, coefficients, base, shift, largest, sums, out):
             to[x] = np.uint16(min(max(value, np.int32(0)), np.int32(largest)))
 
 
+class Fitted(NamedTuple):
+    """A picture that the filter is fitted to."""
+
+    base: np.ndarray  # (h, w) uint16, what the filter added to
+    filtered: np.ndarray  # (h, w) uint16, what came of it
+    recon: np.ndarray  # (h, w) uint16
+    coded: np.ndarray  # (h // 4, w // 4) uint8, not zero where samples count
+
+
+class Progress:
+    """How far the samples of a picture have been taken in."""
+
+    unit: int  # the 4x4 to begin at
+    found: int  # samples, at the last call
+
+
 @kernel
-def gather_features(planes, taps, base, filtered, recon, coded, state, bit_depth, features, weighted):
+def gather_features(planes, taps, picture, progress, bit_depth, features, weighted):
     """Features, and features times weights, of the next coded samples.
 
     Parameters
     ----------
-    planes, taps, base : as for apply_linear
-    filtered, recon : (h, w) uint16
-    coded : (h // 4, w // 4) uint8
-    state : (2,) int64: unit of 4x4 to begin at, mutated; samples found, written
+    planes, taps : as for apply_linear
+    picture : Fitted
+    progress : Progress, mutated
     bit_depth : int
     features, weighted : (rows * _CHUNK_STRIDE,) int16, written: a row of samples a feature, then the constant, then the
         target; zeros behind the samples
     """
+    base, filtered, recon, coded = picture
     columns = coded.shape[1]
-    unit, count, n = state[0], 0, taps.shape[0]
+    unit, count, n = progress.unit, 0, taps.shape[0]
     down = max(bit_depth - FEATURE_BITS, 0)
     quarters = FEATURE_BITS - min(bit_depth, FEATURE_BITS)
     while unit < coded.size and count < _CHUNK:
@@ -152,7 +171,7 @@ def gather_features(planes, taps, base, filtered, recon, coded, state, bit_depth
         features[k * _CHUNK_STRIDE + count : (k + 1) * _CHUNK_STRIDE] = 0
         weighted[k * _CHUNK_STRIDE + count : (k + 1) * _CHUNK_STRIDE] = 0
     weighted[(n + 2) * _CHUNK_STRIDE : (n + 3) * _CHUNK_STRIDE] = 0
-    state[0], state[1] = unit, count
+    progress.unit, progress.found = unit, count
 
 
 @kernel
@@ -244,7 +263,7 @@ class LinearFilter:
         self._sums = np.zeros(width, np.int32)
         self._ridge = _RIDGE_PER_SAMPLE * (width * height << 2 * (min(bit_depth, FEATURE_BITS) - 8))
         self._gram = engine_ops().gradient_conv1
-        self._job = np.array([0, 0, 0, self.rows, self.rows, _CHUNK_STRIDE, 0, 0], np.int64)
+        self._job = make_record(GradientJob, n_out=self.rows, n_in=self.rows, cs=_CHUNK_STRIDE)
         self.reset()
 
     def reset(self):
@@ -281,13 +300,11 @@ class LinearFilter:
         coded : (h // 4, w // 4) uint8, not zero where samples count
         """
         forget(self.equations, FORGET_LOG2)
-        state = np.zeros(2, np.int64)
-        while state[0] < coded.size:
-            gather_features(
-                planes, self.taps, base, filtered, recon, coded, state, self.bit_depth, self._features, self._weighted
-            )
-            self._job[7] = -(-int(state[1]) // 64) * 64
-            if state[1]:
+        picture, progress = Fitted(base, filtered, recon, coded), make_record(Progress)
+        while progress.unit < coded.size:
+            gather_features(planes, self.taps, picture, progress, self.bit_depth, self._features, self._weighted)
+            self._job.n = -(-int(progress.found) // 64) * 64
+            if progress.found:
                 self._gram(self._features, self._weighted, self.equations, self._job)
         solve_normal_equations(
             self.equations, self.rows, self.n_features, self._ridge, self._factor, self._solution, self.coefficients

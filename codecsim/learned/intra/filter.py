@@ -12,7 +12,9 @@ from codecsim.errors import ConfigError
 from codecsim.hevc.intra import REFS_SHAPE
 from codecsim.hevc.tables import DC
 from codecsim.kernels.jit import kernel
+from codecsim.kernels.records import make_record, stack
 from codecsim.learned.engine import ops_plain, ops_vector
+from codecsim.learned.engine.packing import Operands
 from codecsim.learned.engine.self_check import check_engine
 from codecsim.learned.engine.spec import CONV1, CONV3, OUTPUT_BITS, WEIGHT_BITS, NetSpec
 from codecsim.learned.engine.tile_net import PackedWeights, TileNet, engine_ops
@@ -33,6 +35,13 @@ BLOCK_LOG2 = (2, 3, 4, 5)  # of transform blocks
 _UNUSED_SPEC = NetSpec(2, ((CONV3, 8),))
 
 
+class Strides:
+    """How far apart planes and rows of planes are."""
+
+    planes: int
+    rows: int
+
+
 class IntraNet(NamedTuple):
     """What the kernels know of the filter.  Jobs and strides are by log2 of the block's size, from 2 on."""
 
@@ -45,9 +54,9 @@ class IntraNet(NamedTuple):
     weights: np.ndarray  # (networks, n) int32, packed
     bias: np.ndarray  # (networks, n) int32
     kinds: np.ndarray  # (hidden layers,) int64, samples a side of the filters
-    hidden_jobs: np.ndarray  # (4, hidden layers, 13) int64
-    output_jobs: np.ndarray  # (4, 11) int64
-    strides: np.ndarray  # (4, 2) int64: of planes, of rows
+    hidden_jobs: np.ndarray  # (4, hidden layers) of packing.LayerJob
+    output_jobs: np.ndarray  # (4,) of packing.OutputJob
+    strides: np.ndarray  # (4,) of Strides
     paired: np.ndarray  # int16 activations
     paired32: np.ndarray  # the same memory
     flat: np.ndarray  # (1,) int16, never touched
@@ -79,9 +88,9 @@ def make_intra_net(spec, inputs, packed, qp, bit_depth):
         weights=packed[0],
         bias=packed[1],
         kinds=np.array([layer.side for layer in spec.layers[:-1]], np.int64),
-        hidden_jobs=np.stack([hidden for hidden, _ in jobs]),
-        output_jobs=np.stack([output[0] for _, output in jobs]),
-        strides=np.array([(net.plane, net.stride) for net in nets], np.int64),
+        hidden_jobs=stack(hidden for hidden, _ in jobs),
+        output_jobs=stack(output[0] for _, output in jobs),
+        strides=stack(make_record(Strides, planes=net.plane, rows=net.stride) for net in nets),
         paired=largest.paired,
         paired32=largest.paired.view(np.int32),
         flat=np.zeros(1, np.int16),
@@ -113,18 +122,19 @@ def pack_nets(spec, weights):
 @kernel
 def _run(net, which, size):
     """Network `which` on the inputs in `net.paired`, into `net.y`."""
-    x, w, bias, flat, acc = net.paired, net.weights[which], net.bias[which], net.flat, net.acc
+    x, w, bias, acc = net.paired, net.weights[which], net.bias[which], net.acc
+    operands = Operands(x, w, bias, x, net.flat, net.flat)
     for layer in range(net.kinds.size):
         job = net.hidden_jobs[size, layer]
         if net.kinds[layer] == 3:
             if net.vector:
-                ops_vector.forward_conv3(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+                ops_vector.forward_conv3(operands, job, WEIGHT_BITS, acc)
             else:
-                ops_plain.forward_conv3(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+                ops_plain.forward_conv3(operands, job, WEIGHT_BITS, acc)
         elif net.vector:
-            ops_vector.forward_conv1(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+            ops_vector.forward_conv1(operands, job, WEIGHT_BITS, acc)
         else:
-            ops_plain.forward_conv1(x, w, bias, x, flat, job, WEIGHT_BITS, acc)
+            ops_plain.forward_conv1(operands, job, WEIGHT_BITS, acc)
     if net.vector:
         ops_vector.output(x, w, bias, net.y, net.output_jobs[size], acc)
     else:
@@ -139,8 +149,8 @@ def filter_block(net, around, tb, mode, refs, pred):
     """
     y, x, n, size = tb.y, tb.x, 1 << tb.log2, tb.log2 - 2
     fill_patch(net, around, tb, mode, refs, pred)
-    cs, rs = net.strides[size, 0], net.strides[size, 1]
-    gather_tile(net.patch, 0, 0, rs, rs, cs, net.paired32, net.flat, False)
+    cs, rs = net.strides[size].planes, net.strides[size].rows
+    gather_tile(net.patch, (0, 0), rs, rs, cs, net.paired32, net.flat, False)
     _run(net, net.split[int(mode > DC), size], size)
     shift = OUTPUT_BITS - UNIT_LOG2 - (net.bit_depth - 8)
     half, largest = np.int32(1 << (shift - 1)), np.int32((1 << net.bit_depth) - 1)

@@ -2,7 +2,7 @@
 
 Its networks, one or several of one shape (`IntraSpec`), are trained on blocks of 4, 8, 16 and 32 samples a side. Blocks
 of one network and size form groups of about 256 samples; each group is one step of the optimiser.  What is a kernel's
-work is in intra_training.py.
+work is in steps.py.
 """
 
 import hashlib
@@ -10,13 +10,14 @@ import hashlib
 import numpy as np
 
 from codecsim.kernels.binding import bind
+from codecsim.kernels.records import make_records
 from codecsim.learned.engine import ops_plain
 from codecsim.learned.engine.self_check import require_subnormals
 from codecsim.learned.engine.spec import OUTPUT_BITS
 from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.tile_net import Loss, PackedWeights, engine_ops
 from codecsim.learned.engine.weights import InitialWeights
-from codecsim.learned.intra.memory import Examples, Groups, make_training
+from codecsim.learned.intra.memory import Block, Examples, Group, Groups, make_training
 from codecsim.learned.intra.steps import compare, form_groups, pack, train
 
 BOUND_Q4 = 64  # of the Huber loss: errors of more than four 8-bit samples count by their absolute value
@@ -69,8 +70,8 @@ class IntraLearner:
             if held is not None:
                 blocks, samples = max(blocks, len(held.blocks)), max(samples, held.patches.size)
             errors = np.zeros((blocks, 32, 32), np.int16)
-            self._examples = bind(Examples(np.zeros((blocks, 3), np.int64), np.zeros(samples, np.int16), errors))
-            self._groups = bind(Groups(np.zeros(blocks, np.int64), np.zeros((blocks, 4), np.int64)))
+            self._examples = bind(Examples(make_records(Block, blocks), np.zeros(samples, np.int16), errors))
+            self._groups = bind(Groups(np.zeros(blocks, np.int64), make_records(Group, blocks)))
         return self._examples
 
     def learn(self, examples, count):
@@ -99,7 +100,7 @@ class IntraLearner:
         for _ in range(self.params.passes):
             train(training, examples, groups, n_groups, self._plain)
         self._save_states()
-        steps = np.bincount(groups.value.groups[:n_groups, 0], minlength=len(self._states)) * self.params.passes
+        steps = np.bincount(groups.value.groups.network[:n_groups], minlength=len(self._states)) * self.params.passes
         for state, more in zip(self._states, steps.tolist(), strict=True):
             state.steps += more
         return n_groups * self.params.passes

@@ -7,22 +7,55 @@ from typing import NamedTuple
 
 import numpy as np
 
+from codecsim.kernels.records import make_record, make_records, stack
 from codecsim.learned.engine.packing import PAIRED, packing
 from codecsim.learned.engine.spec import ACT_BITS, OUTPUT_BITS, WEIGHT_BITS
 from codecsim.learned.engine.tile_net import TileNet
-from codecsim.learned.engine.update import gradient_shift
+from codecsim.learned.engine.update import LossScale, gradient_shift
 
 SIZES_LOG2 = (2, 3, 4, 5)  # of blocks
 GROUPS = (16, 4, 1, 1)  # blocks of a step, by size: 2**8 samples, and those of 32x32 alone
-NETWORK, LOG2, START = 0, 1, 2  # columns of Examples.blocks
-SIZE, FIRST, COUNT = 1, 2, 3  # columns of groups, behind NETWORK
-SIDE, ROW, PLANE, FLAT_START, PAIR_START = range(5)  # columns of shapes
+
+
+class Block:
+    """A block to learn from."""
+
+    network: int
+    log2: int  # of its size
+    start: int  # of its patch
+
+
+class Group:
+    """Blocks that train together."""
+
+    network: int
+    size_idx: int  # into SIZES_LOG2
+    first: int  # in Groups.order
+    count: int
+
+
+class Shape:
+    """Of a layout."""
+
+    side: int  # of a patch
+    row: int  # strides of rows and of planes
+    plane: int
+    flat_start: int  # where gradients begin, in flat and in paired planes
+    paired_start: int
+
+
+class Starts:
+    """Where the memory of a size of blocks begins."""
+
+    activations: int
+    gradients: int
+    outputs: int
 
 
 class Examples(NamedTuple):
     """Blocks to learn from, in decoding order; arrays may be longer than what they hold."""
 
-    blocks: np.ndarray  # (n, 3) int64: network, log2 of the size, where the patch starts
+    blocks: np.ndarray  # (n,) of Block
     patches: np.ndarray  # int16: one after another, each (n_inputs, side, side), of intra_inputs.fill_patch
     errors: np.ndarray  # (n, 32, 32) int16: at the top left prediction minus reconstruction, turned as the patch is
 
@@ -48,18 +81,16 @@ class Training(NamedTuple):
     n_inputs: int
     kinds: np.ndarray  # (n_layers,) int64, samples a side of the filters
     first_layout: np.ndarray  # (sizes,) int64: the layout of one block; those of more follow
-    shapes: np.ndarray  # (layouts, 5) int64: side of a patch; strides of rows, planes; where gradients begin
-    compare_jobs: np.ndarray  # (layouts, hidden layers, 13) int64
-    hidden_jobs: np.ndarray  # (layouts, hidden layers, 13) int64
-    output_jobs: np.ndarray  # (layouts, 11) int64
-    gradient_jobs: np.ndarray  # (layouts, n_layers, 8) int64
-    data_jobs: np.ndarray  # (layouts, n_layers, 13) int64
-    skip_jobs: np.ndarray  # (layouts, 8) int64
-    starts: np.ndarray  # (sizes + 1, 3) int64: of the memory of a size in activations, gradients, outputs
+    shapes: np.ndarray  # (layouts,) of Shape
+    compare_jobs: np.ndarray  # (layouts, hidden layers) of packing.LayerJob
+    hidden_jobs: np.ndarray  # the same
+    output_jobs: np.ndarray  # (layouts,) of packing.OutputJob
+    gradient_jobs: np.ndarray  # (layouts, n_layers) of packing.GradientJob
+    data_jobs: np.ndarray  # (layouts, n_layers) of packing.LayerJob
+    skip_jobs: np.ndarray  # (layouts,) of packing.GradientJob
+    starts: np.ndarray  # (sizes + 1,) of Starts
     groups_of: np.ndarray  # (sizes,) int64: GROUPS
-    sample_shift: int  # of the loss, as `bound` and `clip_shift`: see update.loss_gradient
-    bound: int
-    clip_shift: int
+    loss: LossScale
     scales_of: np.ndarray  # (sizes,) float64: a gradient of the last layer to float
     halvings: np.ndarray  # (64,) float64: by a layer's shift, how the scale changes below it
     rates: np.ndarray  # (4,) float32: learning rate, beta1, beta2, epsilon
@@ -85,7 +116,7 @@ class Groups(NamedTuple):
     """Which blocks train together."""
 
     order: np.ndarray  # (n,) int64: blocks, group by group
-    groups: np.ndarray  # (n, 4) int64: network, size - 2, first in `order`, number of blocks
+    groups: np.ndarray  # (n,) of Group
 
 
 def _layouts(spec):
@@ -97,6 +128,11 @@ def _layouts(spec):
             net = TileNet(spec, n, count * side - 2 * spec.margin, train=True, plane=widest.plane if widest else 0)
             widest = widest or net
             yield size, net, side
+
+
+def _shape(tile, side):
+    flat, paired = tile.gradient_places
+    return make_record(Shape, side=side, row=tile.stride, plane=tile.plane, flat_start=flat, paired_start=paired)
 
 
 def make_training(spec, packed, initial, loss, rates):
@@ -113,13 +149,15 @@ def make_training(spec, packed, initial, loss, rates):
     sizes, nets, sides = zip(*sorted(_layouts(net), key=lambda layout: (layout[0], layout[1].width)), strict=True)
     hidden, output = zip(*(tile.jobs for tile in nets), strict=True)
     gradient, data, skip = zip(*(tile.training_jobs for tile in nets), strict=True)
-    hidden = np.stack(hidden)
+    hidden = stack(hidden)
     alone = hidden.copy()
-    alone[:, :, 11] = PAIRED
+    alone.forms[:] = PAIRED
     last = [max(k for k, size in enumerate(sizes) if size == wanted) for wanted in range(len(GROUPS))]
-    lengths = [(nets[k].paired.size, nets[k].grad_flat.size, nets[k].y.size) for k in last]
-    starts = np.cumsum([(0, 0, 0), *lengths], axis=0)
-    activations, gradients = (np.zeros(starts[-1, k], np.int16) for k in range(2))
+    starts = make_records(Starts, len(GROUPS) + 1)
+    starts.activations[1:] = np.cumsum([nets[k].paired.size for k in last])
+    starts.gradients[1:] = np.cumsum([nets[k].grad_flat.size for k in last])
+    starts.outputs[1:] = np.cumsum([nets[k].y.size for k in last])
+    activations, gradients = np.zeros(starts[-1].activations, np.int16), np.zeros(starts[-1].gradients, np.int16)
     shift, n, n_layers = gradient_shift(loss.bound), net.n_weights, len(net.layers)
 
     def floats(n):
@@ -135,15 +173,12 @@ def make_training(spec, packed, initial, loss, rates):
         n_inputs=net.n_inputs,
         kinds=np.array([layer.side for layer in net.layers], np.int64),
         first_layout=np.array([sizes.index(size) for size in range(len(GROUPS))], np.int64),
-        shapes=np.array(
-            [(side, tile.stride, tile.plane, *tile.gradient_places) for tile, side in zip(nets, sides, strict=True)],
-            np.int64,
-        ),
-        compare_jobs=alone, hidden_jobs=hidden, output_jobs=np.concatenate(output),
-        gradient_jobs=np.stack(gradient), data_jobs=np.stack(data), skip_jobs=np.stack(skip),
-        starts=starts.astype(np.int64),
+        shapes=stack(_shape(tile, side) for tile, side in zip(nets, sides, strict=True)),
+        compare_jobs=alone, hidden_jobs=hidden, output_jobs=stack(jobs[0] for jobs in output),
+        gradient_jobs=stack(gradient), data_jobs=stack(data), skip_jobs=stack(skip),
+        starts=starts,
         groups_of=np.array(GROUPS, np.int64),
-        sample_shift=loss.sample_shift, bound=loss.bound, clip_shift=shift,
+        loss=LossScale(loss.sample_shift, loss.bound, shift, 0),
         scales_of=np.array(
             [2.0 ** (shift - OUTPUT_BITS - ACT_BITS - 2 * log2) / most
              for log2, most in zip(SIZES_LOG2, GROUPS, strict=True)]
@@ -152,7 +187,7 @@ def make_training(spec, packed, initial, loss, rates):
         rates=rates,
         activations=activations, activations32=activations.view(np.int32), flat=np.zeros_like(activations),
         gradients=gradients, gradients32=gradients.view(np.int32), gradients_flat=np.zeros_like(gradients),
-        outputs=np.zeros(starts[-1, 2], np.int16),
+        outputs=np.zeros(starts[-1].outputs, np.int16),
         latest=np.zeros(len(GROUPS), np.int64),
         quantised=np.zeros(n + 1, np.int32),
         gradient=np.zeros(n, np.int64),

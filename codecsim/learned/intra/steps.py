@@ -9,20 +9,18 @@ import numpy as np
 
 from codecsim.kernels.jit import kernel
 from codecsim.learned.engine import ops_plain, ops_vector
+from codecsim.learned.engine.packing import Operands
 from codecsim.learned.engine.spec import WEIGHT_BITS
-from codecsim.learned.engine.update import ADAM, bias_gradients, loss_gradient, optimise, pack_weights
-from codecsim.learned.intra.memory import (
-    COUNT,
-    FIRST,
-    FLAT_START,
-    LOG2,
-    NETWORK,
-    PAIR_START,
-    PLANE,
-    ROW,
-    SIDE,
-    SIZE,
-    START,
+from codecsim.learned.engine.update import (
+    ADAM,
+    Learnt,
+    Packed,
+    Tables,
+    Window,
+    bias_gradients,
+    loss_gradient,
+    optimise,
+    pack_weights,
 )
 
 
@@ -31,8 +29,8 @@ def _emit(training, key, at, n, found):
     """Make a group of the blocks that wait under a key."""
     count = training.n_waiting[key]
     sizes = training.groups_of.size
-    found.groups[n, NETWORK], found.groups[n, SIZE] = key // sizes, key % sizes
-    found.groups[n, FIRST], found.groups[n, COUNT] = at, count
+    group = found.groups[n]
+    group.network, group.size_idx, group.first, group.count = key // sizes, key % sizes, at, count
     for k in range(count):
         found.order[at + k] = training.waiting[key, k]
     training.n_waiting[key] = 0
@@ -56,7 +54,7 @@ def form_groups(training, examples, count, found):
     waiting, n_waiting, sizes = training.waiting, training.n_waiting, training.groups_of.size
     at, n = np.int64(0), np.int64(0)
     for example in range(count):
-        key = examples.blocks[example, NETWORK] * sizes + examples.blocks[example, LOG2] - 2
+        key = examples.blocks[example].network * sizes + examples.blocks[example].log2 - 2
         waiting[key, n_waiting[key]] = example
         n_waiting[key] += 1
         if n_waiting[key] == training.groups_of[key % sizes]:
@@ -73,17 +71,19 @@ def form_groups(training, examples, count, found):
 
 
 @kernel
-def _load(training, examples, found, group, layout, flat):
-    """Put the patches of a group side by side into the planes of activations; into the flat ones too, if so told."""
+def _load(training, examples, order, group, layout, flat):
+    """Put the patches of a Group side by side into the planes of activations; into the flat ones too, if so told.
+
+    order : of Groups
+    """
     shape = training.shapes[layout]
-    side, rs, cs = shape[SIDE], shape[ROW], shape[PLANE]
-    size, first, count = found.groups[group, SIZE], found.groups[group, FIRST], found.groups[group, COUNT]
-    start = training.starts[size, 0]
-    for k in range(count):
-        block = examples.blocks[found.order[first + k]]
+    side, rs, cs = shape.side, shape.row, shape.plane
+    start = training.starts[group.size_idx].activations
+    for k in range(group.count):
+        block = examples.blocks[order[group.first + k]]
         for c in range(0, training.n_inputs, 2):
             for y in range(side):
-                at = block[START] + (c * side + y) * side
+                at = block.start + (c * side + y) * side
                 low = examples.patches[at : at + side]
                 high = examples.patches[at + side * side : at + side * side + side]
                 at = start // 2 + c // 2 * cs + y * rs + k * side
@@ -100,21 +100,22 @@ def _load(training, examples, found, group, layout, flat):
 
 @kernel(unit=True)
 def _forward(training, size, layout, jobs, weights, bias, plain):
-    """Run a network on the loaded patches of a group into `training.outputs`; jobs : (hidden layers, 13)."""
-    acc, starts = training.accumulator, training.starts
-    x = training.activations[starts[size, 0] : starts[size + 1, 0]]
-    flat = training.flat[starts[size, 0] : starts[size + 1, 0]]
-    y = training.outputs[starts[size, 2] : starts[size + 1, 2]]
-    for layer in range(jobs.shape[0]):
+    """Run a network on the loaded patches of a group into `training.outputs`; jobs : (hidden layers,) of LayerJob."""
+    acc, here, end = training.accumulator, training.starts[size], training.starts[size + 1]
+    x = training.activations[here.activations : end.activations]
+    flat = training.flat[here.activations : end.activations]
+    y = training.outputs[here.outputs : end.outputs]
+    operands = Operands(x, weights, bias, x, flat, flat)
+    for layer in range(jobs.size):
         if training.kinds[layer] == 3:
             if plain is None:
-                ops_vector.forward_conv3(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
+                ops_vector.forward_conv3(operands, jobs[layer], WEIGHT_BITS, acc)
             else:
-                ops_plain.forward_conv3(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
+                ops_plain.forward_conv3(operands, jobs[layer], WEIGHT_BITS, acc)
         elif plain is None:
-            ops_vector.forward_conv1(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
+            ops_vector.forward_conv1(operands, jobs[layer], WEIGHT_BITS, acc)
         else:
-            ops_plain.forward_conv1(x, weights, bias, x, flat, jobs[layer], WEIGHT_BITS, acc)
+            ops_plain.forward_conv1(operands, jobs[layer], WEIGHT_BITS, acc)
     if plain is None:
         ops_vector.output(x, weights, bias, y, training.output_jobs[layout], acc)
     else:
@@ -122,14 +123,13 @@ def _forward(training, size, layout, jobs, weights, bias, plain):
 
 
 @kernel
-def _lost(training, examples, found, group, layout):
-    """Absolute error of a group's blocks with what stands in the outputs, in samples: below 2**24."""
-    rs, side, shift = training.shapes[layout, ROW], training.shapes[layout, SIDE], training.sample_shift
-    size, first, count = found.groups[group, SIZE], found.groups[group, FIRST], found.groups[group, COUNT]
-    n, start, total = 4 << size, training.starts[size, 2], np.int64(0)
+def _lost(training, examples, order, group, layout):
+    """Absolute error of a Group's blocks with what stands in the outputs, in samples: below 2**24."""
+    rs, side, shift = training.shapes[layout].row, training.shapes[layout].side, training.loss.sample_shift
+    n, start, total = 4 << group.size_idx, training.starts[group.size_idx].outputs, np.int64(0)
     half = np.int32(1 << shift >> 1)
-    for k in range(count):
-        error = examples.errors[found.order[first + k]]
+    for k in range(group.count):
+        error = examples.errors[order[group.first + k]]
         for i in range(n):
             row = training.outputs[start + i * rs + k * side : start + i * rs + k * side + n]
             for j in range(n):
@@ -149,46 +149,44 @@ def compare(training, examples, found, n_groups, lost, plain):
     plain : None, or an int for the kernels of ops_plain; what is not called is then not compiled
     """
     lost[:] = 0
-    for group in range(n_groups):
-        network, size = found.groups[group, NETWORK], found.groups[group, SIZE]
-        layout = training.first_layout[size] + found.groups[group, COUNT] - 1
+    for k in range(n_groups):
+        group = found.groups[k]
+        network, size = group.network, group.size_idx
+        layout = training.first_layout[size] + group.count - 1
         jobs = training.compare_jobs[layout]
-        _load(training, examples, found, group, layout, False)
+        _load(training, examples, found.order, group, layout, False)
         _forward(training, size, layout, jobs, training.forward[network], training.bias[network], plain)
-        lost[network, 0] += _lost(training, examples, found, group, layout)
+        lost[network, 0] += _lost(training, examples, found.order, group, layout)
         _forward(training, size, layout, jobs, training.initial_forward[network], training.initial_bias[network], plain)
-        lost[network, 1] += _lost(training, examples, found, group, layout)
+        lost[network, 1] += _lost(training, examples, found.order, group, layout)
 
 
 @kernel
-def _start_gradients(training, examples, found, group, layout):
-    """Gradients of the loss with respect to the outputs of a group; zeros stand around them."""
-    shape = training.shapes[layout]
-    size, first, count = found.groups[group, SIZE], found.groups[group, FIRST], found.groups[group, COUNT]
-    starts, side, rs = training.starts, shape[SIDE], shape[ROW]
+def _start_gradients(training, examples, order, group, layout):
+    """Gradients of the loss with respect to the outputs of a Group; zeros stand around them."""
+    shape, size = training.shapes[layout], group.size_idx
+    here, end = training.starts[size], training.starts[size + 1]
     paired, flat = training.gradients32, training.gradients_flat
-    if training.latest[size] != count:  # others have stood elsewhere
-        training.latest[size] = count
-        flat[starts[size, 1] : starts[size + 1, 1]] = 0
-        paired[starts[size, 1] // 2 : starts[size + 1, 1] // 2] = 0
-    f0, p0, y0 = starts[size, 1] + shape[FLAT_START], starts[size, 1] // 2 + shape[PAIR_START], starts[size, 2]
-    for k in range(count):
-        loss_gradient(
-            training.outputs[y0 + k * side :], rs, examples.errors[found.order[first + k]], 0, 0, 4 << size,
-            training.sample_shift, training.bound, training.clip_shift, 0,
-            flat, f0 + k * side, paired, p0 + k * side, 0,
-        )  # fmt: skip
+    if training.latest[size] != group.count:  # others have stood elsewhere
+        training.latest[size] = group.count
+        flat[here.gradients : end.gradients] = 0
+        paired[here.gradients // 2 : end.gradients // 2] = 0
+    flat, paired = flat[here.gradients + shape.flat_start :], paired[here.gradients // 2 + shape.paired_start :]
+    window = Window(0, 0, 4 << size)
+    for k in range(group.count):
+        y, error, right = training.outputs[here.outputs :], examples.errors[order[group.first + k]], k * shape.side
+        loss_gradient(y[right:], shape.row, error, window, training.loss, flat[right:], paired[right:], 0)
 
 
 @kernel(unit=True)
 def _backward(training, network, size, layout, plain):
     """Gradients of all weights of a network into `training.gradient`, and their scales."""
-    starts, acc = training.starts, training.accumulator
-    x = training.flat[starts[size, 0] : starts[size + 1, 0]]
-    flat = training.gradients_flat[starts[size, 1] : starts[size + 1, 1]]
-    paired = training.gradients[starts[size, 1] : starts[size + 1, 1]]
+    acc, here, end = training.accumulator, training.starts[size], training.starts[size + 1]
+    x = training.flat[here.activations : end.activations]
+    flat = training.gradients_flat[here.gradients : end.gradients]
+    paired = training.gradients[here.gradients : end.gradients]
     gradient, layers, shifts = training.gradient, training.layers, training.shifts[network]
-    w, bias = training.backward[network], training.no_bias
+    operands = Operands(paired, training.backward[network], training.no_bias, paired, flat, x)
     gradient[:] = 0
     last = training.kinds.size - 1
     if plain is None:
@@ -212,31 +210,30 @@ def _backward(training, network, size, layout, plain):
             ops_plain.gradient_conv3(x, flat, gradient, job)
         else:
             ops_plain.gradient_conv1(x, flat, gradient, job)
-        n_out = layers[layer, 1]
-        bias_gradients(flat, job[1], job[5], n_out, job[7], gradient, layers[layer, 3] - n_out)
+        n_out = layers[layer].n_out
+        bias_gradients(flat, job.g, job.cs, n_out, job.n, gradient, layers[layer].end - n_out)
         training.scales[layer] = scale
         if layer:
             shift = shifts[layer]
             if plain is None:
                 if wide:
-                    ops_vector.backward_conv3(paired, w, bias, paired, flat, x, data, shift, acc)
+                    ops_vector.backward_conv3(operands, data, shift, acc)
                 else:
-                    ops_vector.backward_conv1(paired, w, bias, paired, flat, x, data, shift, acc)
+                    ops_vector.backward_conv1(operands, data, shift, acc)
             elif wide:
-                ops_plain.backward_conv3(paired, w, bias, paired, flat, x, data, shift, acc)
+                ops_plain.backward_conv3(operands, data, shift, acc)
             else:
-                ops_plain.backward_conv1(paired, w, bias, paired, flat, x, data, shift, acc)
+                ops_plain.backward_conv1(operands, data, shift, acc)
             scale *= training.halvings[shift]
 
 
 @kernel
 def pack(training, network):
     """Lay out the present weights of a network for the engine's kernels."""
-    pack_weights(
-        training.master[network], training.layers, training.forward_index, training.backward_index,
-        training.bias_index, training.quantised, training.forward[network], training.backward[network],
-        training.bias[network], training.shifts[network],
-    )  # fmt: skip
+    forward, backward, bias = training.forward[network], training.backward[network], training.bias[network]
+    packed = Packed(training.quantised, forward, backward, bias, training.shifts[network])
+    tables = Tables(training.layers, training.forward_index, training.backward_index, training.bias_index)
+    pack_weights(training.master[network], tables, packed)
 
 
 @kernel
@@ -249,16 +246,16 @@ def train(training, examples, found, n_groups, plain):
     examples, found : bound Examples and Groups, `n_groups` of these
     plain : as of `compare`
     """
-    for group in range(n_groups):
-        network, size = found.groups[group, NETWORK], found.groups[group, SIZE]
-        layout = training.first_layout[size] + found.groups[group, COUNT] - 1
-        _load(training, examples, found, group, layout, True)
+    for k in range(n_groups):
+        group = found.groups[k]
+        network, size = group.network, group.size_idx
+        layout = training.first_layout[size] + group.count - 1
+        _load(training, examples, found.order, group, layout, True)
         jobs = training.hidden_jobs[layout]
         _forward(training, size, layout, jobs, training.forward[network], training.bias[network], plain)
-        _start_gradients(training, examples, found, group, layout)
+        _start_gradients(training, examples, found.order, group, layout)
         _backward(training, network, size, layout, plain)
-        optimise(
-            ADAM, training.master[network], training.moment[network], training.square[network],
-            training.powers[network], training.gradient, training.layers, training.scales, training.rates,
-        )  # fmt: skip
+        moments = training.moment[network], training.square[network], training.powers[network]
+        learnt = Learnt(training.master[network], *moments)
+        optimise(ADAM, learnt, training.gradient, training.layers, training.scales, training.rates)
         pack(training, network)

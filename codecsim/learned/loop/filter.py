@@ -8,6 +8,7 @@ import numpy as np
 from codecsim.learned.engine.packing import (
     FLAT,
     PAIRED,
+    Operands,
     conv_pairs,
     depthwise_pairs,
     join_pairs,
@@ -170,7 +171,7 @@ class LoopFilter:
         -------
         Planes without borders, of the coded size; they stay until the next call
         """
-        load_picture(*planes, self._input, self._cs, self._rs, self._bit_depth)
+        load_picture(planes, self._input, self._cs, self._rs, self._bit_depth)
         self._convolve(self._head, self._input, self._stream)
         features = slice_features(qp, slice_type)
         for layers, gate in self._blocks:
@@ -184,7 +185,7 @@ class LoopFilter:
             source = self._first
             pair_planes(self._stream, source, self.spec.channels // 2, self._cs, self._rows * self._rs)
         self._convolve(self._tail, source, target)
-        correct_picture(*planes, target, self._cs, self._rs, self._bit_depth, *self._corrected)
+        correct_picture(planes, target, self._cs, self._rs, self._bit_depth, self._corrected)
         return self._corrected
 
     @property
@@ -216,9 +217,10 @@ class LoopFilter:
             at = top * rs + centre
             job = layer_job(
                 layer.n_out, layer.n_in, (self._cs, rs, (bottom - top) * rs), form, layer.leak,
-                x=span_in * (at - reach * centre), out=2 * at, flat=at,
+                x=span_in * (at - reach * centre), to_paired=2 * at, to_flat=at,
             )  # fmt: skip
-            kernel(source, layer.operands, layer.bias, target, target, job, WEIGHT_BITS, self._scratch[thread])
+            operands = Operands(source, layer.operands, layer.bias, target, target, target)
+            kernel(operands, job, WEIGHT_BITS, self._scratch[thread])
 
         self._spread(work)
         span = 2 if form == PAIRED else 1

@@ -13,16 +13,17 @@ from codecsim.picture.planes import PAD_C, PAD_Y
 
 
 @kernel
-def load_picture(y, u, v, paired, cs, rs, bit_depth):
+def load_picture(planes, paired, cs, rs, bit_depth):
     """Samples of a picture as the six input planes.
 
     Parameters
     ----------
-    y, u, v : padded uint16 planes of `picture.Picture`
+    planes : Planes, padded
     paired : int16, written inside the borders
     cs, rs : int, plane and row strides
     bit_depth : int, 8..12
     """
+    y, u, v = planes
     height, width = u.shape[0] - 2 * PAD_C, u.shape[1] - 2 * PAD_C
     shift, middle = INPUT_BITS - bit_depth, 1 << (bit_depth - 1)
     for j in range(height):
@@ -46,28 +47,29 @@ def _corrected(sample, correction, bit_depth):
 
 
 @kernel
-def correct_picture(y, u, v, flat, cs, rs, bit_depth, to_y, to_u, to_v):
+def correct_picture(planes, flat, cs, rs, bit_depth, to):
     """Samples plus the corrections that the tail wrote.
 
     Parameters
     ----------
-    y, u, v, cs, rs, bit_depth : as for load_picture
+    planes, cs, rs, bit_depth : as for load_picture
     flat : int16 corrections, six planes
-    to_y : (2 h, 2 w) uint16, to_u, to_v : (h, w) uint16, written
+    to : Planes of the coded size, written
     """
-    height, width = to_u.shape
+    y, u, v = planes
+    height, width = to.u.shape
     for j in range(height):
         at = (j + 1) * rs + 1
         for row in range(2):
-            source, target = y[PAD_Y + 2 * j + row, PAD_Y:], to_y[2 * j + row]
+            source, target = y[PAD_Y + 2 * j + row, PAD_Y:], to.y[2 * j + row]
             even, odd = flat[2 * row * cs + at :], flat[(2 * row + 1) * cs + at :]
             for i in range(width):
                 target[2 * i] = _corrected(source[2 * i], even[i], bit_depth)
                 target[2 * i + 1] = _corrected(source[2 * i + 1], odd[i], bit_depth)
         cb, cr, for_cb, for_cr = u[PAD_C + j, PAD_C:], v[PAD_C + j, PAD_C:], flat[4 * cs + at :], flat[5 * cs + at :]
         for i in range(width):
-            to_u[j, i] = _corrected(cb[i], for_cb[i], bit_depth)
-            to_v[j, i] = _corrected(cr[i], for_cr[i], bit_depth)
+            to.u[j, i] = _corrected(cb[i], for_cb[i], bit_depth)
+            to.v[j, i] = _corrected(cr[i], for_cr[i], bit_depth)
 
 
 @kernel

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 from codecsim.learned.engine import ops_plain, ops_vector
-from codecsim.learned.engine.packing import FLAT, PAIRED, conv_pairs, depthwise_pairs, join_pairs, layer_job
-from codecsim.learned.engine.planes import add_planes, channel_sums
+from codecsim.learned.engine.packing import (
+    FLAT,
+    PAIRED,
+    Operands,
+    conv_pairs,
+    depthwise_pairs,
+    gradient_job,
+    join_pairs,
+    layer_job,
+)
 from tests.reference import naive_engine
 
 ENGINES = pytest.mark.parametrize("ops", [ops_vector, ops_plain], ids=["vector", "plain"])
@@ -70,7 +78,7 @@ def test_forward(ops, numbers, kind, n_in, n_out, forms, leak, shift):
     h, width = rows - reach, rs - reach
     job = layer_job(n_out, n_in, (cs, rs, h * rs), forms, leak)
     scratch = np.zeros(256, np.int32)
-    getattr(ops, f"forward_{kind}")(source, operands(kind, w), bias, out, flat, job, shift, scratch)
+    getattr(ops, f"forward_{kind}")(Operands(source, operands(kind, w), bias, out, flat, flat), job, shift, scratch)
     acc = naive_engine.wrap(naive_engine.apply({"kind": kind}, x, w) + bias[:, None, None])
     acc = np.where(acc > 0, acc, acc >> leak)
     wanted = naive_engine.requantise(acc, shift, 8191)
@@ -100,7 +108,7 @@ def test_backward(ops, numbers, kind, n_in, n_out):
     job = layer_job(n_out, n_in, (cs, rs, h * rs), PAIRED | FLAT)
     zeros, scratch = np.zeros(n_out, np.int32), np.zeros(256, np.int32)
     run = getattr(ops, f"backward_{kind}")
-    run(source, operands(kind, w), zeros, out, flat, to_flat(acts, cs), job, 14, scratch)
+    run(Operands(source, operands(kind, w), zeros, out, flat, to_flat(acts, cs)), job, 14, scratch)
     acc = naive_engine.wrap(naive_engine.apply({"kind": kind}, g, w))
     wanted = naive_engine.requantise(naive_engine.leak(acc, acts[:, :h, :width] > 0), 14, 4095)
     np.testing.assert_array_equal(from_paired(out, n_out, cs, rs, h, width), wanted)
@@ -125,7 +133,7 @@ def test_gradient(ops, numbers, kind, n_in, n_out):
     else:
         wanted = naive_engine.weight_gradient(x, used, side)
     dw = np.full(wanted.size, 5, np.int64)
-    job = np.array([0, 0, 0, n_out, n_in, cs, rs, h * rs], np.int64)
+    job = gradient_job(0, 0, 0, (n_out, n_in), (cs, rs, h * rs))
     getattr(ops, f"gradient_{kind}")(to_flat(x, cs), to_flat(g, cs), dw, job)
     np.testing.assert_array_equal(dw - 5, wanted.ravel())
 
@@ -133,25 +141,3 @@ def test_gradient(ops, numbers, kind, n_in, n_out):
 def test_job_with_an_unknown_offset():
     with pytest.raises(TypeError, match="unknown offsets: weights"):
         layer_job(8, 8, (64, 8, 8), weights=3)
-
-
-@pytest.mark.parametrize("value", [None, 32767, -32768])
-def test_channel_sums(value):
-    rng = np.random.default_rng(1)
-    x = rng.integers(-32768, 32768, (5, 40, 61)) if value is None else np.full((5, 40, 61), value)
-    cs, sums = plane_stride(40, 61), np.full(6, 7, np.int64)
-    channel_sums(to_flat(x, cs), 2 * 61 + 3, 5, cs, 61, 36, 50, sums)
-    assert sums.tolist() == [*x[:, 2:38, 3:53].sum((1, 2)), 7]
-
-
-@pytest.mark.parametrize("clip", [8191, 32767])
-def test_add_planes(clip):
-    rng = np.random.default_rng(2)
-    a, b = rng.integers(-32767, 32768, (2, 4 * 100)).astype(np.int16)
-    wanted = np.clip(a.astype(int).reshape(4, 100)[:, 10:90] + b.reshape(4, 100)[:, :80], -clip, clip)
-    out = np.zeros(405, np.int16)
-    add_planes(a, 10, b, 0, out, 5, 4, 100, 80, clip)
-    np.testing.assert_array_equal(out[5:].reshape(4, 100)[:, :80], wanted)
-    assert not out[5:].reshape(4, 100)[:, 80:].any()
-    add_planes(a, 10, b, 0, a, 10, 4, 100, 80, clip)
-    np.testing.assert_array_equal(a.reshape(4, 100)[:, 10:90], wanted)

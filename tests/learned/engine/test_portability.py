@@ -29,7 +29,7 @@ GENERIC = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
 
 def digest(threads=1, **environment):
     """Output of training_digest.py in a process of its own."""
-    root = HERE.parents[1]
+    root = HERE.parents[2]
     environment = {**os.environ, "PYTHONPATH": str(root), **environment}
     command = [sys.executable, str(HERE / "training_digest.py"), str(threads)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
