@@ -38,6 +38,8 @@ LAYERS = (
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 BANNED_NAMES = {"utils", "util", "core", "common", "helpers", "misc", "base", "lib"}
 MAX_LINES = 500
+MAX_FUNCTION_LINES = 100
+MANY_PARAMETERS, MOST_WITH_MANY = 8, 15
 
 
 def level_of(module):
@@ -115,3 +117,35 @@ def test_names_say_what_is_inside():
 def test_files_stay_small():
     lengths = {module_name(path): len(path.read_text().splitlines()) for path in SOURCES}
     assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+
+
+def functions_of(path):
+    """Definitions of functions in a file, inner ones and methods too."""
+    tree = ast.parse(path.read_text())
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def parameters_of(function):
+    """Names of the parameters of a definition."""
+    arguments = function.args
+    return [argument.arg for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+
+
+def test_few_functions_have_many_parameters():
+    """Those that build LLVM IR and the larger commands; a block's place and size are one tuple (picture.areas)."""
+    found = {
+        f"{module}.{function.name}": len(parameters_of(function))
+        for module, path in MODULES.items()
+        for function in functions_of(path)
+    }
+    many = {name: count for name, count in found.items() if count > MANY_PARAMETERS}
+    assert len(many) <= MOST_WITH_MANY, many
+
+
+def test_functions_stay_short():
+    lengths = {
+        f"{module}.{function.name}": function.end_lineno - function.lineno + 1
+        for module, path in MODULES.items()
+        for function in functions_of(path)
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
