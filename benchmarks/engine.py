@@ -40,8 +40,8 @@ from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.engine.weights import builtin_weights
-from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.tools.inter_luma import InterLumaSettings
 
 SIZE = 64
 CIF = (352, 288)
@@ -211,9 +211,14 @@ def measure(with_torch):
         if with_torch:
             row["forward_per_torch"], row["step_per_torch"] = np.array(torch_times(spec)) / ours
         found["block"].append(row)
-    for params in (LearnParams(channels=8), LearnParams(), LearnParams(hidden_layers=3), LearnParams(channels=32)):
+    for params in (
+        InterLumaSettings(channels=8),
+        InterLumaSettings(),
+        InterLumaSettings(hidden_layers=3),
+        InterLumaSettings(channels=32),
+    ):
         predict, learn, steps = picture_times(params)
-        row = {"channels": params.channels, "hidden_layers": params.hidden_layers, "inputs": params.n_planes}
+        row = {"channels": params.channels, "hidden_layers": params.hidden_layers, "inputs": len(params.inputs)}
         row |= {"predict_ms": predict, "learn_ms": learn, "steps": steps, "inference_kmac": inference_kmac(params.spec)}
         row["training_kmac"] = training_kmac(params.spec, params, steps, CIF[0] * CIF[1])
         found["cif"].append(row)

@@ -26,8 +26,9 @@ from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE, TIME_NOTE
 
 TEST_CLIPS = ("carphone_qcif", "cars_320x240", "parkjoy_480x264", "foliage_720x480", "walk_720x480")
+ONLINE = "--set inter_luma.experts=online"
 LARGE = "--model prediction-luma-large"
-LEARNED = f"{LARGE} --chroma-filter online --chroma-model prediction-chroma-large --intra-filter frozen"
+LEARNED = f"{LARGE} --chroma-filter online --set inter_chroma.model=prediction-chroma-large --intra-filter frozen"
 ALL = f"{LEARNED} --obmc"
 ARMS = MappingProxyType(
     {
@@ -35,30 +36,30 @@ ARMS = MappingProxyType(
             "off: --filter off",
             "obmc: --filter off --obmc",
             "frozen: --filter frozen",
-            "untrained: --learner experts=online --model untrained",
-            "online: --learner experts=online",
+            "untrained: --set inter_luma.experts=online --model untrained",
+            "online: --set inter_luma.experts=online",
             "default:",
-            "rls: --learner experts=rls",
-            "experts: --learner experts=online,rls,mix",
+            "rls: --set inter_luma.experts=rls",
+            "experts: --set inter_luma.experts=online,rls,mix",
             f"large-frozen: --filter frozen {LARGE}",
-            f"large-online: --learner experts=online {LARGE}",
+            f"large-online: --set inter_luma.experts=online {LARGE}",
             f"large: {LARGE}",
             f"all: {ALL}",
-            "threshold: --learner experts=online --learn-preset threshold-ldp",
-            "signalled: --learner experts=online --learn signalled --effort learner_trials=true",
+            "threshold: --set inter_luma.experts=online --settings threshold-ldp",
+            f"signalled: {ONLINE} --set inter_luma.control=signalled --set search.learner_trials=true",
             "loop: --filter off --loop-filter on",
             "loop-light: --filter off --loop-filter loop-filter-light",
             "loop+default: --loop-filter on",
             f"loop+all: {ALL} --loop-filter on",
-            "oracle: --learner experts=online --oracle original",
+            "oracle: --set inter_luma.experts=online --oracle original",
             "sent: --filter frozen --oracle weights",
         ),
         "ra": (
             "off: --filter off",
             "frozen: --filter frozen",
-            "online: --learner experts=online",
-            "light: --learn-preset light-ra",
-            "experts: --learner experts=initial,online,rls",
+            "online: --set inter_luma.experts=online",
+            "light: --settings light-ra",
+            "experts: --set inter_luma.experts=initial,online,rls",
             f"large: {LARGE}",
             f"all: {LEARNED}",
             "loop: --filter off --loop-filter on",

@@ -16,7 +16,8 @@ import history
 import measuring
 from rd import DEFAULT_QPS, campaign_options, report_failures
 
-from codecsim.codec.config import CONFIGS, FILTERS, PRESETS, Preset
+from codecsim.codec.config import CONFIGS
+from codecsim.codec.presets import PRESETS, SearchSettings
 from codecsim.experiments.arms import read_arm
 from codecsim.experiments.clips import find_clips
 from codecsim.experiments.compare import mean_of
@@ -24,12 +25,13 @@ from codecsim.experiments.curves import compare_curves, find_curve
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.experiments.jobs import Job, run_all
 from codecsim.experiments.tables import RATE_NOTE
+from codecsim.tools import INTER_LUMA
 
 FRAMES = 17
 OF_THE_FILTER = ("filter_passes",)  # do nothing without the prediction filter
 OF_B_SLICES = ("bi_rounds", "bi_all_refs")  # do nothing where there are none
 OF_TWO_LISTS = ("bi_rounds",)  # do nothing where list 1 is list 0 again, and sends no differences
-DOCS = {field.name: field.metadata["doc"] for field in dataclasses.fields(Preset)}
+DOCS = {declared.name: declared.help.removesuffix(".") for declared in SearchSettings.declared()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Step:
         if self.field is None:
             return preset_arm(self.other, self.filter)
         value = getattr(PRESETS[self.other], self.field)
-        options = f"--preset {self.preset} --filter {self.filter} --effort {self.field}={value}"
+        options = f"--preset {self.preset} --filter {self.filter} --set search.{self.field}={value}"
         return read_arm(f"{self.preset}.{self.field}.{value}: {options}")
 
 
@@ -63,7 +65,7 @@ def steps(preset, config, mode):
     ----------
     preset : a key of PRESETS
     config : of CONFIGS
-    mode : of FILTERS
+    mode : how the prediction filter is used
     """
     idle = OF_THE_FILTER if mode == "off" else ()
     idle += {"ai": OF_B_SLICES, "ldp": OF_B_SLICES, "ldb": OF_TWO_LISTS}.get(config, ())
@@ -150,7 +152,7 @@ def parse(words=None):
     parser.add_argument("--clip", action="append", help="name of a clip in that folder; default: all y4m")
     parser.add_argument("--preset", action="append", choices=list(PRESETS), help="default: all")
     parser.add_argument("--config", choices=CONFIGS, default="ldp")
-    parser.add_argument("--filter", choices=FILTERS, default="off", help="prediction filter")
+    parser.add_argument("--filter", choices=INTER_LUMA.modes, default="off", help="prediction filter")
     parser.add_argument(
         "--frames", type=measuring.positive, default=FRAMES, help="pictures a run; default: %(default)s"
     )

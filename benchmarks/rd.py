@@ -2,7 +2,7 @@
 
     python benchmarks/rd.py --clips FOLDER --anchors rd_points.csv --output table.md
     python benchmarks/rd.py --clips FOLDER --clip carphone_qcif --config ldp --frames 17 \\
-        --arm "off: --filter off" --arm "online: --filter online" --arm "e4: --learner epochs_q2=4" --against off
+        --arm "off: --filter off" --arm "online: --filter online" --arm "e4: --set inter_luma.epochs_q2=4" --against off
     python benchmarks/rd.py --clips FOLDER --config ldp --label before      (change the code, then)
     python benchmarks/rd.py --clips FOLDER --config ldp --against-version before
 

@@ -31,8 +31,8 @@ from codecsim.formats.video import open_video
 ARMS = (
     "off: --filter off",
     "frozen: --filter frozen",
-    "online: --learner experts=online",
-    "threshold: --learner experts=online --learn threshold",
+    "online: --set inter_luma.experts=online",
+    "threshold: --set inter_luma.experts=online --set inter_luma.control=threshold",
     "all: --filter online --obmc --chroma-filter online",
 )
 QPS = (22, 27, 32, 37)

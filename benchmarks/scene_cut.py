@@ -2,7 +2,7 @@
 
     python benchmarks/scene_cut.py --clips FOLDER
     python benchmarks/scene_cut.py --clips FOLDER --clip aspen_960x536 --clip vtest_384x288_ds2 --size 352x240 \\
-        --frames 10 --arm "reset: --reset auto" --arm "signalled: --learn signalled"
+        --frames 10 --arm "reset: --set inter_luma.reset=auto" --arm "signalled: --set inter_luma.control=signalled"
 
 Each clip is followed by the next one, and the last by the first; of each, as many pictures are taken, from the middle
 of the frame. Runs are kept and found again as by rd.py. The exit status is 1 if a pair loses more than the limit.

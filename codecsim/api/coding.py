@@ -20,6 +20,8 @@ from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput
 from codecsim.picture.planes import Frame, VideoFormat
+from codecsim.settings.values import similar
+from codecsim.tools import TOOLS
 
 if TYPE_CHECKING:
     import pandas
@@ -247,35 +249,20 @@ def _format_of(result: Mapping[str, Any], source: VideoFormat) -> VideoFormat:
     return dataclasses.replace(source, bit_depth=result["bit_depth"])
 
 
-_TOOLS = {
-    "overlap": "obmc",
-    "inter_luma": "filter",
-    "inter_chroma": "chroma_filter",
-    "intra": "intra_filter",
-    "loop": "loop_filter",
-}
-_GROUPS = {"inter_luma": "learn", "inter_chroma": "chroma_learn", "intra": "intra_learn", "search": "effort"}
-_HEVC = ("internal_bit_depth", "transform_skip", "adaptive_qp", "qp_group")
-
-
 def _config(tools: Mapping[str, Any], settings: Mapping[str, Any], **options: Any) -> EncoderConfig:
     """Settings of an encoding from those of `encode`."""
     for what, found in (("tools", tools), ("settings", settings)):
         if not isinstance(found, Mapping):
             raise ConfigError(f"{what} is {found!r}; expected a dict of names and values")
-    for tool, mode in tools.items():
-        if tool not in _TOOLS:
-            raise ConfigError(f"no tool {tool!r}; expected one of {', '.join(_TOOLS)}")
-        options[_TOOLS[tool]] = mode == "on" if tool == "overlap" else mode
-    for full_name, value in settings.items():
-        group, _, name = str(full_name).partition(".")
-        if group == "hevc" and name in _HEVC:
-            options[name] = value
-        elif group in _GROUPS:
-            options.setdefault(_GROUPS[group], {})[name] = value
-        else:
-            raise ConfigError(f"no setting {full_name!r}; a name begins with one of hevc, {', '.join(_GROUPS)}")
-    return EncoderConfig(**options)
+    known = {tool.name: tool for tool in TOOLS}
+    for name, mode in tools.items():
+        if name not in known:
+            raise ConfigError(f"no tool {name!r}{similar(name, known)}; expected one of {', '.join(known)}")
+        tool = known[name]
+        if tool.is_switch and mode not in tool.modes:
+            raise ConfigError(f"tool {name} is {mode!r}; expected one of {', '.join(tool.modes)}")
+        options[tool.option] = tool.value(mode)
+    return EncoderConfig(settings=settings, **options)
 
 
 def decode(

@@ -32,6 +32,7 @@ COMMANDS = MappingProxyType(  # with what they do, so that --help imports none o
         "report": "Make an HTML page of the runs in a database.",
         "tune": "Search for settings of the learners.",
         "metrics": "Measure the quality of a video against its original.",
+        "settings": "Print everything that can be set.",
     }
 )
 INTERRUPTED = 130  # as shells report it

@@ -10,10 +10,10 @@ import click
 
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.tables import make_table, print_table
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import MismatchError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.compare import coded_bits
-from codecsim.experiments.encoder_options import encoder_config
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.video import open_video
 from codecsim.resources import bundled_clip
@@ -67,7 +67,7 @@ def command(frames, qps, quiet):
 
 def _run(folder: pathlib.Path, filter_mode: str, qp: int, frames: int, quiet: bool) -> DemoRow:
     stream, recon, decoded = (folder / f"{filter_mode}_{qp}.{suffix}" for suffix in ("bin", "recon.y4m", "y4m"))
-    config = encoder_config(config="ldp", qp=qp, frames=frames, filter=filter_mode)
+    config = EncoderConfig("ldp", qp, frames, filter=filter_mode)
     label = f"filter {filter_mode}, QP {qp}"
     with open_video(bundled_clip()) as video, PictureProgress(f"encode, {label}", frames, quiet) as progress:
         encoding = encode_video(video, config, stream, recon, lambda report: progress.advance())

@@ -3,11 +3,12 @@
 import json
 
 import click
+import cloup
 
 from codecsim.cli.metric_names import METRICS_HELP, MetricNames
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.cli.raw_options import raw_options
-from codecsim.experiments.encoder_options import encoder_config, encoder_options
+from codecsim.cli.raw_options import RAW_OPTIONS
+from codecsim.experiments.encoder_options import encoder_options, options_of
 from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
@@ -15,28 +16,33 @@ from codecsim.formats.video import InputOptions, open_video
 TRACE_HELP = "Also write every syntax element: see 'codecsim trace'. Compressed if the name ends in .gz or .xz."
 
 
-@click.command("encode")
+@cloup.command("encode", context_settings={"max_content_width": 100})
 @click.argument("input_path", metavar="INPUT")
-@click.option("-o", "--output", help="The stream to write; - for standard output. Needed, except with --oracle.")
+@cloup.option_group(
+    "Files",
+    cloup.option("-o", "--output", help="The stream to write; - for standard output. Needed, except with --oracle."),
+    cloup.option("--recon", metavar="REC.y4m", help="Also write the reconstruction."),
+    *RAW_OPTIONS,
+)
 @encoder_options
-@click.option("--recon", metavar="REC.y4m", help="Also write the reconstruction.")
-@click.option("--trace", metavar="FILE", help=TRACE_HELP)
-@click.option("--metrics", type=MetricNames(("ssim", "ms-ssim", "vmaf")), default="", help=METRICS_HELP)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
-@quiet_option
-@raw_options
-def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps, bit_depth, **settings):
+@cloup.option_group(
+    "Result",
+    cloup.option("--metrics", type=MetricNames(("ssim", "ms-ssim", "vmaf")), default="", help=METRICS_HELP),
+    cloup.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object."),
+    quiet_option,
+    cloup.option("--trace", metavar="FILE", help=TRACE_HELP),
+)
+def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps, bit_depth, **options):
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
-    With --filter off and without --obmc the stream is standard HEVC, which any player decodes; in --config ai these
-    make no difference. With --intra-filter it never is.
+    With all tools beyond HEVC off (--filter off is enough) the stream is standard HEVC, which any player decodes.
 
     \b
     Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json
     """
     if [output, recon, trace].count(STANDARD_STREAM) + as_json > 1:
         raise click.UsageError("only one of -o, --recon, --trace and --json can go to standard output")
-    config = encoder_config(**settings)
+    config = options_of(**options).config()
     if output is None and config.oracle is None:
         raise click.UsageError("Missing option '-o' / '--output'.")
     with open_video(input_path, InputOptions(size, fps, bit_depth)) as video:

@@ -12,8 +12,9 @@ from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.inspection import bits_per_part, read_parameter_sets
 from codecsim.experiments.runs import decode_stream
 from codecsim.formats.video import open_stream
+from codecsim.tools import TOOLS, tool_named
 
-PICTURE_COLUMNS = ("poc", "type", "qp", "bits", "overlapped_share", "filtered_share", "trained_steps")
+PICTURE_COLUMNS = ("poc", "type", "qp", "bits", *(field for tool in TOOLS for field in tool.shown))
 
 
 @click.command("info")
@@ -52,8 +53,13 @@ def _print_headers(headers: dict) -> None:
         values = (f"{name} {json.dumps(value)}" for name, value in fields.items() if name != "kind")
         click.echo(f"{fields['kind'].upper()}: {', '.join(values)}")
     if headers["learned"]:
-        values = (f"{name} {json.dumps(value)}" for name, value in headers["learned"].items())
-        click.echo(f"Tools beyond the standard: {', '.join(values)}")
+        version, tools = headers["learned"]["arithmetic_version"], headers["learned"]["tools"]
+        click.echo(f"Tools beyond the standard, arithmetic version {version}:")
+        for name, said in tools.items():
+            settings = said.get("settings", {})
+            values = ", ".join(f"{setting} {json.dumps(value)}" for setting, value in settings.items())
+            weights = f", weights {said['weights_digest']}" if "weights_digest" in said else ""
+            click.echo(f"  {name}: {tool_named(name).title}{weights}{': ' if values else ''}{values}")
     else:
         click.echo("Tools beyond the standard: none, this is HEVC")
 
@@ -71,4 +77,6 @@ def _print_pictures(result: dict) -> None:
 
 
 def _shown(value) -> str:
+    if isinstance(value, dict):
+        value = float(sum(value.values()))
     return "" if value is None else f"{value:.1%}" if isinstance(value, float) else str(value)

@@ -6,31 +6,40 @@ import json
 import click
 
 from codecsim.cli.tables import make_table, print_table
-from codecsim.experiments.encoder_options import LEARNER_HELP, named_settings
+from codecsim.codec.config import EncoderConfig
+from codecsim.experiments.encoder_options import read_assignments
 from codecsim.experiments.profile import Profile, ProfileSettings, profile_model
 from codecsim.learned.engine.weights import builtin_weights
-from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.model_files import INTER_LUMA, Model, load_model
+from codecsim.tools import INTER_LUMA as LUMA_TOOL
+from codecsim.tools.inter_luma import InterLumaSettings
 
 BUILT_IN = "built-in"
+SETTINGS_HELP = "A setting of inter_luma; may be given several times."
 
 
 @click.command("profile")
 @click.argument("model", metavar="MODEL", default=BUILT_IN)
-@click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP)
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=SETTINGS_HELP,
+)
 @click.option("--device/--no-device", default=True, show_default=True, help="Time torch on a GPU too, if there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(model, learner, device, as_json):
+def command(model, assignments, device, as_json):
     """Print what MODEL costs: parameters, memory, multiply-accumulates a pixel, time a picture.
 
     MODEL is the name of a model that ships, or a path; without it the network with built-in weights that the settings
-    of --learner give. Times are of the network alone on one thread of this machine, training at the settings' epochs
+    of inter_luma give. Times are of the network alone on one thread of this machine, training at the settings' epochs
     with all of the picture coded.
 
     \b
-    Example: codecsim profile --learner channels=8 --learner epochs_q2=8
+    Example: codecsim profile --set inter_luma.channels=8 --set inter_luma.epochs_q2=8
     """
-    params = LearnParams(**named_settings("learner", learner))
+    params = InterLumaSettings(**EncoderConfig(settings=read_assignments(assignments)).tool_settings(LUMA_TOOL))
     if model == BUILT_IN:
         found = Model(INTER_LUMA, params.spec, builtin_weights(params.spec).master, params.inputs, BUILT_IN)
     else:

@@ -4,12 +4,13 @@ import sys
 import time
 
 import click
+import cloup
 
 from codecsim.kernels.compilation import watch_compilation
 
 PLAIN_PERIOD = 2.0  # seconds between plain lines, at least
 
-quiet_option = click.option("--quiet", is_flag=True, help="No progress on standard error.")
+quiet_option = cloup.option("--quiet", is_flag=True, help="No progress on standard error.")
 
 
 class PictureProgress:

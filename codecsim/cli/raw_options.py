@@ -4,6 +4,7 @@ import contextlib
 import fractions
 
 import click
+import cloup
 
 from codecsim.experiments.number_choice import NumberChoice
 from codecsim.picture.planes import BIT_DEPTHS
@@ -34,18 +35,21 @@ class Rate(click.ParamType):
         return self.fail(f"'{value}' is no frame rate, expected something like 25, 29.97 or 30000/1001", param, ctx)
 
 
+RAW_OPTIONS = (
+    cloup.option("--size", type=Size(), metavar="WxH", help="Width and height of raw samples, such as 352x288."),
+    cloup.option("--fps", type=Rate(), help="Pictures a second; needed for raw samples."),
+    cloup.option(
+        "--bit-depth",
+        type=NumberChoice(BIT_DEPTHS),
+        default=8,
+        show_default=True,
+        help="Bits of raw samples; 10: 16-bit little-endian words.",
+    ),
+)
+
+
 def raw_options(function):
-    """Options that raw samples need."""
-    for option in (
-        click.option(
-            "--bit-depth",
-            type=NumberChoice(BIT_DEPTHS),
-            default=8,
-            show_default=True,
-            help="Bits of raw samples; 10: 16-bit little-endian words.",
-        ),
-        click.option("--fps", type=Rate(), help="Pictures a second; needed for raw samples."),
-        click.option("--size", type=Size(), metavar="WxH", help="Width and height of raw samples, such as 352x288."),
-    ):
+    """Decorator: options that raw samples need."""
+    for option in reversed(RAW_OPTIONS):
         function = option(function)
     return function

@@ -9,14 +9,15 @@ import click
 from click.core import ParameterSource
 
 from codecsim.cli.progress import quiet_option
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError
 from codecsim.experiments.arms import read_arm
 from codecsim.extras import needed
 from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
 from codecsim.learned.loop.spec import ATTENTIONS, BACKBONES, LoopSpec
-from codecsim.learned.loop.stream import LoopStream
 from codecsim.learned.model_files import LOOP, load_model, save_model
+from codecsim.tools import LOOP as LOOP_TOOL
 from codecsim.training.card import Training, check_card, write_card
 from codecsim.training.card_figures import engine_figures, intra_figures, loop_figures
 from codecsim.training.synthetic import CHROMA, FPS, MEAN, SIZES, find_photos, write_clips
@@ -283,7 +284,7 @@ def loop_samples_command(pictures, output, options, quiet, **settings):
 
     arm = read_arm(f"options: {options}")
     coding = Coding(**settings, encoder=lambda config, qp: arm.encoder_config(config, qp, None), name=options)
-    filtering = LoopStream.from_config(coding.encoder(coding.configs[0], coding.qps[0]))
+    filtering = resolve_tools(coding.encoder(coding.configs[0], coding.qps[0]))[LOOP_TOOL]
     if filtering is not None:  # a file may get other weights
         coding = dataclasses.replace(coding, name=f"{options} {filtering.model.digest.hex()}")
     click.echo(f"{output}: {take_samples(pictures, output, coding, _note(quiet))} encodings")

@@ -19,7 +19,7 @@ from codecsim.extras import needed
 @click.option("--database", default="build/tune.sqlite", show_default=True, help="SQLite file of runs.")
 @click.option("--trial", type=click.IntRange(0), metavar="N", help="Make the preset of this trial, not of the best.")
 @click.option("--preset", metavar="NAME|FILE", help="Measure this preset instead of searching for one.")
-@click.option("-o", "--output", metavar="PRESET.toml", help="Write the preset, for encode --learn-preset.")
+@click.option("-o", "--output", metavar="PRESET.toml", help="Write the preset, for encode --settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @quiet_option
 def command(plan_path, output, as_json, quiet, **settings):

@@ -3,266 +3,238 @@
 import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
+from codecsim.codec.presets import PRESETS, SearchSettings
 from codecsim.errors import ConfigError
 from codecsim.picture.planes import BIT_DEPTHS
-from codecsim.settings.truth import EXPECTED, read_truth
+from codecsim.settings.by_qp import QP_RANGE, read_by_qp, value_at
+from codecsim.settings.setting import Setting, Settings, setting
+from codecsim.settings.values import similar
+from codecsim.tools import TOOLS, Tool, tool_named
+from codecsim.tools.learner import Control
+from codecsim.tools.tool import FROZEN, OFF
 
 CONFIGS = ("ai", "ldp", "ldb", "ra")
 RA_GOP_SIZE = 8  # pictures of a group in ra
-FILTERS = ("off", "frozen", "online")
 ORACLES = ("original", "weights")  # for research, what no decoder can follow: see EncoderConfig
-LOOP_FILTERS = ("off", "on")  # on: with the weights that ship; any other value names some
-INTRA_FILTERS = ("off", "frozen", "online")
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
 
 
-def _switch(doc):
-    """A field of `Preset` that is on or off, with what it does."""
-    return dataclasses.field(metadata={"doc": doc, "allowed": (False, True)})
+@dataclasses.dataclass(frozen=True)
+class HevcSettings(Settings):
+    """The standard's tools, and how the encoder uses them."""
+
+    group = "hevc"
+
+    internal_bit_depth: int = setting(
+        0, "Of the coded samples. 0: the input's. 8 to 10 bits is a shift, 10 to 8 rounds.", allowed=(0, *BIT_DEPTHS),
+        unit="bits",
+    )  # fmt: skip
+    transform_skip: bool = setting(True, "Try 4x4 blocks without transform.")
+    adaptive_qp: int = setting(
+        0, "Largest QP offset of a quantisation group by its activity. 0: one QP a picture.", low=0, high=12
+    )
+    qp_group: int = setting(
+        32, "Side of the quantisation groups. Smaller ones follow activity at more bits.", allowed=QP_GROUPS,
+        unit="samples",
+    )  # fmt: skip
 
 
-def _count(doc, low, high):
-    """A field of `Preset` within low..high."""
-    return dataclasses.field(metadata={"doc": doc, "allowed": range(low, high + 1)})
+# All settings, by the first part of their full names.
+GROUPS: Mapping[str, type[Settings]] = MappingProxyType(
+    {
+        HevcSettings.group: HevcSettings,
+        SearchSettings.group: SearchSettings,
+        **{tool.name: tool.settings for tool in TOOLS if tool.settings},
+    }
+)
 
 
-def _power(doc, low, high):
-    """A field of `Preset` that is a power of two within low..high, themselves powers of two."""
-    powers = [low << k for k in range((high // low).bit_length())]
-    return dataclasses.field(metadata={"doc": doc, "allowed": tuple(powers)})
+def settable(group: str) -> tuple[Setting, ...]:
+    """The settings of a group that a user can set."""
+    return tuple(declared for declared in GROUPS[group].declared() if not declared.by_mode)
+
+
+def find_setting(full_name: str) -> Setting:
+    """The setting of a full name such as `inter_luma.learning_rate`.
+
+    Raises
+    ------
+    ConfigError : there is none; the text names the most similar one
+    """
+    group, _, name = full_name.partition(".")
+    if group not in GROUPS:
+        known = _full_names()
+        near = similar(group, GROUPS) or similar(f"inter_luma.{full_name}", known) or similar(full_name, known)
+        raise ConfigError(f"no setting {full_name!r}{near}; a name begins with one of {', '.join(GROUPS)} and a point")
+    known = [declared.name for declared in settable(group)]
+    if name not in known:
+        raise ConfigError(f"no setting {full_name!r}{similar(name, known)}; {group} has {', '.join(known)}")
+    return next(declared for declared in settable(group) if declared.name == name)
+
+
+def _full_names() -> list[str]:
+    return [declared.full_name for group in GROUPS for declared in settable(group)]
+
+
+def flat_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by full name, from full names or from tables of names by group, not yet read."""
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        if "." in name or not isinstance(value, Mapping):
+            found[name] = value
+        else:
+            found |= {f"{name}.{own}": given for own, given in value.items()}
+    return found
+
+
+def read_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Checked settings by full name, in the order of declaration.
+
+    Parameters
+    ----------
+    settings : full names such as "search.range" to values, or groups to tables of names and values; a value may be a
+        text as the command line has it, and that of a tool's setting a mapping of base QPs to values
+
+    Raises
+    ------
+    ConfigError : no such setting, or a value that it cannot have
+    """
+    found = {}
+    for name, value in flat_settings(settings).items():
+        declared = find_setting(name)
+        found[name] = read_by_qp(declared, value) if declared.group in _TOOL_NAMES else declared.read(value)
+    return {name: found[name] for name in _full_names() if name in found}
+
+
+_TOOL_NAMES = {tool.name for tool in TOOLS}
+
+
+MANY = 1 << 30  # pictures, more than any clip has
+
+
+def _mode(name: str) -> Any:
+    """The field that says how a tool is used."""
+    tool = tool_named(name)
+    return setting(tool.default_mode, tool.help, allowed=() if tool.names_model else tool.modes)
 
 
 @dataclasses.dataclass(frozen=True)
-class Preset:
-    """How much time the search may take."""
-
-    merge_rd: int = _count("merge candidates tried with full rate-distortion cost", 1, 5)
-    early_skip: bool = _switch("end a CU's search where it is best skipped and no merge candidate tried left a level")
-    split_after_skip: bool = _switch("look into smaller CUs where the best is skipped without residual")
-    split_uncoded: bool = _switch("in intra pictures, look into smaller CUs and NxN where the best leaves no residual")
-    shapes_log2: int = _count("log2 of the largest CU in which 2NxN and Nx2N are tried, 2: none", 2, 6)
-    amp: bool = _switch("try asymmetric partitions in the direction that the symmetric ones point to")
-    shape_gate: bool = _switch("full cost only for partitions whose motion beats that of 2Nx2N by SATD and rate")
-    ref_limit: bool = _switch("in partitions, search only the reference pictures best for 2Nx2N")
-    range: int = _power("motion search range in full samples", 2, 1024)
-    rings: int = _count("rings of the motion search without a gain before it ends", 1, 4)
-    part_rings: int = _count("the same in partitions, which start at the vector of the whole CU, too", 1, 4)
-    bi_rounds: int = _count(
-        "rounds of the search for bi-prediction, each in one list; one if list 1 sends no difference", 1, 8
-    )
-    bi_all_refs: bool = _switch("refine bi-prediction in all reference pictures, not only where it starts best")
-    intra_gate: int = _count(
-        "intra 2Nx2N is coded in inter pictures if its SATD is below so many 1/16 of the inter one; 0: always", 0, 64
-    )
-    intra_rd: int = _count("intra modes in blocks from 16x16 tried with full cost, beside the probable ones", 1, 35)
-    intra_rd_small: int = _count("intra modes in blocks of 4x4 and 8x8 tried with full cost, beside the same", 1, 35)
-    probable_rd: int = _count("most probable intra modes tried so, whatever their rank", 0, 3)
-    intra_64: bool = _switch("try intra in CUs of 64x64, in inter pictures only where intra_gate is 0")
-    parts_gate: bool = _switch("give NxN up as soon as its luma looks dearer than that of 2Nx2N")
-    intra_margin: int = _count("drop intra modes whose SATD and rate are more than so many 1/16 above the best", 0, 64)
-    coarse_angles: bool = _switch("rank every fourth intra angle first, then those around the best")
-    chroma_rd: int = _count("intra chroma modes tried with full cost", 1, 5)
-    intra_filter_modes: bool = _switch("choose intra modes anew for the intra filter, not only those best without it")
-    transform_depth: int = _count("max_transform_hierarchy_depth of intra and inter", 0, 2)
-    learner_trials: bool = _switch(
-        "order the learner, before each picture, to train, hold or reset by trial of the three, as --learn signalled: "
-        "5 to 10 % of time, and up to a third less training for the decoder"
-    )
-    filter_passes: int = _count(
-        "searches of a picture with the learned filter, each knowing the last's additions", 1, 8
-    )
-    sao: bool = _switch("sample adaptive offset")
-
-
-_SLOW = Preset(
-    merge_rd=3,
-    early_skip=False,
-    split_after_skip=True,
-    split_uncoded=True,
-    shapes_log2=6,
-    amp=True,
-    shape_gate=False,
-    ref_limit=False,
-    range=64,
-    rings=3,
-    part_rings=3,
-    bi_rounds=4,
-    bi_all_refs=True,
-    intra_gate=0,
-    intra_rd=3,
-    intra_rd_small=8,
-    probable_rd=3,
-    intra_64=True,
-    parts_gate=False,
-    intra_margin=64,
-    coarse_angles=False,
-    chroma_rd=5,
-    intra_filter_modes=True,
-    transform_depth=2,
-    learner_trials=False,
-    filter_passes=2,
-    sao=True,
-)
-_MEDIUM = dataclasses.replace(
-    _SLOW,
-    merge_rd=1,
-    split_uncoded=False,
-    shapes_log2=4,
-    shape_gate=True,
-    rings=2,
-    part_rings=1,
-    bi_rounds=3,
-    bi_all_refs=False,
-    intra_gate=16,
-    intra_rd=1,
-    intra_rd_small=2,
-    probable_rd=2,
-    intra_64=False,
-    parts_gate=True,
-    intra_margin=4,
-    coarse_angles=True,
-    chroma_rd=1,
-    transform_depth=1,
-)
-_FAST = dataclasses.replace(
-    _MEDIUM,
-    early_skip=True,
-    split_after_skip=False,
-    shapes_log2=3,
-    amp=False,
-    ref_limit=True,
-    range=32,
-    intra_rd_small=1,
-    probable_rd=1,
-    filter_passes=1,
-)
-PRESETS: Mapping[str, Preset] = MappingProxyType({"fast": _FAST, "medium": _MEDIUM, "slow": _SLOW})
-
-
-@dataclasses.dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Settings):
     """Settings of one encoding.
 
     Raises
     ------
-    ConfigError : at construction, for a value that is unknown or out of range
+    ConfigError : at construction, for a value that is unknown or out of range, or a setting of a tool that is off
     """
 
-    config: str = "ldp"  # structure: all intra, low delay P or B, random access
-    qp: int = 32  # base QP, 0..51
-    frames: int | None = None  # encode at most so many pictures
-    preset: str = "medium"  # a key of PRESETS
-    effort: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of Preset that differ from it
-    intra_period: int | None = None  # pictures between intra pictures, 0: only the first is one; None: 32 in ra, else 0
-    transform_skip: bool = True  # try 4x4 blocks without transform
-    adaptive_qp: int = 0  # largest QP offset of a quantisation group by its activity, 0..12; 0: one QP a picture
-    qp_group: int = 32  # samples a side of the quantisation groups, of QP_GROUPS; smaller follow activity at more bits
-    obmc: bool = False  # overlapped block motion compensation; with it inter streams are not HEVC
-    filter: str = "online"  # prediction filter: off, frozen (never trained), online
-    model: str | None = None  # initial weights: name, path or untrained; None: those that ship if they are of the shape
-    learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # LearnParams' fields; values may be by QP
-    # of ORACLES; no stream. original: the filter learns from the source, which no decoder has; weights: those fitted to
-    # the source of each picture are sent, that is, filler data take their place
-    oracle: str | None = None
-    chroma_filter: str = "off"  # prediction filter of chroma, beside that of luma: off, frozen, online
-    chroma_model: str | None = None  # its initial weights: name, path or untrained; None: those that ship
-    chroma_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.chroma_params
-    intra_filter: str = "off"  # intra prediction filter: off, frozen, online
-    intra_model: str | None = None  # its weights: name or path; None: those that ship
-    intra_learn: Mapping[str, object] = dataclasses.field(default_factory=dict)  # fields of learned.intra_params
-    # convolutional in-loop filter, with which streams are not HEVC: off; on: that which ships; or a name or path
-    loop_filter: str = "off"
-    hash: str = "md5"  # picture hash: md5, crc or checksum
-    internal_bit_depth: int | None = None  # of the coded samples, a value of BIT_DEPTHS; None: the input's
-    threads: int = 1  # of the prediction filter; results do not depend on it
+    config: str = setting("ldp", "Coding structure: all intra, low delay P or B, random access.", allowed=CONFIGS)
+    qp: int = setting(32, "Base QP.", low=QP_RANGE[0], high=QP_RANGE[-1])
+    frames: int | None = setting(
+        None, "Encode at most so many pictures.", kind=int, low=1, high=MANY, optional=True, unit="pictures"
+    )
+    preset: str = setting("medium", "Time against bits.", allowed=tuple(PRESETS))
+    intra_period: int | None = setting(
+        None,
+        f"An intra picture every N. 0: only the first. In ra a multiple of {RA_GOP_SIZE}, 32 if not given; else 0.",
+        kind=int,
+        low=0,
+        high=MANY,
+        optional=True,
+        unit="pictures",
+    )
+    filter: str = _mode("inter_luma")
+    chroma_filter: str = _mode("inter_chroma")
+    intra_filter: str = _mode("intra")
+    loop_filter: str = _mode("loop")
+    obmc: bool = setting(False, tool_named("overlap").help)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # see `read_settings`; held by full names
+    oracle: str | None = setting(
+        None,
+        "What no decoder can follow: the filter learns from the original, or weights fitted to each picture are sent.",
+        kind=str,
+        allowed=ORACLES,
+        optional=True,
+        research=True,
+    )
+    hash: str = setting("md5", "Picture hash.", allowed=HASHES)
+    threads: int = setting(1, "Worker threads. The stream does not depend on it.", low=1, high=256)
 
-    def __post_init__(self):
-        _choice("configuration", self.config, CONFIGS)
-        _choice("preset", self.preset, tuple(PRESETS))
-        _choice("prediction filter", self.filter, FILTERS)
-        _choice("oracle", self.oracle, (None, *ORACLES))
-        _choice("chroma filter", self.chroma_filter, FILTERS)
-        _choice("intra filter", self.intra_filter, INTRA_FILTERS)
-        _choice("quantisation group size", self.qp_group, QP_GROUPS)
-        _choice("picture hash", self.hash, HASHES)
-        _choice("internal bit depth", self.internal_bit_depth, (None, *BIT_DEPTHS))
-        for name, value, low, high in (
-            ("QP", self.qp, 0, 51),
-            ("number of pictures", self.frames or 1, 1, 1 << 30),
-            ("intra period", self.intra_period or 0, 0, 1 << 30),
-            ("range of the adaptive QP", self.adaptive_qp, 0, 12),
-            ("number of threads", self.threads, 1, 256),
-        ):
-            if not isinstance(value, int) or not low <= value <= high:
-                raise ConfigError(f"{name} is {value}; expected {low}..{high}")
+    def _check(self) -> None:
         if self.config == "ra" and (self.intra_period or 0) % RA_GOP_SIZE:
-            raise ConfigError(f"intra period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
-        if self.model is not None and self.filter == "off":
-            raise ConfigError(f"model {self.model!r} is for the prediction filter, which is off")
-        if self.oracle is not None and (self.filter == "off" or self.config == "ai"):
+            raise ConfigError(f"intra_period is {self.intra_period}; in ra expected a multiple of {RA_GOP_SIZE}")
+        object.__setattr__(self, "settings", read_settings(self.settings))
+        for tool in TOOLS:
+            self._check_tool(tool)
+        if self.oracle is not None and (self.filter == OFF or self.config == "ai"):
             raise ConfigError(f"oracle {self.oracle!r} needs the prediction filter on, in pictures between others")
         if self.oracle == "original" and self.filter != "online":
             raise ConfigError("oracle 'original' needs the prediction filter online")
-        if self.chroma_filter != "off" and self.filter == "off":
-            raise ConfigError("the chroma filter goes with the prediction filter of luma, which is off")
-        if self.chroma_model is not None and self.chroma_filter == "off":
-            raise ConfigError(f"chroma model {self.chroma_model!r} is for the chroma filter, which is off")
-        if self.intra_model is not None and self.intra_filter == "off":
-            raise ConfigError(f"intra model {self.intra_model!r} is for the intra filter, which is off")
-        for what, learn, tool, mode in (
-            ("the learner", self.learn, "prediction filter", self.filter),
-            ("the learner of chroma", self.chroma_learn, "chroma filter", self.chroma_filter),
-            ("the learner of intra prediction", self.intra_learn, "intra filter", self.intra_filter),
-        ):
-            if learn and mode == "off":
-                raise ConfigError(f"settings of {what} ({', '.join(learn)}) are for the {tool}, which is off")
-        object.__setattr__(self, "effort", read_effort(self.effort))
+
+    def _check_tool(self, tool: Tool) -> None:
+        """No tool without the one it needs; no setting of a tool that is off, or of how a frozen one learns."""
+        mode, option = self.mode(tool), tool.option.replace("_", "-")
+        if mode != OFF and tool.needs and self.mode(tool_named(tool.needs)) == OFF:
+            raise ConfigError(f"the {tool.title} goes with the {tool_named(tool.needs).title}, which is off")
+        for name, value in self.of_group(tool.name).items():
+            declared = GROUPS[tool.name].find(name)
+            assert declared is not None
+            if mode == OFF:
+                raise ConfigError(f"{declared.full_name} is a setting of the {tool.title}, which is off (--{option})")
+            if mode == FROZEN and declared.training and value is not Control.NEVER:
+                what = "is a setting of how a filter learns"
+                raise ConfigError(f"{declared.full_name} {what}, but --{option} frozen never does")
+        self._check_every_qp(tool)
+
+    def _check_every_qp(self, tool: Tool) -> None:
+        """Settings fit each other at every base QP."""
+        own = self.of_group(tool.name)
+        for qp in QP_RANGE if any(isinstance(value, dict) for value in own.values()) else QP_RANGE[:1]:
+            if tool.settings:
+                tool.settings(**self._at_qp(tool.name, qp))
+
+    def mode(self, tool: Tool) -> str:
+        """How a tool is used: one of its modes."""
+        return tool.mode(getattr(self, tool.option))
+
+    def of_group(self, group: str) -> dict[str, Any]:
+        """What is set of a group, by names in it; values may be by QP."""
+        return {name.partition(".")[2]: v for name, v in self.settings.items() if name.partition(".")[0] == group}
+
+    def tool_settings(self, tool: Tool) -> dict[str, Any]:
+        """What is set of a tool at the base QP, by names in its group."""
+        return self._at_qp(tool.name, self.qp)
+
+    def _at_qp(self, group: str, qp: int) -> dict[str, Any]:
+        own = self.of_group(group)
+        return (
+            {
+                declared.name: value_at(declared, own[declared.name], qp)
+                for declared in settable(group)
+                if declared.name in own
+            }
+            if own
+            else {}
+        )
 
     @property
-    def search_effort(self) -> Preset:
-        """The preset with the fields that `effort` overrides."""
-        return dataclasses.replace(PRESETS[self.preset], **self.effort)
+    def search(self) -> SearchSettings:
+        """The preset with the settings that replace its own."""
+        return dataclasses.replace(PRESETS[self.preset], **self.of_group("search"))
+
+    @property
+    def hevc(self) -> HevcSettings:
+        """How the standard's tools are used."""
+        return HevcSettings(**self.of_group("hevc"))
+
+    def model_name(self, tool: Tool) -> str:
+        """Name or path of the weights that are set for a tool, or nothing."""
+        return tool.named_model(getattr(self, tool.option)) or self.of_group(tool.name).get("model", "")
 
     @property
     def named_weights(self) -> dict[str, str]:
-        """Weights that settings name, by the setting: a name, a path or, but for the in-loop filter, untrained."""
-        found = {name: getattr(self, name) for name in ("model", "chroma_model", "intra_model", "loop_filter")}
-        if self.loop_filter in LOOP_FILTERS:
-            del found["loop_filter"]
-        return {name: value for name, value in found.items() if value is not None}
-
-
-def read_effort(settings: Mapping[str, object]) -> dict[str, int | bool]:
-    """Fields of `Preset` from values that may be strings, as a command line gives them: "3", "off", "false".
-
-    Raises
-    ------
-    ConfigError : an unknown field, or a value that it cannot have
-    """
-    known = {field.name: field for field in dataclasses.fields(Preset)}
-    unknown = [name for name in settings if name not in known]
-    if unknown:
-        raise ConfigError(f"search effort: no field {unknown[0]!r}; expected one of {', '.join(known)}")
-    return {name: _effort_value(known[name], value) for name, value in settings.items()}
-
-
-def _effort_value(field, value):
-    """`value` as the type of a field of `Preset`."""
-    text, allowed = str(value).lower(), field.metadata["allowed"]
-    if field.type is bool:
-        found, expected = read_truth(value), EXPECTED
-    else:
-        found = next((number for number in allowed if str(number) == text), None)
-        expected = (
-            f"{allowed[0]}..{allowed[-1]}" if isinstance(allowed, range) else f"one of {', '.join(map(str, allowed))}"
-        )
-    if found is None:
-        raise ConfigError(f"search effort: {field.name} is {value!r}; expected {expected}")
-    return found
-
-
-def _choice(name, value, allowed):
-    if value not in allowed:
-        raise ConfigError(f"unknown {name} {value!r}; expected one of {', '.join(map(str, filter(None, allowed)))}")
+        """Weights that are set, by the tool: a name, a path or `untrained`."""
+        found = {tool.name: self.model_name(tool) for tool in TOOLS if self.mode(tool) != OFF}
+        return {name: value for name, value in found.items() if value}

@@ -8,23 +8,22 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from codecsim.codec.active_tools import read_tools
+from codecsim.codec.filters import make_filters
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.recon import derive_motion
 from codecsim.codec.reports import PictureReport, bits_by_part
 from codecsim.entropy.cabac import DECODE, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
 from codecsim.kernels.binding import bind
-from codecsim.learned.inter.chroma_stream import ChromaStream
-from codecsim.learned.inter.stream import LearnedStream, read_switches, usable_tools
-from codecsim.learned.intra.stream import IntraStream
-from codecsim.learned.loop.stream import LoopStream
-from codecsim.learned.own_filters import check_own_filters, make_own_filters
+from codecsim.learned.own_filters import check_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import SLICE_I, ParameterSets, read_slice_header, refuse_missing_tools
 from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
+from codecsim.syntax.tool_switches import read_switches, usable_tools
 
 NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 DEFAULT_FPS = 25  # of a stream that does not say
@@ -139,17 +138,8 @@ class _Decoder:
         """Make the codec ready for pictures of a sequence."""
         if self._codec is not None and self._codec.sps == sps:
             return
-        learned = LearnedStream.from_sps(sps, self._models, own=self._filters)
-        intra = IntraStream.from_sps(sps, self._models)
-        chroma = ChromaStream.from_sps(sps, self._models)
-        loop = LoopStream.from_sps(sps, self._models) if "loop" not in self._filters else None
-        built_in = {
-            "inter_luma": learned.make_filter(sps, self._threads) if learned else None,
-            "inter_chroma": chroma.make_filter(sps, self._threads) if chroma else None,
-            "intra": intra.make_filter(sps) if intra else None,
-            "loop": loop.make_filter(sps, self._threads) if loop else None,
-        }
-        self._codec = PictureCodec(sps, **(built_in | make_own_filters(self._filters, sps)))
+        tools = read_tools(sps, self._models, own=self._filters)
+        self._codec = PictureCodec(sps, **make_filters(tools, sps, self._threads, self._filters))
         self._codec.observers = [
             observer for observer in (self._observer, self._trace and self._trace.observer) if observer is not None
         ]

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
+from codecsim.codec.filters import make_filters
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.reports import PictureReport, bits_by_part
 from codecsim.codec.structure import (
@@ -22,11 +24,7 @@ from codecsim.codec.structure import (
 from codecsim.entropy.cabac import ENCODE, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
 from codecsim.kernels.binding import bind
-from codecsim.learned.inter.chroma_stream import ChromaStream
-from codecsim.learned.inter.stream import LearnedStream, announce, picture_switches, usable_tools
-from codecsim.learned.intra.stream import IntraStream
-from codecsim.learned.loop.stream import LoopStream
-from codecsim.learned.own_filters import announce_own_filters, check_own_filters, make_own_filters
+from codecsim.learned.own_filters import check_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.metrics import frame_psnr
@@ -40,11 +38,6 @@ from codecsim.syntax.headers import (
     PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
-    TOOL_CHROMA,
-    TOOL_FILTER,
-    TOOL_INTRA,
-    TOOL_LOOP,
-    TOOL_OBMC,
     ParameterSets,
     Pps,
     SliceHeader,
@@ -56,6 +49,7 @@ from codecsim.syntax.headers import (
     write_parameter_sets,
 )
 from codecsim.syntax.sei import LearnerHash, write_sei
+from codecsim.syntax.tool_switches import picture_switches, usable_tools
 
 _USUAL_LISTS = {"ai": (1, 1), "ldp": (4, 1), "ldb": (4, 4), "ra": (2, 2)}  # entries, unless a slice says otherwise
 NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
@@ -108,7 +102,7 @@ def encode(
 
 def internal_format(config, video_format):
     """The `VideoFormat` that is coded: the input's, at the internal bit depth."""
-    return dataclasses.replace(video_format, bit_depth=config.internal_bit_depth or video_format.bit_depth)
+    return dataclasses.replace(video_format, bit_depth=config.hevc.internal_bit_depth or video_format.bit_depth)
 
 
 def make_sps(config, video_format, learned):
@@ -121,7 +115,7 @@ def make_sps(config, video_format, learned):
     learned : LearnedTools or None
     """
     width, height = video_format.coded_width, video_format.coded_height
-    effort = config.search_effort
+    effort = config.search
     fps = video_format.fps
     standard_profile = PROFILE_MAIN if video_format.bit_depth == 8 else PROFILE_MAIN_10
     return Sps(
@@ -157,41 +151,21 @@ class Encoder:
         self._trace = trace
         self._config = config
         self._format = video_format
-        learned = None
-        if config.filter != "off" and config.config != "ai" and "inter_luma" not in filters:
-            learned = LearnedStream.from_config(config)
-        tools = {TOOL_FILTER: learned.settings()} if learned else {}
-        if config.obmc and config.config != "ai":
-            tools[TOOL_OBMC] = None
-        chroma = ChromaStream.from_config(config) if learned or "inter_luma" in filters else None
-        if chroma:
-            tools[TOOL_CHROMA] = chroma.settings()
-        intra = IntraStream.from_config(config)
-        if intra:
-            tools[TOOL_INTRA] = intra.settings()
-        loop = LoopStream.from_config(config) if "loop" not in filters else None
-        if loop:
-            tools[TOOL_LOOP] = loop.settings()
-        tools |= announce_own_filters(filters)
-        self._sps = make_sps(config, video_format, announce(tools, config.oracle is None and not filters))
+        tools = resolve_tools(config, own=filters)
+        hevc = config.hevc
+        self._sps = make_sps(config, video_format, tools.announcement())
         self._pps = Pps(
             init_qp=config.qp,
             sign_data_hiding=True,
             num_ref_idx_default=_USUAL_LISTS[config.config],
-            transform_skip=config.transform_skip,
-            cu_qp_delta=config.adaptive_qp > 0,
-            diff_cu_qp_delta_depth=int(np.log2(64 // config.qp_group)) if config.adaptive_qp else 0,
+            transform_skip=hevc.transform_skip,
+            cu_qp_delta=hevc.adaptive_qp > 0,
+            diff_cu_qp_delta_depth=int(np.log2(64 // hevc.qp_group)) if hevc.adaptive_qp else 0,
             slice_header_extension_present=self._sps.learned is not None,
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
-        built_in = {
-            "inter_luma": learned.make_filter(self._sps, config.threads) if learned else None,
-            "inter_chroma": chroma.make_filter(self._sps, config.threads) if chroma else None,
-            "intra": intra.make_filter(self._sps) if intra else None,
-            "loop": loop.make_filter(self._sps, config.threads) if loop else None,
-        }
-        self.codec = PictureCodec(self._sps, **(built_in | make_own_filters(filters, self._sps)))
+        self.codec = PictureCodec(self._sps, **make_filters(tools, self._sps, config.threads, filters))
         if trace is not None and trace.observer is not None:
             self.codec.observers = [trace.observer]
         self._choices = PictureChoices(self.codec, config)

@@ -19,12 +19,12 @@ from codecsim.codec.stages.reconstruction import Reconstruction
 from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.codec.stages.stage import Opening, Stage
 from codecsim.entropy.contexts import init_contexts
-from codecsim.learned.inter.controller import Order
-from codecsim.learned.inter.stream import picture_switches
 from codecsim.learned.intra.filter import IntraFilter
 from codecsim.picture.dpb import CurrentPicture
 from codecsim.syntax.headers import SLICE_I, Pps, SliceHeader, Sps
 from codecsim.syntax.slice_data import code_slice_data
+from codecsim.syntax.tool_switches import picture_switches
+from codecsim.tools.learner import Order
 
 Choose = Callable[[Stage], None]  # the encoder's choice in a stage that is prepared
 AnyStage = TypeVar("AnyStage", bound=Stage)
@@ -87,7 +87,7 @@ class PictureCodec(PictureStore):
 
         Parameters
         ----------
-        tools : TOOL_* bits of what the picture has beyond the standard
+        tools : bits of the tools that the picture has beyond the standard
         order : to the learners
         """
         opening = Opening(header, header.slice_type != SLICE_I, tools, order)

@@ -3,30 +3,15 @@
 import dataclasses
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
-
-import click
-from click.core import ParameterSource
+from collections.abc import Iterable
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
-from codecsim.experiments.encoder_options import encoder_config, parse_options
+from codecsim.experiments.encoder_options import EncoderOptions, options_of_words
 
 NAME = re.compile(r"[\w.+-]+")
 DEFAULT_ARM = "off: --filter off"
 SET_BY_CAMPAIGN = ("config", "qp", "frames")
-INTER_TOOLS_OFF = MappingProxyType(
-    {
-        "filter": "off",
-        "chroma_filter": "off",
-        "obmc": False,
-        "learner": (),
-        "chroma_learner": (),
-        **dict.fromkeys(("oracle", "model", "chroma_model", "learn_preset")),
-        **dict.fromkeys(("learn", "loss_threshold", "learning_rate", "reset")),
-    }
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,21 +19,36 @@ class Arm:
     """A name and what it stands for."""
 
     name: str
-    options: str  # as given
-    settings: Mapping[str, object]  # arguments of encoder_options.encoder_config
+    options: str  # as given, or as a command line has them
+    given: EncoderOptions
 
-    def encoder_config(self, config: str, qp: int, frames: int) -> EncoderConfig:
+    def encoder_config(self, config: str, qp: int, frames: int | None) -> EncoderConfig:
         """Settings of one encoding.
 
-        All-intra streams have neither the prediction filter nor overlapped motion compensation: there their settings
-        are dropped, so that arms which differ in nothing else share their runs.
+        All-intra streams have none of the tools of pictures between others: there their settings are dropped, so that
+        arms which differ in nothing else share their runs.
         """
-        settings = {**self.settings, **INTER_TOOLS_OFF} if config == "ai" else self.settings
-        return encoder_config(**settings, config=config, qp=qp, frames=frames)
+        options = self.given.without_inter_tools() if config == "ai" else self.given
+        return options.config(config=config, qp=qp, frames=frames)
+
+
+def make_arm(name: str, given: EncoderOptions, options: str | None = None) -> Arm:
+    """An arm whose options have been looked at together.
+
+    Raises
+    ------
+    ConfigError : options that exclude each other
+    """
+    arm = Arm(name, shlex.join(given.words()) if options is None else options, given)
+    try:
+        arm.encoder_config("ldp", 32, 1)
+    except ConfigError as error:
+        raise ConfigError(f"arm {name!r}: {error}") from None
+    return arm
 
 
 def read_arm(text: str) -> Arm:
-    """An arm from "NAME: OPTIONS", such as "coarse: --filter off --effort amp=false".
+    """An arm from "NAME: OPTIONS", such as "coarse: --filter off --set search.amp=false".
 
     Raises
     ------
@@ -60,32 +60,10 @@ def read_arm(text: str) -> Arm:
             f"arm {text!r}: expected NAME: OPTIONS, such as {DEFAULT_ARM!r}; a name is letters and digits"
         )
     try:
-        words = shlex.split(options)
-    except ValueError as error:
+        read = options_of_words(shlex.split(options), SET_BY_CAMPAIGN)
+    except (ValueError, ConfigError) as error:
         raise ConfigError(f"arm {name!r}: {error}") from None
-    return arm_of_words(name, words, options)
-
-
-def arm_of_words(name: str, words: Iterable[str], options: str | None = None) -> Arm:
-    """An arm from the words of a command line; `options` is how they are shown.
-
-    Raises
-    ------
-    ConfigError : options that `encode` does not know, or those that the campaign itself sets
-    """
-    words = list(words)
-    try:
-        context = parse_options.make_context("encode", list(words))
-        settings = {n: value for n, value in context.params.items() if n not in SET_BY_CAMPAIGN}
-        arm = Arm(name, shlex.join(words) if options is None else options, settings)
-        arm.encoder_config("ldp", 32, 1)
-    except (click.ClickException, ConfigError) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else error
-        raise ConfigError(f"arm {name!r}: {message}") from None
-    wrong = [n for n in SET_BY_CAMPAIGN if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
-    if wrong:
-        raise ConfigError(f"arm {name!r}: {', '.join(wrong)} cannot differ between arms")
-    return arm
+    return make_arm(name, read, options)
 
 
 def read_arms(texts: Iterable[str]) -> list[Arm]:

@@ -39,6 +39,7 @@ from codecsim.experiments.quality import with_quality_of
 from codecsim.experiments.runs import PLANES, plain
 from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
+from codecsim.tools import tool_named
 
 LOCK_SECONDS = 60  # to wait for other processes
 NOT_CODING = ("cli", "experiments", "training", "formats", "inspection", "tracing", "viewer")
@@ -73,8 +74,13 @@ def settings_of(config: EncoderConfig) -> dict:
 
 def run_key(config: EncoderConfig, clip_sha256: str, sources: str) -> str:
     """What a run is found by; weights in files of one's own count by their content, wherever they are."""
-    weights = {name: _digest_of(value) for name, value in config.named_weights.items()}
-    options = plain(config) | {name: digest for name, digest in weights.items() if digest}
+    options = plain(config)
+    for name, weights in config.named_weights.items():
+        digest, tool = _digest_of(weights), tool_named(name)
+        if digest and tool.names_model:
+            options[tool.option] = digest
+        elif digest:
+            options["settings"][f"{name}.model"] = digest
     return hashlib.sha256(canonical([options, clip_sha256, sources]).encode()).hexdigest()
 
 

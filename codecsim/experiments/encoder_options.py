@@ -1,245 +1,223 @@
-"""The options of `codecsim encode` that set the encoder, for the command line and for experiment files alike."""
+"""What sets the encoder, from a command line, as typed settings."""
 
 import dataclasses
-from types import MappingProxyType
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import click
+import cloup
 
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import (
-    CONFIGS,
-    FILTERS,
-    HASHES,
-    INTRA_FILTERS,
-    ORACLES,
-    PRESETS,
-    QP_GROUPS,
-    RA_GOP_SIZE,
+    MANY,
     EncoderConfig,
-    Preset,
-    read_effort,
+    find_setting,
+    read_settings,
 )
-from codecsim.codec.structure import GOPS
 from codecsim.errors import ConfigError
-from codecsim.experiments.number_choice import NumberChoice
-from codecsim.learned.inter.chroma_params import ChromaParams
-from codecsim.learned.inter.chroma_stream import ChromaStream
-from codecsim.learned.inter.learner_presets import LearnerPreset, check_settings, load_preset
-from codecsim.learned.inter.params import THRESHOLD_QP, Control, LearnParams, Reset
-from codecsim.learned.inter.stream import LearnedStream
-from codecsim.learned.intra.params import IntraParams
-from codecsim.learned.intra.stream import IntraStream
-from codecsim.learned.loop.stream import LoopStream
-from codecsim.picture.planes import BIT_DEPTHS
+from codecsim.experiments.settings_files import load_settings
+from codecsim.settings.setting import Setting
+from codecsim.settings.values import written
+from codecsim.tools import TOOLS, Tool
+from codecsim.tools.tool import FROZEN, OFF
 
-EFFORT_HELP = "Any field of codecsim.codec.config.Preset, instead of the preset's; may be given several times."
-INTERNAL_BIT_DEPTH_HELP = "Of the coded samples; the input's if not given. 8 to 10 bits is a shift, 10 to 8 rounds."
-CHROMA_FILTER_HELP = "Prediction filter of chroma, where the one of luma is chosen."
-CHROMA_MODEL_HELP = "Initial weights of the chroma filter, or untrained; those that ship if not given."
-CHROMA_LEARNER_HELP = "Any field of codecsim.learned.inter.chroma_params.ChromaParams; may be given several times."
-INTRA_FILTER_HELP = "Filter of intra luma prediction, chosen per coding unit; with it streams are not HEVC."
-INTRA_LEARNER_HELP = "Any field of codecsim.learned.intra.params.IntraParams but online; may be given several times."
-INTRA_PERIOD_HELP = (
-    f"An intra picture every N, 0: only the first. In ra a multiple of {RA_GOP_SIZE}, "
-    f"{GOPS['ra'].open_period} if not given; else 0."
-)
-LEARN_PRESET_HELP = (
-    "Learners' settings: a preset that ships, or a file, see models/learner_presets/README.md; other options win."
-)
-LEARNER_HELP = "Any field of codecsim.learned.inter.params.LearnParams; may be given several times."
-MODEL_HELP = (
-    "Initial weights of the filter, see models/README.md, or untrained; those that ship if not given, where the "
-    "filter's settings ask for their shape."
-)
-LOSS_THRESHOLD_HELP = "With --learn threshold: train once the mean error of pictures, in 8-bit samples, sums to X."
-LOOP_FILTER_HELP = (
-    "Convolutional in-loop filter over whole pictures, by blocks. On: with the weights that ship; a name or path: with "
-    "others. Such streams are not HEVC."
-)
-ORACLE_HELP = (
-    "For research, what no decoder can follow: there is no stream, only the result, with its bits. original: the "
-    "filter learns from the original picture; weights: those fitted to it are sent where that pays; their bits count."
-)
+SET_HELP = "Any setting: see 'codecsim settings'. May be given several times."
+FILE_HELP = "Settings from a file, or from one that ships: see models/learner_presets/README.md. --set wins."
+MODEL_HELP = "Initial weights of the prediction filter: name, path, or untrained. Default: those that ship."
+MODEL_SETTING = "inter_luma.model"  # which --model sets
+_SHORT = {"qp": ("-q",)}
+_METAVARS = {"frames": "N", "intra_period": "N", "loop_filter": "off|on|NAME|PATH"}
+_COMMON = ("config", "qp", "frames", "intra_period", "preset", "hash", "threads")
+Function = TypeVar("Function", bound=Callable)
 
 
-def _names(kind) -> list[str]:
-    return [member.name.lower() for member in kind]
+def run_setting(name: str) -> Setting | None:
+    """The field of EncoderConfig that an option without a point sets, or None."""
+    return EncoderConfig.find(name.replace("-", "_"))
 
 
-# What the options NAME=VALUE may name: fields of these.
-NAMED = MappingProxyType(
-    {"learner": LearnParams, "effort": Preset, "chroma-learner": ChromaParams, "intra-learner": IntraParams}
-)
-# What is of no use to a frozen filter: those of these settings that only matter to training, by the filter's option.
-LEARNING = MappingProxyType(
-    {
-        "filter": ("control", "threshold_q8", "learning_rate"),
-        "chroma_filter": ("control", "threshold_q8", "learning_rate"),
-        "intra_filter": ("learning_rate", "blocks", "passes", "reset_margin_q8"),
-    }
-)
-NEVER = ("never", str(Control.NEVER.value))  # what control may be of a frozen filter
-# In the order of the help text. Each is a decorator of click.
-_OPTIONS = (
-    click.option("--config", type=click.Choice(CONFIGS), default="ldp", show_default=True, help="Coding structure."),
-    click.option("-q", "--qp", type=click.IntRange(0, 51), default=32, show_default=True, help="Base QP."),
-    click.option("--frames", type=click.IntRange(min=1), metavar="N", help="Encode at most so many pictures."),
-    click.option("--intra-period", type=click.IntRange(0), metavar="N", help=INTRA_PERIOD_HELP),
-    click.option(
-        "--preset", type=click.Choice(list(PRESETS)), default="medium", show_default=True, help="Time against bits."
-    ),
-    click.option("--effort", multiple=True, metavar="NAME=VALUE", help=EFFORT_HELP),
-    click.option("--internal-bit-depth", type=NumberChoice(BIT_DEPTHS), help=INTERNAL_BIT_DEPTH_HELP),
-    click.option(
-        "--transform-skip/--no-transform-skip", default=True, show_default=True, help="4x4 blocks without transform."
-    ),
-    click.option(
-        "--adaptive-qp", type=click.IntRange(0, 12), default=0, metavar="N", help="Vary the QP by activity, N at most."
-    ),
-    click.option(
-        "--qp-group",
-        type=NumberChoice(QP_GROUPS),
-        default=32,
-        show_default=True,
-        help="Side of areas with their own QP.",
-    ),
-    click.option("--hash", type=click.Choice(HASHES), default="md5", show_default=True, help="Picture hash."),
-    click.option(
-        "--threads", type=click.IntRange(1, 256), default=1, show_default=True, help="Same stream with any number."
-    ),
-    click.option("--obmc", is_flag=True, help="Overlapped block motion compensation; the stream is not standard then."),
-    click.option(
-        "--filter", type=click.Choice(FILTERS), default="online", show_default=True, help="The prediction filter."
-    ),
-    click.option("--model", metavar="NAME|PATH|untrained", help=MODEL_HELP),
-    click.option(
-        "--chroma-filter", type=click.Choice(FILTERS), default="off", show_default=True, help=CHROMA_FILTER_HELP
-    ),
-    click.option("--chroma-model", metavar="NAME|PATH|untrained", help=CHROMA_MODEL_HELP),
-    click.option("--chroma-learner", multiple=True, metavar="NAME=VALUE", help=CHROMA_LEARNER_HELP),
-    click.option(
-        "--intra-filter", type=click.Choice(INTRA_FILTERS), default="off", show_default=True, help=INTRA_FILTER_HELP
-    ),
-    click.option(
-        "--intra-model", metavar="NAME|PATH", help="Weights of the intra filter; those that ship if not given."
-    ),
-    click.option("--intra-learner", multiple=True, metavar="NAME=VALUE", help=INTRA_LEARNER_HELP),
-    click.option("--learn-preset", metavar="NAME|FILE", help=LEARN_PRESET_HELP),
-    click.option("--learn", type=click.Choice(_names(Control)), help="When the filter is trained; signalled: by trial"),
-    click.option("--loss-threshold", type=click.FloatRange(0, 65535), metavar="X", help=LOSS_THRESHOLD_HELP),
-    click.option("--learning-rate", type=click.FloatRange(0, 1), metavar="X", help="Step of the optimiser."),
-    click.option("--reset", type=click.Choice(_names(Reset)), help="When the filter returns to its initial weights."),
-    click.option("--oracle", type=click.Choice(ORACLES), help=ORACLE_HELP),
-    click.option("--learner", multiple=True, metavar="NAME=VALUE", help=LEARNER_HELP),
-    click.option("--loop-filter", metavar="off|on|NAME|PATH", default="off", show_default=True, help=LOOP_FILTER_HELP),
+def _option(declared: Setting) -> Any:
+    """Option of click that sets a field of EncoderConfig."""
+    names = [*_SHORT.get(declared.name, ()), f"--{declared.name.replace('_', '-')}"]
+    if declared.kind is bool:
+        return cloup.option(*names, is_flag=True, default=declared.default, help=declared.help)
+    kind: click.ParamType = click.STRING
+    if declared.allowed:
+        kind = click.Choice(declared.allowed)
+    elif declared.low is not None and declared.high is not None:
+        kind = click.IntRange(int(declared.low), None if declared.high == MANY else int(declared.high))
+    shown = declared.default is not None
+    metavar = _METAVARS.get(declared.name)
+    return cloup.option(
+        *names, type=kind, default=declared.default, show_default=shown, metavar=metavar, help=declared.help
+    )
+
+
+def _options(names: Iterable[str]) -> list[Any]:
+    return [_option(declared) for declared in EncoderConfig.declared() if declared.name in names]
+
+
+def _tool_options() -> list[Any]:
+    found = []
+    for tool in TOOLS:
+        found += _options([tool.option])
+        if tool.bit == 1:
+            found.append(cloup.option("--model", metavar="NAME|PATH|untrained", help=MODEL_HELP))
+    return found
+
+
+_SETTINGS_OPTIONS = (
+    cloup.option("--set", "assignments", multiple=True, metavar="NAME=VALUE", help=SET_HELP),
+    cloup.option("--settings", "settings_file", metavar="NAME|FILE", help=FILE_HELP),
 )
 
 
-def encoder_options(function):
-    """Decorator: gives a click command all options that set the encoder."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+def encoder_options(function: Function) -> Function:
+    """Decorator: gives a command of cloup all options that set the encoder, in groups."""
+    research = [declared.name for declared in EncoderConfig.declared() if declared.research]
+    for title, options in (
+        ("Research", _options(research)),
+        ("All other settings", _SETTINGS_OPTIONS),
+        ("Tools beyond HEVC: with any of them on, the stream needs codecsim's decoder", _tool_options()),
+        ("Encoding", _options(_COMMON)),
+    ):
+        function = cloup.option_group(title, *options)(function)
     return function
 
 
-@click.command("encode", add_help_option=False)
+@cloup.command("encode", add_help_option=False)
 @encoder_options
-def parse_options(**settings):
+def parse_options(**options: Any) -> dict[str, Any]:
     """Only reads options: `parse_options.make_context` knows those that set the encoder, and no others."""
-    return settings
+    return options
 
 
-OPTIONS_BY_NAME = {max(option.opts, key=len).removeprefix("--"): option for option in parse_options.params}
+@dataclasses.dataclass(frozen=True)
+class EncoderOptions:
+    """What has been set of the encoder: the arguments of EncoderConfig, checked one by one.
+
+    Of the settings in a file those of tools that are on count.
+    """
+
+    fields: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # of EncoderConfig, without `settings`
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # by full name
+    file: str | None = None  # of settings: a name or a path
+
+    def mode(self, tool: Tool) -> str:
+        """How a tool is used."""
+        return tool.mode(self.fields.get(tool.option, tool.default_mode))
+
+    def config(self, **more: Any) -> EncoderConfig:
+        """Settings of an encoding, whose tools have been looked at too.
+
+        Raises
+        ------
+        ConfigError : settings that exclude each other or that nothing would look at; no such weights
+        ModelError : damaged weights
+        """
+        usual = load_settings(self.file).settings if self.file is not None else {}
+        of_use = {name: value for name, value in usual.items() if self.takes(name)}
+        found = EncoderConfig(**{**self.fields, **more}, settings={**of_use, **self.settings})
+        resolve_tools(dataclasses.replace(found, config="ldp") if found.config == "ai" else found)
+        return found
+
+    def takes(self, name: str) -> bool:
+        """Whether a setting is of use: none of a tool that is off, none of training where it is frozen."""
+        for tool in TOOLS:
+            if name.startswith(f"{tool.name}."):
+                training = find_setting(name).training
+                return self.mode(tool) != OFF and not (training and self.mode(tool) == FROZEN)
+        return True
+
+    def without_inter_tools(self) -> "EncoderOptions":
+        """The same of an all-intra stream, which has none of the tools of pictures between others."""
+        inter = [tool for tool in TOOLS if tool.inter_only]
+        fields = {**self.fields, "oracle": None}
+        fields |= {tool.option: tool.value(OFF) for tool in inter}
+        groups = tuple(f"{tool.name}." for tool in inter)
+        settings = {name: value for name, value in self.settings.items() if not name.startswith(groups)}
+        return EncoderOptions(fields, settings, None if self._file_is_inter(groups) else self.file)
+
+    def _file_is_inter(self, groups: tuple[str, ...]) -> bool:
+        return self.file is not None and all(name.startswith(groups) for name in load_settings(self.file).settings)
+
+    def words(self) -> list[str]:
+        """As a command line."""
+        words = []
+        for name, value in self.fields.items():
+            option = f"--{name.replace('_', '-')}"
+            if isinstance(value, bool):
+                words += [option] if value else []
+            elif value is not None:
+                words += [option, written(value)]
+        words += ["--settings", self.file] if self.file is not None else []
+        for name, value in self.settings.items():
+            words += ["--set", f"{name}={_assigned(value)}"]
+        return words
 
 
-def encoder_config(
-    learn_preset=None,
-    learn=None,
-    loss_threshold=None,
-    learning_rate=None,
-    reset=None,
-    learner=(),
-    chroma_learner=(),
-    intra_learner=(),
-    effort=(),
-    **settings,
-):
-    """Settings of the command line as an `EncoderConfig`; `learner` and `effort`: pairs NAME=VALUE.
+def _assigned(value: Any) -> str:
+    """A value as --set takes it: by QP as `22:4 37:12`."""
+    return " ".join(f"{qp}:{written(own)}" for qp, own in value.items()) if isinstance(value, dict) else written(value)
 
-    Of a preset's settings those count whose filter is on.
+
+def read_assignments(pairs: Iterable[str]) -> dict[str, Any]:
+    """Checked settings from pairs NAME=VALUE; the value of a tool's setting may be by QP, such as `22:4 37:12`.
 
     Raises
     ------
-    ConfigError : a wrong setting, or one of a tool that is off, or of how a frozen one learns
+    ConfigError
     """
-    modes = {name: settings.get(name, getattr(EncoderConfig, name)) for name in LEARNING}
-    preset = load_preset(learn_preset) if learn_preset is not None else LearnerPreset("none")
-    learner = named_settings("learner", learner)
-    chroma_learner = named_settings("chroma-learner", chroma_learner)
-    intra_learner = named_settings("intra-learner", intra_learner)
-    if learn is not None:
-        learner["control"] = Control[learn.upper()]
-    if learning_rate is not None:
-        learner["learning_rate"] = learning_rate
-    if reset is not None:
-        learner["reset"] = Reset[reset.upper()]
-    if loss_threshold is not None:
-        if {**preset.luma, **learner}.get("control") not in (Control.THRESHOLD, "threshold"):
-            raise ConfigError("--loss-threshold needs --learn threshold")
-        learner["threshold_q8"] = (round(loss_threshold * 256),) * len(THRESHOLD_QP)
-    given = {"filter": learner, "chroma_filter": chroma_learner, "intra_filter": intra_learner}
-    for name, mode in modes.items():
-        _check_frozen(name, mode, given[name])
-    if modes["filter"] != "off":
-        learner = {**preset.luma, **learner}
-    if modes["chroma_filter"] != "off":
-        chroma_learner = {**preset.chroma, **chroma_learner}
-    check_settings(learner)  # so that wrong values are refused before the input is opened
-    effort = named_settings("effort", effort)
-    config = EncoderConfig(
-        learn=learner, chroma_learn=chroma_learner, intra_learn=intra_learner, effort=effort, **settings
-    )
-    ChromaStream.from_config(config)
-    IntraStream.from_config(config)
-    LoopStream.from_config(config)
-    if config.model is not None:
-        LearnedStream.from_config(config)
-    return config
-
-
-def _check_frozen(name, mode, given):
-    """No setting of how a filter learns where it never does."""
-    for field in LEARNING[name] if mode == "frozen" else ():
-        if field in given and not (field == "control" and str(given[field]).lower() in NEVER):
-            option = name.replace("_", "-")
-            raise ConfigError(f"{field} is a setting of how a filter learns, but --{option} frozen never does")
-
-
-def named_settings(option, pairs) -> dict[str, str]:
-    """Pairs NAME=VALUE of an option, a key of NAMED, as a dict."""
-    known = names_of(option)
-    settings = {}
+    found: dict[str, Any] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
-        if not separator or name not in known:
-            raise ConfigError(f"--{option} {pair}: expected NAME=VALUE with a name of {', '.join(known)}")
-        settings[name] = value
-    return settings
+        if not separator:
+            raise ConfigError(f"--set {pair}: expected NAME=VALUE; names are listed by 'codecsim settings'")
+        by_qp = ":" in value and "." in name and not name.endswith(".model")
+        found[name.strip()] = dict(part.partition(":")[::2] for part in value.split()) if by_qp else value
+    return read_settings(found)
 
 
-def names_of(option) -> list[str]:
-    """Names that an option NAME=VALUE may set."""
-    names = [field.name for field in dataclasses.fields(NAMED[option])]
-    return [name for name in names if (option, name) != ("intra-learner", "online")]  # said by --intra-filter
-
-
-def check_named(option, name, value):
-    """Look whether an option NAME=VALUE may set `name` to `value`, a string.
+def options_of(
+    assignments: Iterable[str] = (), settings_file: str | None = None, model: str | None = None, **fields: Any
+) -> EncoderOptions:
+    """Options from the arguments that `encoder_options` give a command.
 
     Raises
     ------
-    ConfigError : it may not
+    ConfigError : a wrong setting
     """
-    if NAMED[option] is Preset:
-        read_effort({name: value})
-    else:
-        NAMED[option](**{name: value})
+    given = {name: value for name, value in fields.items() if value is not None}
+    settings = read_assignments(assignments)
+    if model is not None:
+        settings = read_settings({MODEL_SETTING: model, **settings})
+    return EncoderOptions(given, settings, settings_file)
+
+
+def options_of_words(words: Iterable[str], without: Iterable[str] = ()) -> EncoderOptions:
+    """Options from the words of a command line, only those that are in it.
+
+    Parameters
+    ----------
+    without : options that are not allowed here
+
+    Raises
+    ------
+    ConfigError : an unknown option, or a value that it cannot have
+    """
+    try:
+        context = parse_options.make_context("encode", list(words))
+    except click.ClickException as error:
+        raise ConfigError(error.format_message()) from None
+    said = click.core.ParameterSource.COMMANDLINE
+    given = {name: value for name, value in context.params.items() if context.get_parameter_source(name) is said}
+    for name in without:
+        if name in given:
+            raise ConfigError(f"{name} cannot differ between arms")
+    return options_of(**given)
+
+
+def shown(options: EncoderOptions) -> str:
+    """Options as one line of a shell."""
+    return shlex.join(options.words())

@@ -8,17 +8,17 @@ frames = 17                         # of each clip; or by configuration: {ai = 4
 metrics = ["ssim", "vmaf"]          # measured beside PSNR: some of ssim, ms-ssim, vmaf; none if not given
 reference = "off"                   # the arm that others are compared with; the first if not given
 
-[common]                            # options of `codecsim encode` of all arms; a tool's, of those that have it on
+[common]                            # options of `codecsim encode` of all arms; settings of a tool: where it is on
 preset = "fast"
 
 [arms.off]                          # an arm: its name, and its options
 filter = "off"
 
 [arms.online]
-learner = {experts = "online,rls"}
+inter_luma.experts = "online,rls"   # a setting: see `codecsim settings`
 ```
 
-Weights and presets of learners may be files beside this one, too.  Other keys at the top: `name` (the file's if not
+Weights and settings may be files beside this one, too.  Other keys at the top: `name` (the file's if not
 given), `decode = false` to check no streams, and `segments = N` to code a run in up to N pieces at a time, where it has
 IDR pictures to cut it at: see segments.py.
 
@@ -32,21 +32,24 @@ import os
 import pathlib
 from collections.abc import Mapping
 
-from codecsim.codec.config import CONFIGS, LOOP_FILTERS
+from codecsim.codec.config import CONFIGS
 from codecsim.errors import CodecError, ConfigError
-from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, arm_of_words
+from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, make_arm
 from codecsim.experiments.clips import Clip, read_clip
-from codecsim.experiments.common_options import of_use
 from codecsim.experiments.compare import METRICS
-from codecsim.experiments.option_tables import OptionError, known_key, similar, words_of
+from codecsim.experiments.encoder_options import EncoderOptions
+from codecsim.experiments.option_tables import OptionError, known_key, options_of_table
 from codecsim.experiments.quality import check_metrics
 from codecsim.formats.toml_file import TomlFile
 from codecsim.resources import bundled_clip
+from codecsim.settings.values import similar
+from codecsim.tools import TOOLS
+from codecsim.tools.tool import OFF, ON, UNTRAINED
 
 KEYS = ("name", "clips", "configs", "qps", "frames", "metrics", "reference", "decode", "segments", "common", "arms")
 MEASURED = tuple(name for name in METRICS if name != "psnr")
 NEEDED = ("clips", "arms")
-FILE_OPTIONS = ("model", "chroma-model", "intra-model", "loop-filter", "learn-preset")  # which may name a file
+_FILE_FIELDS = tuple(tool.option for tool in TOOLS if tool.names_model)  # which may name a file
 BUNDLED = "bundled"
 DEFAULT_CONFIGS, DEFAULT_QPS = ("ldp",), (22, 27, 32, 37)
 MAX_QP = 51
@@ -225,12 +228,19 @@ class _Reader:
 
     def _with_paths(self, options):
         """Options in which the name of a file beside this one has the folder before it."""
-        found = dict(options)
-        for name, value in options.items():
-            has_path = name.replace("_", "-") in FILE_OPTIONS and value not in LOOP_FILTERS
-            if has_path and isinstance(value, str) and (self._path.parent / value).exists():
-                found[name] = str(self._path.parent.absolute() / value)
-        return found
+        return EncoderOptions(
+            {name: self._beside(value) if name in _FILE_FIELDS else value for name, value in options.fields.items()},
+            {n: self._beside(value) if n.endswith(".model") else value for n, value in options.settings.items()},
+            None if options.file is None else self._beside(options.file),
+        )
+
+    def _beside(self, name):
+        is_file = name not in (OFF, ON, UNTRAINED) and (self._path.parent / name).exists()
+        return str(self._path.parent.absolute() / name) if is_file else name
+
+    def _options(self, path, table):
+        """Options of a table at a path of the file."""
+        return self._with_paths(self._at(path, options_of_table, table, SET_BY_CAMPAIGN))
 
     def _arms(self, configs, qps):
         """The arms, each with the common options before its own."""
@@ -238,24 +248,23 @@ class _Reader:
         for key, value in (("common", common), ("arms", arms)):
             if not isinstance(value, Mapping):
                 self._fail((key,), f"{key} is {value!r}; expected a table, such as [{key}]")
-        common = self._with_paths(common)
-        self._at(("common",), words_of, common, SET_BY_CAMPAIGN)
-        found, unused = [], {*common}
-        for name, options in arms.items():
+        common = self._options(("common",), common)
+        found, unused = [], {*common.settings}
+        for name, table in arms.items():
             path = ("arms", name)
             if not NAME.fullmatch(name):
                 self._fail(path, f"arm {name!r}: a name is letters, digits and . + -, without spaces")
-            if not isinstance(options, Mapping):
-                self._fail(path, f"arm {name!r} is {options!r}; expected a table of options, such as [arms.{name}]")
-            words = self._at(path, words_of, self._with_paths(options), SET_BY_CAMPAIGN)
-            used = of_use(common, options)
-            unused -= {*used}
-            words = words_of(used, SET_BY_CAMPAIGN) + words
-            arm = self._at(path, arm_of_words, name, words)
+            if not isinstance(table, Mapping):
+                self._fail(path, f"arm {name!r} is {table!r}; expected a table of options, such as [arms.{name}]")
+            own = self._options(path, table)
+            whole = EncoderOptions({**common.fields, **own.fields}, file=own.file or common.file)
+            taken = {name: value for name, value in common.settings.items() if whole.takes(name)}
+            unused -= {*taken}
+            arm = self._at(path, make_arm, name, dataclasses.replace(whole, settings={**taken, **own.settings}))
             for config in configs:
                 self._at(path, arm.encoder_config, config, qps[0], 1)
             found.append(arm)
-        for name in common:
+        for name in common.settings:
             if name in unused:
-                self._fail(("common", name), f"{name} is of no use: no arm has its tool on, or learning")
+                self._fail(("common", *name.split(".")), f"{name} is of no use: no arm has its tool on, or learning")
         return tuple(found)

@@ -2,9 +2,9 @@
 
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import plain
-from codecsim.learned.inter.stream import with_changes
 from codecsim.syntax import nal
-from codecsim.syntax.headers import TOOL_FILTER, TOOL_INTRA, TOOL_OBMC, ParameterSets
+from codecsim.syntax.headers import ParameterSets
+from codecsim.tools import tools_of
 
 _KINDS = {nal.VPS: "vps", nal.SPS: "sps", nal.PPS: "pps"}
 
@@ -18,7 +18,8 @@ def read_parameter_sets(stream) -> dict:
 
     Returns
     -------
-    {'parameter_sets': [{'kind': 'vps' | 'sps' | 'pps', field: value, ...}], 'learned': {...} or None}
+    {'parameter_sets': [{'kind': 'vps' | 'sps' | 'pps', field: value, ...}],
+     'learned': {'arithmetic_version': ..., 'tools': {name: {'weights_digest': ..., 'settings': {...}}}} or None}
 
     Raises
     ------
@@ -31,30 +32,26 @@ def read_parameter_sets(stream) -> dict:
         parameter_set = parameter_sets.receive(unit)
         fields = {"kind": _KINDS[unit.type]} | plain(parameter_set)
         if fields.pop("learned", None):
-            learned = {
-                "arithmetic_version": parameter_set.learned.arithmetic_version,
-                "prediction_filter": bool(parameter_set.tools & TOOL_FILTER),
-                "obmc": bool(parameter_set.tools & TOOL_OBMC),
-                "intra_filter": bool(parameter_set.tools & TOOL_INTRA),
-            }
-            intra = parameter_set.learned.settings_of(TOOL_INTRA)
-            if intra:
-                learned |= {"intra_weights_digest": plain(intra)["weights_digest"]}
-            settings = parameter_set.learned.settings_of(TOOL_FILTER)
-            if settings:
-                learned |= {"weights_digest": plain(settings)["weights_digest"]}
-                learned |= _filter_settings(settings.parameters, unit.byte)
+            learned = _announced(parameter_set.learned, unit.byte)
         if fields not in found:
             found.append(fields)
     return {"parameter_sets": found, "learned": learned}
 
 
-def _filter_settings(parameters, byte):
-    """Settings of the prediction filter from what a sequence parameter set at this byte says of it."""
-    try:
-        return plain(with_changes(parameters))
-    except ConfigError as error:
-        raise BitstreamError(str(error), "learned_parameters", byte) from None
+def _announced(announced, byte):
+    """What a sequence parameter set at this byte says of the tools beyond the standard."""
+    found = {}
+    for tool in tools_of(announced.tools):
+        said = announced.settings_of(tool)
+        found[tool.name] = {} if said is None else {"weights_digest": said.weights_digest.hex()}
+        if said is not None and tool.settings:
+            try:
+                settings = tool.settings.from_stream(said.parameters)
+            except ConfigError as error:
+                raise BitstreamError(str(error), "learned_parameters", byte) from None
+            on_wire = {declared.name: getattr(settings, declared.name) for declared in settings.on_wire()}
+            found[tool.name]["settings"] = plain(on_wire)
+    return {"arithmetic_version": announced.arithmetic_version, "tools": found}
 
 
 def bits_per_part(pictures: list[dict]) -> dict[str, int]:

@@ -1,21 +1,63 @@
-"""Options of `codecsim encode` as a table of names and values, as TOML and JSON have them."""
+"""What sets the encoder, from a table of a TOML file, as typed settings."""
 
-import difflib
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-import click
-
+from codecsim.codec.config import GROUPS, EncoderConfig, read_settings
 from codecsim.errors import ConfigError
-from codecsim.experiments.encoder_options import NAMED, check_named, names_of
-from codecsim.experiments.encoder_options import OPTIONS_BY_NAME as OPTIONS
+from codecsim.experiments.encoder_options import MODEL_SETTING, EncoderOptions, run_setting
+from codecsim.settings.values import similar
+
+FILE_OPTION, MODEL_OPTION = "settings", "model"
 
 
 class OptionError(ConfigError):
     """A wrong option of a table; `path` is where: the option, or the option and the name inside it."""
 
-    def __init__(self, message: str, *path: str):
+    def __init__(self, message: str, *path: str) -> None:
         super().__init__(message)
         self.path = path
+
+
+def option_names(without: Iterable[str] = ()) -> list[str]:
+    """Keys of a table of options."""
+    fields = [declared.name.replace("_", "-") for declared in EncoderConfig.declared()]
+    return [name for name in (*fields, MODEL_OPTION, FILE_OPTION, *GROUPS) if name not in without]
+
+
+def options_of_table(table: Mapping[str, Any], without: Iterable[str] = ()) -> EncoderOptions:
+    """Options from a table, as TOML and JSON have them.
+
+    Parameters
+    ----------
+    table : options of `encode` without dashes before them, `settings` for --settings, and tables of settings by group
+    without : options that are not allowed here
+
+    Raises
+    ------
+    OptionError : an unknown option, or a value that it cannot have
+    """
+    fields: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    file = None
+    for key, value in table.items():
+        name = _known(key, option_names(without)).replace("-", "_")
+        if name in GROUPS:
+            settings |= _group(key, name, value)
+        elif name in (FILE_OPTION, MODEL_OPTION):
+            if not isinstance(value, str):
+                raise OptionError(f"{key} is {value!r}; expected a name or a path", key)
+            file, settings = (value, settings) if name == FILE_OPTION else (file, {**settings, MODEL_SETTING: value})
+        else:
+            fields[name] = _field(key, name, value)
+    return EncoderOptions(fields, read_settings(settings), file)
+
+
+def _known(key: str, known: list[str]) -> str:
+    try:
+        return known_key(key, known, "option")
+    except ConfigError as error:
+        raise OptionError(str(error), key) from None
 
 
 def known_key(key: str, known: Iterable[str], what: str) -> str:
@@ -28,94 +70,34 @@ def known_key(key: str, known: Iterable[str], what: str) -> str:
     found = {name.replace("-", "_"): name for name in known}
     if key.replace("-", "_") in found:
         return found[key.replace("-", "_")]
-    raise ConfigError(f"unknown {what} {key!r}{similar(key, found.values())}; expected one of {', '.join(known)}")
+    raise ConfigError(
+        f"unknown {what} {key!r}{similar(key, found.values())}; expected one of {', '.join(found.values())}"
+    )
 
 
-def similar(text: str, known: Iterable[str]) -> str:
-    """A question that names the most similar of some names; nothing where none is."""
-    (*near,) = difflib.get_close_matches(text, list(known), 1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def words_of(table: Mapping[str, object], without: Iterable[str] = ()) -> list[str]:
-    """A table of options as words of a command line, each checked.
-
-    Parameters
-    ----------
-    table : option names without dashes; a switch is true or false, what is NAME=VALUE a table of its own
-    without : options that are not allowed here
-
-    Raises
-    ------
-    OptionError : an unknown option, or a value that it cannot have
-    """
-    words = []
-    for key, value in table.items():
-        try:
-            name = known_key(key, [name for name in OPTIONS if name not in without], "option")
-        except ConfigError as error:
-            raise OptionError(str(error), key) from None
-        option = OPTIONS[name]
-        if name in NAMED:
-            words += _named_words(key, name, value)
-        elif option.is_flag:
-            if not isinstance(value, bool):
-                raise OptionError(f"{key} is {value!r}; expected true or false", key)
-            words += option.opts if value else option.secondary_opts
-        else:
-            words += _words(key, name, value)
-    return words
-
-
-def _named_words(key, name, value):
-    """Words of a table of settings."""
-    if not isinstance(value, Mapping):
-        raise OptionError(f"{key} is {value!r}; expected a table, such as {{{names_of(name)[0]} = ...}}", key)
-    words = []
-    for field, wanted in value.items():
-        try:
-            field_name = known_key(field, names_of(name), f"name in {key}")
-        except ConfigError as error:
-            raise OptionError(str(error), key, field) from None
-        words += [f"--{name}", f"{field_name}={_text(wanted)}"]
-        try:
-            check_named(name, field_name, _text(wanted))
-        except ConfigError as error:
-            raise OptionError(f"{key}: {error}", key, field) from None
-    return words
-
-
-def _words(key, name, value):
-    """The words of an option with one value."""
-    option = OPTIONS[name]
-    if isinstance(value, (bool, list, Mapping)):
-        raise OptionError(f"{key} is {_text(value)!r}; expected {allowed(option)}", key)
+def _field(key: str, name: str, value: Any) -> Any:
+    declared = run_setting(name)
+    assert declared is not None
+    if declared.kind is bool and not isinstance(value, bool):
+        raise OptionError(f"{key} is {value!r}; expected true or false", key)
+    if value is None or isinstance(value, (list, dict)) or (isinstance(value, bool) and declared.kind is not bool):
+        raise OptionError(f"{key} is {value!r}; expected {declared.expected}", key)
     try:
-        option.type.convert(_text(value), option, None)
-    except click.BadParameter:
-        near = similar(str(value), option.type.choices) if isinstance(option.type, click.Choice) else ""
-        raise OptionError(f"{key} is {value!r}{near}; expected {allowed(option)}", key) from None
-    text = _text(value)
-    return [f"--{name}={text}"] if text.startswith("-") else [f"--{name}", text]
+        return declared.read(value)
+    except ConfigError as error:
+        raise OptionError(str(error), key) from None
 
 
-def allowed(option: click.Option) -> str:
-    """What an option may be, in words."""
-    kind = option.type
-    if isinstance(kind, click.Choice):
-        return f"one of {', '.join(map(str, kind.choices))}"
-    if isinstance(kind, (click.IntRange, click.FloatRange)):
-        what = "a whole number" if isinstance(kind, click.IntRange) else "a number"
-        if kind.max is None:
-            return f"{what} from {kind.min}"
-        return f"{what} {kind.min}..{kind.max}"
-    return f"text, {option.metavar}" if option.metavar else "text"
-
-
-def _text(value):
-    """A value of TOML as the command line has it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ",".join(map(_text, value))
-    return str(value)
+def _group(key: str, group: str, value: Any) -> dict[str, Any]:
+    """Settings of a table of one group, by full name."""
+    if not isinstance(value, Mapping):
+        first = next(iter(GROUPS[group].declared())).name
+        raise OptionError(f"{key} is {value!r}; expected a table of settings, such as {key}.{first}", key)
+    found = {}
+    for name, own in value.items():
+        spelled = name.replace("-", "_")
+        try:
+            found |= read_settings({group: {spelled: own}})
+        except ConfigError as error:
+            raise OptionError(str(error), key, name) from None
+    return found

@@ -16,11 +16,11 @@ from codecsim.learned.engine.complexity import block_macs, forward_macs, step_ma
 from codecsim.learned.engine.self_check import check_engine
 from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
-from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.loop.filter import LoopFilter
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, LOOP, Model
 from codecsim.picture.planes import Picture
 from codecsim.syntax.headers import SLICE_I
+from codecsim.tools.inter_luma import InterLumaSettings
 
 PICTURES = {"CIF": (352, 288), "1080p": (1920, 1080)}
 INTRA_BLOCK = 16  # samples a side of the transform blocks for which intra models are profiled
@@ -29,7 +29,7 @@ INTRA_BLOCK = 16  # samples a side of the transform blocks for which intra model
 class ProfileSettings(NamedTuple):
     """What a profile is taken for."""
 
-    params: LearnParams  # tile, epochs, replay and averaging of training
+    params: InterLumaSettings  # tile, epochs, replay and averaging of training
     device: str | None = None  # of torch, to be timed too
 
 
@@ -194,7 +194,10 @@ class _Training:
         places, edge = 8, side + 2 * model.spec.margin
         planes = _noise(model.spec.n_inputs, edge, edge + places, limit=500)
         error = _noise(model.spec.n_outputs, side, side + places, limit=8)
-        loss, optimiser = Loss(10, params.huber_bound_q4 << 6), Optimiser(int(params.method), params.rates)
+        loss, optimiser = (
+            Loss(10, params.huber_bound_q4 << 6),
+            Optimiser(int(params.method), np.array(params.rates, np.float32)),
+        )
 
         def train():
             for x0 in range(places):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from codecsim import __version__
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
@@ -141,7 +142,6 @@ def _with_quality(result, qualities):
 def _encoding(name, config, video_format, reports, stream_sha256, times):
     """The result of an encoding; `stream_sha256`: None where there is no stream."""
     from codecsim.experiments.costs import kmac_per_pixel
-    from codecsim.learned.inter.stream import LearnedStream
 
     result = _summary(video_format, reports, sum(report.bits for report in reports), times)
     result |= {"input": name, "config": config.config, "qp": config.qp}
@@ -151,11 +151,11 @@ def _encoding(name, config, video_format, reports, stream_sha256, times):
         result["decodable"] = False
     else:
         result["stream_sha256"] = stream_sha256
-    costs = kmac_per_pixel(config, video_format, reports)
+    tools = resolve_tools(config)
+    costs = kmac_per_pixel(tools, video_format, reports)
     if costs is not None:
         result["kmac_per_pixel"] = costs
-    if config.filter != "off":
-        result["encoder"]["model"] = LearnedStream.from_config(config).digest.hex()
+    result["encoder"]["weights"] = {active.tool.name: active.digest.hex() for active in tools if active.tool.learned}
     result["pictures"] = [plain(report) for report in reports]
     return result
 

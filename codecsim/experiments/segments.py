@@ -1,6 +1,6 @@
 """Long clips in pieces: closed groups of pictures are coded on their own, and their streams are joined.
 
-At an IDR picture everything starts anew: references, entropy coder, learners (except with --reset never), and the
+At an IDR picture everything starts anew: references, entropy coder, learners (except with reset never), and the
 parameter sets are sent again.  So a stream consists of the streams of its pieces, byte by byte, and joining them is
 writing one after the other.  Random access has no such places after its first picture: the pictures before a CRA
 picture, in output order, are predicted from both sides of it.
@@ -9,15 +9,14 @@ picture, in output order, are predicted from both sides of it.
 import dataclasses
 import hashlib
 
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.structure import GOPS
 from codecsim.errors import ConfigError
 from codecsim.experiments.runs import Times, joined_result
 from codecsim.experiments.work import Done, Job, Piece
 from codecsim.formats.video import open_video
-from codecsim.learned.inter.chroma_stream import ChromaStream
-from codecsim.learned.inter.params import Reset
-from codecsim.learned.inter.stream import LearnedStream
+from codecsim.tools.learner import LearnerSettings, Reset
 
 
 def why_whole(config: EncoderConfig) -> str | None:
@@ -28,10 +27,9 @@ def why_whole(config: EncoderConfig) -> str | None:
         return "there is no IDR picture but the first; set --intra-period"
     if config.oracle is not None:
         return "an oracle has no stream"
-    if config.config != "ai" and config.filter != "off":
-        learners = LearnedStream.from_config(config), ChromaStream.from_config(config)
-        if any(learner.params.reset == Reset.NEVER for learner in learners if learner):
-            return "its learner goes on over IDR pictures; set --reset idr or auto"
+    for active in resolve_tools(config):
+        if isinstance(active.settings, LearnerSettings) and active.settings.reset == Reset.NEVER:
+            return f"its learner goes on over IDR pictures; set {active.tool.name}.reset to idr or auto"
     return None
 
 

@@ -18,19 +18,10 @@ from codecsim.experiments.machine import processor, software
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.experiments.warming import model_files, warm
 from codecsim.formats.video import open_video
+from codecsim.tools import TOOLS
 
-# Time of encoding and decoding that a setting adds, against preset medium without tools: only the order of jobs and the
-# forecast of the end depend on it.
-TOOL_COSTS = MappingProxyType(
-    {
-        ("preset", "fast"): -0.4,
-        ("preset", "slow"): 1.5,
-        ("filter", "frozen"): 0.4,
-        ("filter", "online"): 0.8,
-        ("chroma_filter", "frozen"): 0.2,
-        ("chroma_filter", "online"): 0.4,
-    }
-)
+# Time that the search takes, against preset medium: only the order of jobs and the forecast of the end depend on it.
+PRESET_TIMES = MappingProxyType({"fast": -0.4, "slow": 1.5})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +42,8 @@ class Job:
         """Expected time in any unit, roughly: more at a low QP, and with tools that take time."""
         config = self.config
         samples = self.clip.width * self.clip.height * config.frames
-        tools = 1.0 + sum(cost for (name, value), cost in TOOL_COSTS.items() if getattr(config, name) == value)
-        tools += 0.6 * (config.loop_filter != "off")
+        tools = 1.0 + PRESET_TIMES.get(config.preset, 0.0)
+        tools += sum(tool.times.get(config.mode(tool), 0.0) for tool in TOOLS)
         return samples * tools * 1.05 ** (51 - config.qp)
 
     def __str__(self):

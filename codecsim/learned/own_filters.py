@@ -30,11 +30,13 @@ import numpy as np
 
 from codecsim.errors import ConfigError
 from codecsim.learned.inter.inputs import CODED
-from codecsim.learned.inter.params import Control, LearnParams
 from codecsim.learned.inter.prediction_filter import LearnReport
 from codecsim.picture.blocks import Blocks
 from codecsim.picture.planes import PAD_C, PAD_Y, Planes
-from codecsim.syntax.headers import TOOL_FILTER, TOOL_LOOP, Sps, ToolSettings
+from codecsim.syntax.headers import Sps
+from codecsim.tools import INTER_LUMA, LOOP
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.learner import Control
 
 _NEEDS = ("overlapped", "further_1")
 
@@ -95,7 +97,7 @@ class OwnInterFilter:
         if not {*self._needs} <= {*known}:
             raise ConfigError(f"the filter needs {', '.join(self._needs)}; there are {', '.join(known)}")
         further = max((known.index(name) for name in self._needs), default=0)
-        self.params = LearnParams(control=Control.NEVER, overlapped="overlapped" in self._needs, further=further)
+        self.params = InterLumaSettings(control=Control.NEVER, overlapped="overlapped" in self._needs, further=further)
         self._inputs: FilterInputs | None = None
 
     def predict(self, pred_y, aux, qp, areas=None) -> list[np.ndarray]:
@@ -152,15 +154,14 @@ class OwnLoopFilter:
 class _Place(NamedTuple):
     """Where a filter of one's own can go."""
 
-    tool: int  # TOOL_* bit
     methods: tuple[str, ...]
     adaptor: type
 
 
 _PLACES: Mapping[str, _Place] = MappingProxyType(
     {
-        "inter_luma": _Place(TOOL_FILTER, ("predict", "learn"), OwnInterFilter),
-        "loop": _Place(TOOL_LOOP, ("filter",), OwnLoopFilter),
+        INTER_LUMA.name: _Place(("predict", "learn"), OwnInterFilter),
+        LOOP.name: _Place(("filter",), OwnLoopFilter),
     }
 )
 
@@ -178,11 +179,6 @@ def check_own_filters(filters: Mapping[str, Any]) -> None:
         missing = [name for name in _PLACES[place].methods if not callable(getattr(own, name, None))]
         if missing:
             raise ConfigError(f"the filter for {place} has no method {missing[0]}()")
-
-
-def announce_own_filters(filters: Mapping[str, Any]) -> dict[int, ToolSettings]:
-    """What the sequence parameter set says of them: no settings, no weights."""
-    return {_PLACES[place].tool: ToolSettings((), bytes(16)) for place in filters}
 
 
 def make_own_filters(filters: Mapping[str, Any], sps: Sps) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class PictureChoices:
     """
 
     def __init__(self, codec: PictureCodec, config: EncoderConfig) -> None:
-        self._codec, effort = codec, config.search_effort
-        self._search = PictureSearch(codec, effort, config.adaptive_qp)
+        self._codec, effort = codec, config.search
+        self._search = PictureSearch(codec, effort, config.hevc.adaptive_qp)
         self._compensation, self._filtering = codec.find(Compensation), codec.find(InterFiltering)
         self._filter_search = InterFilterSearch(codec, config) if self._filtering is not None else None
         self._passes = effort.filter_passes

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from codecsim.codec.picture_store import PictureStore
 from codecsim.codec.stages.inter_filter import InterFiltering
-from codecsim.learned.inter.controller import Order
-from codecsim.learned.inter.stream import picture_switches
+from codecsim.syntax.tool_switches import picture_switches
+from codecsim.tools.learner import Order
 
 MARGIN = 1 / 256  # of the picture's cost, that another order must save: a lesson serves later pictures too
 HEADER_BITS = 2 + 8 * len(picture_switches(0, 0, Order.HOLD))  # that another order than to train takes more

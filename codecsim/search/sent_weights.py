@@ -15,11 +15,11 @@ from codecsim.codec.picture_store import PictureStore
 from codecsim.codec.stages.inter_filter import InterFiltering
 from codecsim.errors import ConfigError
 from codecsim.learned.inter.inputs import CODED
-from codecsim.learned.inter.params import BlockSize, Control, Expert, Reset
 from codecsim.learned.inter.prediction_filter import PredictionFilter
 from codecsim.picture.blocks import CHOICE_LOG2, MODE_INTER
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import Sps
+from codecsim.tools.learner import BlockSize, Control, Expert, Reset
 
 EPOCHS_Q2 = 96  # of training on a picture's source
 STEPS = tuple(2.0**-k for k in range(2, 9))  # of quantisation of what is added

@@ -8,16 +8,9 @@ from codecsim.syntax.bits import BitReader, BitWriter
 from codecsim.syntax.headers_picture import Pps, code_pps
 from codecsim.syntax.headers_rps import ReferencePictureSet
 from codecsim.syntax.headers_sequence import (
-    INTER_TOOLS,
     PROFILE_LEARNED,
     PROFILE_MAIN,
     PROFILE_MAIN_10,
-    TOOL_CHROMA,
-    TOOL_FILTER,
-    TOOL_INTRA,
-    TOOL_LOOP,
-    TOOL_OBMC,
-    TOOLS_WITH_SETTINGS,
     LearnedTools,
     Sps,
     ToolSettings,
@@ -31,13 +24,6 @@ from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P, SliceHeader
 
 __all__ = [
     "PROFILE_LEARNED",
-    "INTER_TOOLS",
-    "TOOLS_WITH_SETTINGS",
-    "TOOL_CHROMA",
-    "TOOL_FILTER",
-    "TOOL_INTRA",
-    "TOOL_LOOP",
-    "TOOL_OBMC",
     "PROFILE_MAIN",
     "PROFILE_MAIN_10",
     "SLICE_B",

@@ -10,20 +10,13 @@ import math
 
 from codecsim.picture.planes import BIT_DEPTHS
 from codecsim.syntax.headers_rps import ReferencePictureSet, code_rps
+from codecsim.tools import tools_of
 
 MAX_LUMA_SAMPLES = 35_651_584  # largest picture of any level (A.4.1): bounds the memory a stream can ask for
 MAX_SIDE = 16888  # and the longest side
 PROFILE_MAIN = 1
 PROFILE_MAIN_10 = 2
 PROFILE_LEARNED = 30  # not a profile of the standard: the stream needs this project's decoder
-# Bits of the tools that the standard does not have.
-TOOL_FILTER = 1  # the filter of inter prediction, luma
-TOOL_OBMC = 2  # overlapped block motion compensation
-TOOL_CHROMA = 4  # the filter of inter prediction, chroma
-TOOL_INTRA = 8  # the filter of intra prediction
-TOOL_LOOP = 16  # the convolutional in-loop filter
-INTER_TOOLS = TOOL_FILTER | TOOL_OBMC | TOOL_CHROMA  # those that pictures of I slices cannot use
-TOOLS_WITH_SETTINGS = (TOOL_FILTER, TOOL_CHROMA, TOOL_INTRA, TOOL_LOOP)  # the learned ones
 
 # Table A.8: (general_level_idc, MaxLumaPs, MaxLumaSr), samples and samples a second
 _LEVELS = (
@@ -56,13 +49,18 @@ class LearnedTools:
     """Tools that the standard does not have, and settings of the learned ones, as the stream carries them."""
 
     arithmetic_version: int  # of the tools' exact arithmetic, 0..255
-    tools: int  # TOOL_* bits, 1..255
-    settings: tuple[ToolSettings, ...] = ()  # of each tool with settings, in the order of their bits
+    tools: int  # bits of the tools, 1..255
+    settings: tuple[ToolSettings, ...] = ()  # of each learned tool, in the order of their bits
 
     def settings_of(self, tool):
-        """`ToolSettings` of the learned tool with this bit, or None where the stream does not have it."""
-        announced = [bit for bit in TOOLS_WITH_SETTINGS if self.tools & bit]
+        """`ToolSettings` of a Tool, or None where the stream does not have it or it is not a learned one."""
+        announced = learned_tools(self.tools)
         return self.settings[announced.index(tool)] if tool in announced else None
+
+
+def learned_tools(bits):
+    """The learned ones of the tools whose bits are set, in the order of their bits."""
+    return [tool for tool in tools_of(bits) if tool.learned]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +129,7 @@ class Sps:
 
     @property
     def tools(self):
-        """TOOL_* bits of the tools that pictures may use beyond the standard's."""
+        """Bits of the tools that pictures may use beyond the standard's."""
         return self.learned.tools if self.learned else 0
 
     @property
@@ -270,8 +268,7 @@ def _code_learned_tools(coder, learned):
     learned = learned if not coder.reading and learned is not None else LearnedTools(0, 0)
     arithmetic_version = coder.u(8, learned.arithmetic_version, "learned_arithmetic_version")
     tools = coder.u(8, learned.tools, "learned_tools")
-    announced = [bit for bit in TOOLS_WITH_SETTINGS if tools & bit]
-    settings = learned.settings if not coder.reading else (ToolSettings((), b""),) * len(announced)
+    settings = learned.settings if not coder.reading else (ToolSettings((), b""),) * len(learned_tools(tools))
     return LearnedTools(arithmetic_version, tools, tuple(_code_tool_settings(coder, each) for each in settings))
 
 

@@ -25,12 +25,12 @@ from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
 from codecsim.formats.video import InputOptions, open_video
 from codecsim.learned.engine.update import MASKED
-from codecsim.learned.inter.chroma_params import ChromaParams
-from codecsim.learned.inter.params import LearnParams
-from codecsim.learned.inter.stream import UNTRAINED
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA
 from codecsim.picture.blocks import MODE_INTER
 from codecsim.picture.planes import planes_from_frame
+from codecsim.tools.inter_chroma import InterChromaSettings
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.tool import UNTRAINED
 
 _CONTEXT = {"hidden_layers": 4}  # 3x3 layers that a network trained on the samples may have
 
@@ -43,7 +43,7 @@ class FilterKind:
     """
 
     kind: str  # of model_files
-    params: type  # LearnParams or ChromaParams
+    params: type  # InterLumaSettings or InterChromaSettings
     configs: tuple  # structures that samples come from
     settings: dict  # of EncoderConfig
     learners: Callable  # of the stage InterFiltering: the LearnerState of each filter, and the index of its component
@@ -52,16 +52,22 @@ class FilterKind:
 KINDS = {
     "luma": FilterKind(
         INTER_LUMA,
-        LearnParams,
+        InterLumaSettings,
         ("ldp", "ra"),
-        {"filter": "frozen", "model": UNTRAINED, "learn": {"experts": "online", "replay": 1, **_CONTEXT}},
+        {
+            "filter": "frozen",
+            "settings": {"inter_luma": {"model": UNTRAINED, "experts": "online", "replay": 1, **_CONTEXT}},
+        },
         lambda stage: [(stage.luma.state, 0)],
     ),
     "chroma": FilterKind(
         INTER_CHROMA,
-        ChromaParams,
+        InterChromaSettings,
         ("ldp",),
-        {"model": UNTRAINED, "chroma_filter": "frozen", "chroma_model": UNTRAINED, "chroma_learn": _CONTEXT},
+        {
+            "chroma_filter": "frozen",
+            "settings": {"inter_luma": {"model": UNTRAINED}, "inter_chroma": {"model": UNTRAINED, **_CONTEXT}},
+        },
         lambda stage: [(net.state, k) for k, net in enumerate(stage.chroma.components, 1)],
     ),
 }

@@ -24,9 +24,9 @@ from codecsim.learned.engine.spec import (
 )
 from codecsim.learned.intra.filter import UNIT_LOG2, IntraFilter, filter_block
 from codecsim.learned.intra.inputs import is_transposed
-from codecsim.learned.intra.params import IntraParams
 from codecsim.picture.areas import Place, TransformBlock
 from codecsim.picture.planes import PAD_Y
+from codecsim.tools.intra import IntraSettings
 
 _MODES = 35
 
@@ -94,7 +94,7 @@ def check_bits(model, seed=0, blocks=200, qps=(22, 37)):
     refs, parts, table = np.zeros(REFS_SHAPE, np.int32), spec.parts(model.weights), spec.table
     zorder = make_zorder(32, 32)
     for qp in qps:
-        net = bind(IntraFilter(IntraParams(), model, 8).net(qp))
+        net = bind(IntraFilter(IntraSettings(), model, 8).net(qp))
         smooth = np.kron(rng.integers(0, 256, (16, 16)), np.ones((8, 8)))
         noise = np.linspace(1, 40, 128) * rng.standard_normal((128, 128))
         picture = np.pad(np.clip(smooth + noise, 0, 255).astype(np.uint16), PAD_Y)

@@ -104,7 +104,7 @@ def take_samples(paths, folder, coding, on_encoding=lambda name: None):
     ------
     ConfigError : pictures, or settings of the encoder, of more than 8 bits
     """
-    if coding.encoder(coding.configs[0], coding.qps[0]).internal_bit_depth not in (None, 8):
+    if coding.encoder(coding.configs[0], coding.qps[0]).hevc.internal_bit_depth not in (0, 8):
         raise ConfigError("samples are taken from pictures of 8 bits, not of another internal bit depth")
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -104,8 +104,8 @@ def _timeless(value):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"qp": 52}, "QP"),
-        ({"qp": 27.5}, "QP"),
+        ({"qp": 52}, "qp is"),
+        ({"qp": 27.5}, "qp is"),
         ({"config": "lowdelay"}, "lowdelay"),
         ({"preset": "placebo"}, "placebo"),
         ({"tools": {"deblocking": "off"}}, "deblocking"),

@@ -132,7 +132,12 @@ def test_all_benchmarks_are_listed_and_others_refused():
 def test_a_benchmark_keeps_its_table_and_figures(clips, tmp_path):
     kept_in = ["--output", str(tmp_path / "t.md"), "--history", str(tmp_path / "h.jsonl")]
     words = ["--clips", str(clips), "--config", "ai", "--qp", "22", "27", "32", "37", "-j", "1", "--frames", "1"]
-    arms = ["--arm", "a: --filter off --preset fast", "--arm", "b: --filter off --preset fast --no-transform-skip"]
+    arms = [
+        "--arm",
+        "a: --filter off --preset fast",
+        "--arm",
+        "b: --filter off --preset fast --set hevc.transform_skip=false",
+    ]
     done = run_suite("host", *words, *arms, *kept_in, "--database", str(tmp_path / "rd.sqlite"))
     assert done.returncode == 0, done.stderr
     assert "against a**" in (tmp_path / "t.md").read_text()

@@ -6,12 +6,12 @@ import json
 import presets
 import pytest
 
-from codecsim.codec.config import PRESETS, Preset
+from codecsim.codec.presets import PRESETS, SearchSettings
 from codecsim.experiments.compare import compare
 from codecsim.experiments.database import Database, sources_digest
 from tests.benchmarks.test_rd import cells_of, rows_of
 
-FIELDS = [field.name for field in dataclasses.fields(Preset)]
+FIELDS = [field.name for field in SearchSettings.declared()]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -20,7 +20,7 @@ def test_steps_change_one_field_to_a_neighbours_value(preset):
     found = presets.steps(preset, "ra", "online")
     for step in found:
         assert abs(order.index(step.other) - order.index(preset)) == 1
-        effort = step.arm.encoder_config("ldp", 32, 1).search_effort
+        effort = step.arm.encoder_config("ldp", 32, 1).search
         changed = {name for name in FIELDS if getattr(effort, name) != getattr(PRESETS[preset], name)}
         if step.field:
             assert changed == {step.field}

@@ -19,7 +19,7 @@ from tests.benchmarks.conftest import BENCHMARKS
 
 OFF, THIN, ONLINE = (
     "off: --filter off --preset fast",
-    "thin: --filter off --preset fast --effort sao=off",
+    "thin: --filter off --preset fast --set search.sao=off",
     "on: --preset fast",
 )
 QPS = (22, 27, 32, 37)
@@ -57,7 +57,7 @@ def test_a_run_is_found_again_and_tables_equal_those_of_compare(clips, tmp_path,
     rows = rows_of(tmp_path)
     assert len(rows) == 16
     assert all(row["decoder_seconds"] > 0 and row["hash_bits"] > 0 and row["frames"] == 2 for row in rows)
-    assert {json.loads(row["options"])["effort"].get("sao", True) for row in rows} == {True, False}
+    assert {json.loads(row["options"])["settings"].get("search.sao", True) for row in rows} == {True, False}
     assert str(clips) not in "".join(str(row) for row in rows)
 
     assert campaign(clips, tmp_path, *words) == 0

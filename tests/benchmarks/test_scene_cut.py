@@ -27,7 +27,12 @@ def test_clips_are_joined(clips, tmp_path):
 def test_a_small_campaign(clips, tmp_path, capsys, monkeypatch, limit, status):
     monkeypatch.setattr(scene_cut, "LIMIT", limit)
     words = ["--clips", str(clips), "--size", "64x64", "--frames", "3", "-j", "1"]
-    words += ["--arm", "online: --learner channels=8", "--arm", "signalled: --learner channels=8 --learn signalled"]
+    words += [
+        "--arm",
+        "online: --set inter_luma.channels=8",
+        "--arm",
+        "signalled: --set inter_luma.channels=8 --set inter_luma.control=signalled",
+    ]
     arguments = scene_cut.parse(
         [*words, "--database", str(tmp_path / "runs.sqlite"), "--history", str(tmp_path / "h.jsonl")]
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from codecsim.cli import run
-from codecsim.learned.inter.stream import ARITHMETIC_VERSION
+from codecsim.codec.active_tools import ARITHMETIC_VERSION
 from tests.cli.clips import FRAMES, HEIGHT, WIDTH
 
 ENCODER_FIELDS = {"frames", "width", "height", "fps", "bit_depth", "config", "qp", "bits", "kbps", "psnr_y", "psnr_u",
@@ -60,7 +60,7 @@ def test_encode_decode_info(clip, tmp_path, capsys, config, mode):
 @pytest.mark.parametrize("mode", ["off", "online"])
 def test_bit_depths(clip, tmp_path, capsys, mode):
     stream, recon = tmp_path / "s.bin", tmp_path / "recon.yuv"
-    options = ["--filter", mode, "--internal-bit-depth", 10, "--recon", recon]
+    options = ["--filter", mode, "--set", "hevc.internal_bit_depth=10", "--recon", recon]
     encoded = run_json(["encode", clip, "-o", stream, *options], capsys)
     assert encoded["bit_depth"] == 10
     samples = np.fromfile(recon, "<u2")
@@ -75,7 +75,9 @@ def test_bit_depths(clip, tmp_path, capsys, mode):
 
     again = ["--filter", mode, "--size", f"{WIDTH}x{HEIGHT}", "--fps", 25, "--bit-depth", 10]
     assert run_json(["encode", recon, "-o", stream, *again], capsys)["bit_depth"] == 10
-    eight = run_json(["encode", recon, "-o", stream, *again, "--internal-bit-depth", 8, "--recon", decoded], capsys)
+    eight = run_json(
+        ["encode", recon, "-o", stream, *again, "--set", "hevc.internal_bit_depth=8", "--recon", decoded], capsys
+    )
     assert eight["bit_depth"] == 8
     assert decoded.stat().st_size == samples.size
     eight_bits = np.fromfile(decoded, np.uint8)
@@ -88,14 +90,13 @@ def test_overlapped_motion_compensation_is_told(clip, tmp_path, capsys):
     encoded = run_json(["encode", clip, "-o", stream, "--filter", "off", "--obmc"], capsys)
     assert encoded["encoder"]["options"]["obmc"] is True
     info = run_json(["info", stream], capsys)
-    tools = {"prediction_filter": False, "obmc": True, "intra_filter": False}
-    assert info["learned"] == {"arithmetic_version": ARITHMETIC_VERSION, **tools}
+    assert info["learned"] == {"arithmetic_version": ARITHMETIC_VERSION, "tools": {"overlap": {}}}
     (sps,) = (fields for fields in info["parameter_sets"] if fields["kind"] == "sps")
     assert sps["profile_idc"] == 30
     shares = [[picture.get("overlapped_share") for picture in found["pictures"]] for found in (encoded, info)]
     assert shares[0] == shares[1] and shares[0][0] is None and all(0 <= share <= 1 for share in shares[0][1:])
     assert run(["info", str(stream), "--quiet"]) == 0
-    assert "obmc true" in capsys.readouterr().out
+    assert "overlap: overlapped motion compensation" in capsys.readouterr().out
 
 
 def test_results_can_be_compared(clip, tmp_path, capsys):

@@ -39,11 +39,13 @@ def test_every_help_has_an_example_that_parses(name, capsys):
         ["encode", "a.y4m", "-o", "x", "--size", "352"],
         ["encode", "a.y4m", "-o", "x", "--fps", "1/0"],
         ["encode", "a.y4m", "-o", "x", "--bit-depth", "12"],
-        ["encode", "a.y4m", "-o", "x", "--internal-bit-depth", "9"],
+        ["encode", "a.y4m", "-o", "x", "--set", "hevc.internal_bit_depth=9"],
         ["encode", "a.y4m", "-o", "-", "--json"],
-        ["encode", "a.y4m", "-o", "x", "--loss-threshold", "1"],
+        ["encode", "a.y4m", "-o", "x", "--set", "channels=8"],
+        ["encode", "a.y4m", "-o", "x", "--settings", "none"],
+        ["settings", "inter_lume"],
         ["encode", "a.y4m", "-o", "x", "--model", "none/such"],
-        ["encode", "a.y4m", "-o", "x", "--learning-rate", "-1"],
+        ["encode", "a.y4m", "-o", "x", "--set", "inter_luma.learning_rate=-1"],
         ["decode", "a.bin", "-o", "-", "--json"],
         ["decode", "a.bin", "-o", "x", "--bit-depth", "16"],
         ["trace"],
@@ -72,5 +74,5 @@ def test_wrong_usage_is_status_2_and_one_line(arguments, capsys):
 def test_help_of_encode_says_what_differs_in_random_access(capsys):
     assert run(["encode", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "--intra-period N An intra picture every N, 0: only the first. In ra a multiple of 8, 32 if not" in text
+    assert "--intra-period N An intra picture every N. 0: only the first. In ra a multiple of 8, 32 if not" in text
     assert "--size WxH" in text

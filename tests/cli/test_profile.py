@@ -10,9 +10,9 @@ from codecsim.cli import run
 from codecsim.experiments import profile
 from codecsim.experiments.profile import ProfileSettings, profile_model
 from codecsim.learned.engine.spec import NetSpec
-from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.intra.spec import IntraSpec
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, Model, load_model, save_model
+from codecsim.tools.inter_luma import InterLumaSettings
 
 SPEC = NetSpec(4, (("conv1", 8), ("depthwise3", 8), ("conv3", 16)), 2)
 KMAC = [4 * 8 / 1000, 9 * 8 / 1000, 9 * 8 * 16 / 1000, (9 * 16 * 2 + 25 * 4 * 2) / 1000]
@@ -31,7 +31,7 @@ def make_model(kind):
 
 @pytest.mark.parametrize(("kind", "size"), [(INTER_LUMA, (96, 64)), (INTER_CHROMA, (48, 32))])
 def test_figures(kind, size):
-    params = LearnParams(epochs_q2=6, tile_log2=4)
+    params = InterLumaSettings(epochs_q2=6, tile_log2=4)
     found = profile_model(make_model(kind), ProfileSettings(params))
     assert [layer.kmac_per_pixel for layer in found.layers] == KMAC
     assert sum(layer.parameters for layer in found.layers) == found.parameters == SPEC.n_weights
@@ -49,7 +49,7 @@ def test_figures(kind, size):
 
 
 def test_a_model_that_filters_blocks_and_does_not_learn():
-    found = profile_model(make_model(INTRA), ProfileSettings(LearnParams()))
+    found = profile_model(make_model(INTRA), ProfileSettings(InterLumaSettings()))
     around = [(16 + 2 * n) ** 2 / 256 for n in (3, 2, 1, 0)]
     assert found.block == 16
     assert found.parameters == 2 * SPEC.n_weights < found.weights_bytes
@@ -59,19 +59,19 @@ def test_a_model_that_filters_blocks_and_does_not_learn():
 
 
 def test_without_epochs_nothing_is_trained():
-    found = profile_model(make_model(INTER_LUMA), ProfileSettings(LearnParams(epochs_q2=0)))
+    found = profile_model(make_model(INTER_LUMA), ProfileSettings(InterLumaSettings(epochs_q2=0)))
     assert (found.training_kmac, found.pictures[0].training_steps, found.pictures[0].training_ms) == (0, 0, 0)
 
 
 def test_a_device_of_torch():
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
-    found = profile_model(make_model(INTER_LUMA), ProfileSettings(LearnParams(), "cpu"))
+    found = profile_model(make_model(INTER_LUMA), ProfileSettings(InterLumaSettings(), "cpu"))
     assert found.device == "CPU"
     assert found.pictures[0].device_inference_ms > 0
     assert found.pictures[0].device_training_ms > 0
     if not torch.cuda.is_available():
-        assert profile_model(make_model(INTER_LUMA), ProfileSettings(LearnParams(), "cuda")).device is None
+        assert profile_model(make_model(INTER_LUMA), ProfileSettings(InterLumaSettings(), "cuda")).device is None
 
 
 def test_the_float_network_is_the_engines():
@@ -102,7 +102,7 @@ def test_the_float_network_is_the_engines():
 
 @pytest.mark.parametrize("model", [INTER_LUMA, INTRA, "built-in"])
 def test_table_and_json(model, tmp_path, capsys):
-    arguments = ["profile", "--no-device", "--learner", "epochs_q2=8"]
+    arguments = ["profile", "--no-device", "--set", "inter_luma.epochs_q2=8"]
     if model != "built-in":
         save_model(tmp_path / "m", make_model(model))
         arguments.append(str(tmp_path / "m"))
@@ -125,7 +125,7 @@ def test_a_model_that_is_not_there(capsys):
 
 def test_an_in_loop_model_is_profiled_by_whole_pictures():
     model = load_model("loop-filter")
-    found = profile_model(model, ProfileSettings(LearnParams()))
+    found = profile_model(model, ProfileSettings(InterLumaSettings()))
     gates = sum(math.prod(shape) for name, shape in model.tensors if "squeeze" in name or "excite" in name)
     assert sum(layer.parameters for layer in found.layers) + gates == found.parameters == model.spec.n_weights
     assert found.inference_kmac == pytest.approx(sum(layer.kmac_per_pixel for layer in found.layers))

@@ -5,48 +5,44 @@ import re
 
 import pytest
 
-from codecsim.codec.config import PRESETS, EncoderConfig, Preset
+from codecsim.codec.config import EncoderConfig
+from codecsim.codec.presets import PRESETS, SearchSettings
 from codecsim.errors import ConfigError
-from codecsim.experiments.encoder_options import encoder_config
+from codecsim.experiments.encoder_options import options_of
 from codecsim.experiments.runs import plain
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 
-FIELDS = {field.name: field for field in dataclasses.fields(Preset)}
+DECLARED = {declared.name: declared for declared in SearchSettings.declared()}
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_without_overrides_the_preset_rules(preset):
-    assert EncoderConfig(preset=preset).search_effort == PRESETS[preset]
+    assert EncoderConfig(preset=preset).search == PRESETS[preset]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", DECLARED)
 def test_an_override_changes_one_field(preset, name):
-    own = getattr(PRESETS[preset], name)
-    for value in FIELDS[name].metadata["allowed"]:
+    declared, own = DECLARED[name], getattr(PRESETS[preset], name)
+    values = declared.allowed or ((False, True) if declared.kind is bool else range(declared.low, declared.high + 1))
+    for value in values:
         for given in (value, str(value)):
-            found = EncoderConfig(preset=preset, effort={name: given}).search_effort
+            found = EncoderConfig(preset=preset, settings={"search": {name: given}}).search
             assert dataclasses.replace(found, **{name: own}) == PRESETS[preset]
             assert getattr(found, name) == value
-            assert type(getattr(found, name)) is FIELDS[name].type
+            assert type(getattr(found, name)) is declared.kind
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_keep_to_what_is_allowed(preset):
     values = dataclasses.asdict(PRESETS[preset])
-    assert EncoderConfig(effort=values).search_effort == PRESETS[preset]
-
-
-def test_every_field_says_what_it_does():
-    assert [
-        name for name, field in FIELDS.items() if not (field.metadata.get("doc") and field.metadata["allowed"])
-    ] == []
+    assert EncoderConfig(settings={"search": values}).search == PRESETS[preset]
 
 
 @pytest.mark.parametrize("text, value", [("false", False), ("OFF", False), ("0", False), ("True", True), ("on", True)])
 def test_words_for_truth(text, value):
-    assert EncoderConfig(effort={"sao": text}).search_effort.sao is value
+    assert EncoderConfig(settings={"search": {"sao": text}}).search.sao is value
 
 
 @pytest.mark.parametrize(
@@ -56,71 +52,71 @@ def test_words_for_truth(text, value):
 )
 def test_bad_values_are_refused(name, value):
     with pytest.raises(ConfigError, match=f"{name} is .*; expected "):
-        EncoderConfig(effort={name: value})
+        EncoderConfig(settings={"search": {name: value}})
 
 
 def test_unknown_fields_are_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"'patience'.*merge_rd, .*sao"):
-        EncoderConfig(effort={"patience": 1})
+    with pytest.raises(ConfigError, match=r"'search.patience'; search has merge_rd, .*sao"):
+        EncoderConfig(settings={"search": {"patience": 1}})
 
 
 def test_command_line():
-    config = encoder_config(preset="slow", effort=("sao=off", "merge_rd=4"))
-    assert config.search_effort == dataclasses.replace(PRESETS["slow"], sao=False, merge_rd=4)
-    assert plain(config)["effort"] == {"sao": False, "merge_rd": 4}
+    config = options_of(("search.sao=off", "search.merge_rd=4"), preset="slow").config()
+    assert config.search == dataclasses.replace(PRESETS["slow"], sao=False, merge_rd=4)
+    assert plain(config)["settings"] == {"search.merge_rd": 4, "search.sao": False}
 
 
 def test_the_encoder_obeys():
     """All fields of a preset given one by one make the stream of that preset, which differs from the other's."""
     clip = make_clip("texture", 72, 56, 3)
     slow, fast = (EncoderConfig(filter="off", preset=preset) for preset in ("slow", "fast"))
-    mixed = dataclasses.replace(slow, effort=dataclasses.asdict(PRESETS["fast"]))
+    mixed = dataclasses.replace(slow, settings={"search": dataclasses.asdict(PRESETS["fast"])})
     first, second, third = (run_encoder(config, clip).data for config in (slow, mixed, fast))
     assert second == third != first
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("settings", "modes", "message"),
     [
         (
-            {"filter": "off", "learn": "always", "learning_rate": 0.1},
-            "settings of the learner (control, learning_rate) are for the prediction filter, which is off",
+            {"inter_luma.channels": 8},
+            {"filter": "off"},
+            "inter_luma.channels is a setting of the prediction filter, which",
         ),
-        ({"filter": "off", "learner": ("channels=8",)}, "(channels) are for the prediction filter, which is off"),
-        ({"filter": "off", "reset": "auto"}, "(reset) are for the prediction filter, which is off"),
-        ({"chroma_learner": ("channels=8",)}, "learner of chroma (channels) are for the chroma filter, which is off"),
-        ({"intra_learner": ("passes=2",)}, "intra prediction (passes) are for the intra filter, which is off"),
-        ({"filter": "frozen", "learn": "always"}, "control is a setting of how a filter learns, but --filter frozen"),
-        ({"filter": "frozen", "learner": ("control=0",)}, "control is a setting of how a filter learns"),
-        ({"filter": "frozen", "learning_rate": 0.1}, "learning_rate is a setting of how a filter learns"),
-        ({"chroma_filter": "frozen", "chroma_learner": ("learning_rate=0.1",)}, "but --chroma-filter frozen never"),
-        ({"intra_filter": "frozen", "intra_learner": ("passes=2",)}, "but --intra-filter frozen never does"),
+        ({"inter_chroma.channels": 8}, {}, "inter_chroma.channels is a setting of the chroma filter, which is off"),
+        ({"intra.passes": 2}, {}, "intra.passes is a setting of the intra filter, which is off (--intra-filter)"),
+        (
+            {"inter_luma.control": "always"},
+            {"filter": "frozen"},
+            "inter_luma.control is a setting of how a filter learns",
+        ),
+        ({"inter_luma.learning_rate": 0.1}, {"filter": "frozen"}, "but --filter frozen never does"),
+        ({"inter_chroma.learning_rate": 0.1}, {"chroma_filter": "frozen"}, "but --chroma-filter frozen never does"),
+        ({"intra.passes": 2}, {"intra_filter": "frozen"}, "but --intra-filter frozen never does"),
+        (
+            {},
+            {"filter": "off", "chroma_filter": "online"},
+            "the chroma filter goes with the prediction filter, which is",
+        ),
+        ({}, {"oracle": "original", "filter": "frozen"}, "oracle 'original' needs the prediction filter online"),
+        ({}, {"oracle": "weights", "config": "ai"}, "needs the prediction filter on, in pictures between others"),
+        ({}, {"intra_period": 12, "config": "ra"}, "intra_period is 12; in ra expected a multiple of 8"),
     ],
     ids=str,
 )
-def test_settings_that_nothing_would_look_at_are_refused(options, message):
+def test_settings_that_nothing_would_look_at_are_refused(settings, modes, message):
     with pytest.raises(ConfigError, match=re.escape(message)):
-        encoder_config(**options)
+        EncoderConfig(**modes, settings=settings)
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("settings", "modes"),
     [
-        {"filter": "frozen", "learn": "never", "learner": ("channels=8", "experts=online"), "model": "untrained"},
-        {"filter": "frozen", "learner": ("control=NEVER", "experts=rls"), "reset": "never"},
-        {"intra_filter": "frozen", "intra_learner": ("inter_pictures=off",)},
-        {"chroma_filter": "online", "chroma_learner": ("learning_rate=0.1",)},
+        ({"control": "never", "channels": 8, "experts": "online", "model": "untrained"}, {"filter": "frozen"}),
+        ({"control": "NEVER", "experts": "rls", "reset": "never"}, {"filter": "frozen"}),
+        ({}, {"chroma_filter": "online"}),
     ],
     ids=str,
 )
-def test_settings_that_count_are_taken(options):
-    assert encoder_config(**options)
-
-
-def test_settings_of_a_preset_count_where_their_filter_is_on(tmp_path):
-    preset = tmp_path / "p.toml"
-    preset.write_text('[luma]\ncontrol = "threshold"\n[chroma]\nreplay = 1\n')
-    assert encoder_config(learn_preset=preset, filter="off") == EncoderConfig(filter="off")
-    assert encoder_config(learn_preset=preset) == EncoderConfig(learn={"control": "threshold"})
-    both = EncoderConfig(chroma_filter="frozen", learn={"control": "threshold"}, chroma_learn={"replay": 1})
-    assert encoder_config(learn_preset=preset, chroma_filter="frozen") == both
+def test_settings_that_count_are_taken(settings, modes):
+    assert EncoderConfig(**modes, settings={"inter_luma": settings})

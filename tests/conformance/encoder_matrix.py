@@ -12,12 +12,10 @@ import sys
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.encoder import encode
+from codecsim.tools import tool_named
 from tests.conformance.clips import make_clip
 
 FILE = pathlib.Path(__file__).with_name("matrix.json")
-_TOOLS = {"overlap": "obmc", "inter_luma": "filter", "inter_chroma": "chroma_filter", "intra": "intra_filter"}
-_MODELS = {"inter_luma": "model", "inter_chroma": "chroma_model", "intra": "intra_model"}
-_SETTINGS = {"inter_luma": "learn", "inter_chroma": "chroma_learn", "intra": "intra_learn", "search": "effort"}
 
 
 def read_cases():
@@ -31,26 +29,15 @@ def write_cases(cases):
     FILE.write_text(f"{{\n{lines}\n}}\n")
 
 
-def _by_qp(value):
-    """A value by QP has numbers for keys, which JSON cannot have."""
-    return {int(qp): at for qp, at in value.items()} if isinstance(value, dict) else value
-
-
 def config_of(case):
     """The EncoderConfig of a case."""
-    options = {
-        name: case[name] for name in ("config", "qp", "preset", "intra_period", "hash", "oracle") if name in case
-    }
-    for tool, mode in case.get("tools", {}).items():
-        options[_TOOLS.get(tool, "loop_filter")] = mode == "on" if tool == "overlap" else mode
-    options |= {_MODELS[tool]: model for tool, model in case.get("models", {}).items()}
-    for full_name, value in case.get("settings", {}).items():
-        owner, _, name = full_name.partition(".")
-        if owner == "hevc":
-            options[name] = value
-        else:
-            options.setdefault(_SETTINGS[owner], {})[name] = _by_qp(value)
-    return EncoderConfig(**{"filter": "off", **options})
+    names = ("config", "qp", "preset", "intra_period", "hash", "oracle")
+    options = {name: case[name] for name in names if name in case}
+    for name, mode in case.get("tools", {}).items():
+        tool = tool_named(name)
+        options[tool.option] = tool.value(mode)
+    models = {f"{name}.model": model for name, model in case.get("models", {}).items()}
+    return EncoderConfig(**{"filter": "off", **options}, settings={**models, **case.get("settings", {})})
 
 
 def stream_digest(case):

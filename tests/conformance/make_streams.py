@@ -29,38 +29,52 @@ STREAMS = {
     "random_tools.hevc": lambda: random_stream(202, 3),
     "random_b.hevc": lambda: random_stream(25, 6),
     "learned_ra.bin": lambda: run_encoder(
-        EncoderConfig("ra", 32, learn=LEARN, intra_period=8), make_clip("texture", 72, 66, 11)
+        EncoderConfig("ra", 32, settings={"inter_luma": LEARN}, intra_period=8), make_clip("texture", 72, 66, 11)
     ),
     "adaptive_qp.hevc": lambda: run_encoder(
-        EncoderConfig("ldp", 30, filter="off", adaptive_qp=8, qp_group=8), make_clip("edges", 104, 72, 5)
+        EncoderConfig("ldp", 30, filter="off", settings={"hevc": {"adaptive_qp": 8, "qp_group": 8}}),
+        make_clip("edges", 104, 72, 5),
     ),
     "obmc.bin": lambda: run_encoder(EncoderConfig("ldb", 27, filter="off", obmc=True), make_clip("film", 98, 66, 6)),
     "obmc_learned.bin": lambda: run_encoder(
-        EncoderConfig("ra", 30, obmc=True, learn=LEARN, internal_bit_depth=10), make_clip("edges", 106, 66, 9)
+        EncoderConfig("ra", 30, obmc=True, settings={"inter_luma": LEARN, "hevc": {"internal_bit_depth": 10}}),
+        make_clip("edges", 106, 66, 9),
     ),
     "learned.bin": lambda: run_encoder(
-        EncoderConfig("ldp", 30, learn=LEARN, intra_period=5), make_clip("texture", 96, 66, 8)
+        EncoderConfig("ldp", 30, settings={"inter_luma": LEARN}, intra_period=5), make_clip("texture", 96, 66, 8)
     ),
     "loop_filter.bin": lambda: run_encoder(
         EncoderConfig("ldp", 32, filter="off", loop_filter="loop-filter/2"),
         make_clip("cut", 106, 74, 4),
     ),
     "main10.hevc": lambda: run_encoder(
-        EncoderConfig("ldp", 27, filter="off", internal_bit_depth=10), make_clip("cut", 66, 98, 5)
+        EncoderConfig("ldp", 27, filter="off", settings={"hevc": {"internal_bit_depth": 10}}),
+        make_clip("cut", 66, 98, 5),
     ),
     "learned_10_bits.bin": lambda: run_encoder(
-        EncoderConfig("ldp", 32, learn=LEARN), make_clip("texture", 72, 66, 5, bit_depth=10)
+        EncoderConfig("ldp", 32, settings={"inter_luma": LEARN}), make_clip("texture", 72, 66, 5, bit_depth=10)
     ),
     "learned_switches.bin": lambda: run_encoder(
         EncoderConfig(
             "ldp",
             34,
-            learn={**LEARN, "channels": 16, "loss": "l2", "control": "threshold", "reset": "auto", "replay": 2},
+            settings={
+                "inter_luma": {
+                    **LEARN,
+                    "channels": 16,
+                    "loss": "l2",
+                    "control": "threshold",
+                    "reset": "auto",
+                    "replay": 2,
+                }
+            },
         ),
         make_clip("cut", 72, 72, 8),
     ),
     "intra_filter.bin": lambda: run_encoder(
-        EncoderConfig("ldp", 27, filter="off", intra_filter="frozen", intra_model="prediction-intra/1"),
+        EncoderConfig(
+            "ldp", 27, filter="off", intra_filter="frozen", settings={"intra": {"model": "prediction-intra/1"}}
+        ),
         make_clip("film", 98, 66, 5),
     ),
 }

@@ -8,13 +8,14 @@ import dataclasses
 
 import numpy as np
 
+from codecsim.codec.active_tools import ActiveTool, ActiveTools
+from codecsim.codec.filters import make_filters
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.recon import derive_motion
 from codecsim.entropy.cabac import DECODE, ENCODE, finish_encoder, make_coder, start_decoder, start_encoder
 from codecsim.entropy.contexts import init_contexts
 from codecsim.kernels.binding import bind
 from codecsim.kernels.jit import kernel
-from codecsim.learned.inter.stream import LearnedStream, announce, picture_switches, usable_tools
 from codecsim.picture.areas import Square
 from codecsim.picture.blocks import CHOICE_EVERYWHERE, choose_nowhere
 from codecsim.picture.dpb import DecodedPictureBuffer
@@ -27,9 +28,6 @@ from codecsim.syntax.headers import (
     SLICE_B,
     SLICE_I,
     SLICE_P,
-    TOOL_FILTER,
-    TOOL_INTRA,
-    TOOL_OBMC,
     ParameterSets,
     Pps,
     ReferencePictureSet,
@@ -42,6 +40,8 @@ from codecsim.syntax.headers import (
 from codecsim.syntax.sao import code_sao
 from codecsim.syntax.sei import LearnerHash, write_sei
 from codecsim.syntax.slice_data import code_quadtree, has_inter
+from codecsim.syntax.tool_switches import picture_switches, usable_tools
+from codecsim.tools import INTER_LUMA, INTRA, OVERLAP
 from tests.conformance.clips import FPS
 from tests.conformance.runs import Run
 
@@ -209,25 +209,24 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
     """`Run` of `count` pictures, all decisions from the seed; no reports.
 
     watch : function that is given the codec and the SliceHeader after each picture
-    learn : LearnParams, for a stream with the prediction filter
+    learn : InterLumaSettings, for a stream with the prediction filter
     obmc : bool, for a stream with overlapped motion compensation
-    intra : IntraStream, for a stream with the intra prediction filter
+    intra : ActiveTool, for a stream with the intra prediction filter
     """
     rng = np.random.default_rng(seed)
     sps = draw_sps(rng)
     pps = draw_pps(rng, sps)
-    learned = LearnedStream(learn) if learn else None
-    if learned or obmc or intra:
-        tools = {TOOL_FILTER: learned.settings()} if learned else {}
-        tools |= {TOOL_INTRA: intra.settings()} if intra else {}
-        tools |= {TOOL_OBMC: None} if obmc else {}
-        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=announce(tools))
+    on = [ActiveTool(INTER_LUMA, learn)] if learn else []
+    on += [ActiveTool(OVERLAP)] if obmc else []
+    active = ActiveTools([*on, intra] if intra else on)
+    if len(active):
+        sps = dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=active.announcement())
         pps = dataclasses.replace(pps, slice_header_extension_present=True)
     width, height = sps.true_size
     video_format = VideoFormat(width, height, FPS, sps.bit_depth)
     sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
-    learned_filter = learned.make_filter(sps) if learned else None
-    codec = PictureCodec(sps, learned_filter, intra=intra.make_filter(sps) if intra else None)
+    filters = make_filters(active, sps)
+    codec = PictureCodec(sps, **filters)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
     held = []
     for poc in draw_order_counts(rng, sps, count):
@@ -236,7 +235,7 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         tools = 0
         usable = usable_tools(sps.tools, header.slice_type != SLICE_I)
         if usable:
-            tools = sum(bit for bit in (TOOL_FILTER, TOOL_OBMC, TOOL_INTRA) if usable & bit and rng.integers(4))
+            tools = sum(tool.bit for tool in (INTER_LUMA, OVERLAP, INTRA) if usable & tool.bit and rng.integers(4))
             header = dataclasses.replace(header, extension=picture_switches(usable, tools))
         current = dpb.begin(nal_type, 0, header, sps)
         codec.begin(current, header, pps, tools)
@@ -258,8 +257,8 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
         code_slice_header(writer, nal_type, sets, header)
         data += nal_units.write_nal_unit(nal_type, writer.to_bytes() + payload, long_start=True)
         messages = [hash_picture(current.picture, "md5", sps.bit_depth)]
-        if learned:
-            messages.append(LearnerHash(learned_filter.digest()))
+        if learn:
+            messages.append(LearnerHash(filters["inter_luma"].digest()))
         data += nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages))
         dpb.end(current.picture)
         recon += [picture.crop(video_format) for picture in dpb.take_output()]

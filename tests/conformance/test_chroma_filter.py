@@ -7,8 +7,7 @@ import pytest
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError
-from codecsim.learned.inter.chroma_params import ChromaParams
-from codecsim.learned.inter.stream import changes, with_changes
+from codecsim.tools.inter_chroma import InterChromaSettings
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import check_own_decoder, run_encoder
 
@@ -31,8 +30,8 @@ SWITCHES = [
 
 
 def encode_chroma(chroma_learn, clip, config="ldp", qp=27, **options):
-    options = {"preset": "fast", "chroma_filter": "online", "learn": {"channels": 8}, **options}
-    return run_encoder(EncoderConfig(config, qp, chroma_learn={**SMALL, **chroma_learn}, **options), clip)
+    options = {"preset": "fast", "chroma_filter": "online", **options, "settings": {"inter_luma": {"channels": 8}}}
+    return run_encoder(EncoderConfig(config, qp, settings={"inter_chroma": {**SMALL, **chroma_learn}}, **options), clip)
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(f"{k}={v}" for k, v in switch.items()))
@@ -48,7 +47,7 @@ def test_switches(switch):
 @pytest.mark.parametrize("bit_depth", [8, 10])
 def test_structures_depths_and_threads(config, bit_depth):
     """In pictures that end within blocks, over overlapped motion compensation, in two passes of the search."""
-    options = {"obmc": True, "internal_bit_depth": bit_depth, "effort": {"filter_passes": 2}}
+    options = {"obmc": True, "settings": {"hevc": {"internal_bit_depth": bit_depth}, "search": {"filter_passes": 2}}}
     run = encode_chroma({}, make_clip("zoom", 106, 54, 9), config, **options)
     for threads in (1, 2):
         check_own_decoder(run, threads)
@@ -74,7 +73,7 @@ def test_the_hash_covers_it():
 def test_frozen_without_weights_is_the_identity():
     clip = make_clip("texture", 72, 40, 4)
     frozen = encode_chroma({}, clip, chroma_filter="frozen")
-    off = run_encoder(EncoderConfig("ldp", 27, preset="fast", learn={"channels": 8}), clip)
+    off = run_encoder(EncoderConfig("ldp", 27, preset="fast", settings={"inter_luma": {"channels": 8}}), clip)
     check_own_decoder(frozen)
     assert [report.psnr_u for report in frozen.reports] == [report.psnr_u for report in off.reports]
 
@@ -84,7 +83,8 @@ def test_weights_that_ship():
     clip = make_clip("texture", 72, 40, 3)
     config = EncoderConfig("ldp", 27, preset="fast", chroma_filter="frozen")
     trained, untrained = (
-        run_encoder(dataclasses.replace(config, chroma_model=name), clip) for name in (None, "untrained")
+        run_encoder(dataclasses.replace(config, settings={"inter_chroma": {"model": name}}), clip)
+        for name in (None, "untrained")
     )
     for run in (trained, untrained):
         check_own_decoder(run)
@@ -92,15 +92,15 @@ def test_weights_that_ship():
 
 
 def test_parameters_are_carried():
-    params = ChromaParams(channels=8, luma_coded=False, learning_rate=1e-3)
-    assert with_changes(changes(params), ChromaParams) == params
-    assert changes(ChromaParams()) == ()
+    params = InterChromaSettings(channels=8, luma_coded=False, learning_rate=1e-3)
+    assert InterChromaSettings.from_stream(params.to_stream()) == params
+    assert InterChromaSettings().to_stream() == ()
 
 
 def test_wrong_settings():
-    with pytest.raises(ConfigError, match="goes with the prediction filter of luma"):
+    with pytest.raises(ConfigError, match="goes with the prediction filter, which is off"):
         EncoderConfig(filter="off", chroma_filter="online")
-    with pytest.raises(ConfigError, match="further=0"):
-        ChromaParams(further=1)
+    with pytest.raises(ConfigError, match="further is 1; expected 0"):
+        InterChromaSettings(further=1)
     with pytest.raises(ConfigError, match="which is off"):
-        EncoderConfig(chroma_model="x")
+        EncoderConfig(settings={"inter_chroma": {"model": "x"}})

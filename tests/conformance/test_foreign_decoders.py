@@ -39,8 +39,15 @@ def _matrix():
         qp, options = (0, 22, 32, 37, 51)[k % 5], {"preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2]}
         found.append(_row(clip, *depths, EncoderConfig(config, qp, filter="off", **options)))
     for k, (config, clip) in enumerate(itertools.product(("ai", "ldp"), CLIPS)):
-        depth, tools = (None, 10)[k // 2 % 2], {"adaptive_qp": (1, 4, 12)[k % 3], "qp_group": QP_GROUPS[k % 4]}
-        options = {"transform_skip": k % 2 == 0, "preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2]}
+        depth, tools = (
+            (None, 10)[k // 2 % 2],
+            {"settings": {"hevc": {"adaptive_qp": (1, 4, 12)[k % 3], "qp_group": QP_GROUPS[k % 4]}}},
+        )
+        options = {
+            "preset": PRESETS[k % 3],
+            "hash": ("md5", "crc")[k % 2],
+            "settings": {"hevc": {"transform_skip": k % 2 == 0}},
+        }
         qp = (51, 0, 22, 32, 37)[k % 5]
         found.append(_adaptive_row(clip, EncoderConfig(config, qp, filter="off", **options, **tools), depth))
     return found
@@ -49,13 +56,13 @@ def _matrix():
 def _row(clip, bit_depth, internal, config):
     """A clip of `bit_depth` bits, coded at `internal` bits."""
     name = f"{_name(clip, config.config, config.qp)}-{bit_depth}-as-{internal or bit_depth}-bits"
-    config = dataclasses.replace(config, internal_bit_depth=internal)
+    config = dataclasses.replace(config, settings={"hevc": {"internal_bit_depth": internal}})
     return pytest.param((*clip, 0, bit_depth), config, id=name)
 
 
 def _adaptive_row(clip, config, internal=None):
     name = f"{_name(clip, config.config, config.qp)}-adaptive-{config.adaptive_qp}-groups-{config.qp_group}"
-    config = dataclasses.replace(config, internal_bit_depth=internal)
+    config = dataclasses.replace(config, settings={"hevc": {"internal_bit_depth": internal}})
     return pytest.param(clip, config, id=f"{name}-10-bits" if internal else name)
 
 
@@ -93,10 +100,15 @@ FEW += [
     _row(_short(CLIPS[1]), 8, 10, EncoderConfig("ldp", 27, filter="off", preset="fast", hash="crc")),
     _row(_short(CLIPS[1]), 10, None, EncoderConfig("ra", 32, filter="off", preset="medium")),
     _row(_short(CLIPS[0]), 10, None, EncoderConfig("ldp", 22, filter="off", preset="medium", hash="checksum")),
-    _adaptive_row(_short(CLIPS[1]), EncoderConfig("ldp", 27, filter="off", preset="fast", adaptive_qp=12, qp_group=8)),
+    _adaptive_row(
+        _short(CLIPS[1]),
+        EncoderConfig("ldp", 27, filter="off", preset="fast", settings={"hevc": {"adaptive_qp": 12, "qp_group": 8}}),
+    ),
     _adaptive_row(
         _short(CLIPS[5]),
-        EncoderConfig("ldp", 32, filter="off", transform_skip=False, adaptive_qp=6, qp_group=32),
+        EncoderConfig(
+            "ldp", 32, filter="off", settings={"hevc": {"transform_skip": False, "adaptive_qp": 6, "qp_group": 32}}
+        ),
         internal=10,
     ),
 ]

@@ -9,8 +9,8 @@ from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.errors import MismatchError
-from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.tools.inter_luma import InterLumaSettings
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 
@@ -19,7 +19,9 @@ WRONG = 3  # the picture that goes wrong
 
 @pytest.fixture(scope="module")
 def learning():
-    config = EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5, "average_q8": 5})
+    config = EncoderConfig(
+        "ldp", 32, preset="fast", settings={"inter_luma": {"channels": 8, "tile_log2": 5, "average_q8": 5}}
+    )
     return run_encoder(config, make_clip("texture", 72, 40, 6)).data
 
 
@@ -71,7 +73,7 @@ def test_wrong_bit_in_the_learner(monkeypatch, learning, array):
 
 
 def test_digest_sees_every_bit():
-    state = PredictionFilter(LearnParams(channels=8, average_q8=5), 16, 16).state
+    state = PredictionFilter(InterLumaSettings(channels=8, average_q8=5), 16, 16).state
     seen = {state.digest()}
     rng = np.random.default_rng(0)
     for name in ("master", "moment", "square", "powers", "average"):

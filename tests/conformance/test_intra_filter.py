@@ -5,14 +5,15 @@ import io
 import numpy as np
 import pytest
 
+from codecsim.codec.active_tools import ActiveTool
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
 from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.intra.learner import IntraLearner
-from codecsim.learned.intra.params import IntraParams
-from codecsim.learned.intra.stream import IntraStream
 from codecsim.picture.blocks import MODE_INTRA, PART_NxN
 from codecsim.syntax.headers import SLICE_I
+from codecsim.tools import INTRA
+from codecsim.tools.intra import IntraSettings
 from tests.conformance.clips import make_clip
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder
@@ -29,14 +30,14 @@ def model(tmp_path_factory):
     [
         ("film", {}),
         ("edges", {"qp": 20, "preset": "slow"}),
-        ("texture", {"qp": 24, "transform_skip": False}),
-        ("edges", {"internal_bit_depth": 10, "adaptive_qp": 6, "qp_group": 8}),
-        ("texture", {"preset": "fast", "effort": {"transform_depth": 2, "intra_filter_modes": True}}),
+        ("texture", {"qp": 24, "settings": {"hevc": {"transform_skip": False}}}),
+        ("edges", {"settings": {"hevc": {"internal_bit_depth": 10, "adaptive_qp": 6, "qp_group": 8}}}),
+        ("texture", {"preset": "fast", "settings": {"search": {"transform_depth": 2, "intra_filter_modes": True}}}),
     ],
     ids=str,
 )
 def test_all_intra(content, options, model):
-    settings = {"qp": 30, "filter": "off", "intra_filter": "frozen", "intra_model": model, **options}
+    settings = {"qp": 30, "filter": "off", "intra_filter": "frozen", **options, "settings": {"intra": {"model": model}}}
     run = run_encoder(EncoderConfig("ai", **settings), make_clip(content, 90, 70, 2))
     check_own_decoder(run, models=[model])
 
@@ -45,14 +46,17 @@ def test_all_intra(content, options, model):
     ("config", "options"),
     [
         ("ai", {"filter": "off"}),
-        ("ai", {"filter": "off", "internal_bit_depth": 10, "intra_learn": {"passes": 3, "blocks": 40}}),
+        (
+            "ai",
+            {"filter": "off", "settings": {"hevc": {"internal_bit_depth": 10}, "intra": {"passes": 3, "blocks": 40}}},
+        ),
         ("ldp", {"filter": "off"}),
-        ("ldp", {"learn": {"channels": 8, "tile_log2": 4, "epochs_q2": 4}, "loop_filter": "on"}),
+        ("ldp", {"loop_filter": "on", "settings": {"inter_luma": {"channels": 8, "tile_log2": 4, "epochs_q2": 4}}}),
     ],
     ids=str,
 )
 def test_learning_online(config, options, model):
-    settings = {"qp": 27, "intra_filter": "online", "intra_model": model, **options}
+    settings = {"qp": 27, "intra_filter": "online", **options, "settings": {"intra": {"model": model}}}
     run = run_encoder(EncoderConfig(config, **settings), make_clip("edges", 72, 136, 3))
     check_own_decoder(run, models=[model])
     steps = [report.intra_trained_steps for report in run.reports]
@@ -72,7 +76,7 @@ def test_the_search_learns_what_the_reconstruction_learns(monkeypatch, model):
         return steps
 
     monkeypatch.setattr(IntraLearner, "learn", watch)
-    settings = {"qp": 27, "filter": "off", "intra_filter": "online", "intra_model": model}
+    settings = {"qp": 27, "filter": "off", "intra_filter": "online", "settings": {"intra": {"model": model}}}
     run_encoder(EncoderConfig("ai", **settings), make_clip("edges", 72, 136, 2))
     rows = 3
     assert len(seen) == 2 * 2 * rows
@@ -89,10 +93,8 @@ def test_the_search_learns_what_the_reconstruction_learns(monkeypatch, model):
 )
 def test_inter(options, inter_pictures, model):
     learn = {} if "filter" in options else {"channels": 8, "tile_log2": 4, "epochs_q2": 4}
-    config = EncoderConfig(
-        qp=27, learn=learn, intra_filter="frozen", intra_model=model,
-        intra_learn={"inter_pictures": inter_pictures}, **options,
-    )  # fmt: skip
+    settings = {"inter_luma": learn, "intra": {"model": model, "inter_pictures": inter_pictures}}
+    config = EncoderConfig(qp=27, settings=settings, intra_filter="frozen", **options)
     check_own_decoder(run_encoder(config, make_clip("cut", 72, 56, 6)), threads=2, models=[model])
 
 
@@ -113,14 +115,14 @@ def test_random_decisions(model):
         seen.update({"mixed"} if filtered.any() and (intra & ~filtered).any() else {})
 
     for seed in range(12):
-        intra = IntraStream(IntraParams(seed % 3 > 0), random_model(split="direction"))
+        intra = ActiveTool(INTRA, IntraSettings(inter_pictures=seed % 3 > 0), random_model(split="direction"))
         run = random_stream(seed, obmc=bool(seed % 2), watch=watch, intra=intra)
         assert_same_pictures([p.frame for p in decode(io.BytesIO(run.data), models=[model])], run.recon)
     assert seen == {"off", "inter", "parts", "mixed", *(f"size {log2}" for log2 in (2, 3, 4, 5))}
 
 
 def test_the_stream_names_its_weights(model, tmp_path):
-    config = EncoderConfig("ai", 32, filter="off", intra_filter="frozen", intra_model=model)
+    config = EncoderConfig("ai", 32, filter="off", intra_filter="frozen", settings={"intra": {"model": model}})
     run = run_encoder(config, make_clip("film", 32, 32, 1))
     with pytest.raises(ModelError, match=random_model(split="direction").digest.hex()):
         list(decode(io.BytesIO(run.data)))
@@ -132,4 +134,4 @@ def test_the_stream_names_its_weights(model, tmp_path):
 
 def test_refuses_a_model_without_the_filter(model):
     with pytest.raises(ConfigError, match="is off"):
-        EncoderConfig("ai", intra_model=model)
+        EncoderConfig("ai", settings={"intra": {"model": model}})

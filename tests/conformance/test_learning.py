@@ -58,7 +58,9 @@ SMALL = {"channels": 8, "tile_log2": 5}
 def encode_learning(learn, count=5, size=(72, 40), **options):
     """`Run` over a small clip."""
     options = {"preset": "fast", "intra_period": 3, "filter": "online", **options}
-    return run_encoder(EncoderConfig("ldp", 30, learn=learn, **options), make_clip("texture", *size, count))
+    return run_encoder(
+        EncoderConfig("ldp", 30, settings={"inter_luma": learn}, **options), make_clip("texture", *size, count)
+    )
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(f"{k}={v}" for k, v in switch.items()))
@@ -76,8 +78,14 @@ def test_switches(switch):
 def test_block_sizes(config, block_size):
     """With the weights that ship, over asymmetric partitions, intra blocks and overlap, in pictures of odd size."""
     learn = {"tile_log2": 4, "block_size": block_size, "experts": "online,rls"}
-    options = {"obmc": True, "internal_bit_depth": 10, "effort": {"amp": True, "filter_passes": 2}}
-    run = run_encoder(EncoderConfig(config, 24, preset="fast", learn=learn, **options), make_clip("zoom", 74, 54, 9))
+    options = {
+        "obmc": True,
+        "settings": {"hevc": {"internal_bit_depth": 10}, "search": {"amp": True, "filter_passes": 2}},
+    }
+    run = run_encoder(
+        EncoderConfig(config, 24, preset="fast", settings={"inter_luma": learn}, **options),
+        make_clip("zoom", 74, 54, 9),
+    )
     check_own_decoder(run)
     assert any(report.filtered_share for report in run.reports)
     assert sum(bool(report.trained_steps) for report in run.reports) > 1
@@ -99,7 +107,7 @@ def test_switches_are_exercised():
 @pytest.mark.parametrize("config", ["ldb", "ra"])
 def test_b_pictures(config):
     run = run_encoder(
-        EncoderConfig(config, 30, preset="fast", learn={**SMALL, "further": 3}, intra_period=0),
+        EncoderConfig(config, 30, preset="fast", settings={"inter_luma": {**SMALL, "further": 3}}, intra_period=0),
         make_clip("texture", 72, 40, 11),
     )
     check_own_decoder(run)
@@ -114,10 +122,15 @@ def test_b_pictures(config):
 def test_overlapped_motion_compensation(config, mode):
     """With and below the learned filter, in samples of 8 and of 10 bits, in pictures that end within blocks."""
     for bit_depth, passes in ((8, 1), (10, 2)):
-        options = {"obmc": True, "filter": mode, "internal_bit_depth": bit_depth, "effort": {"filter_passes": passes}}
+        options = {
+            "obmc": True,
+            "filter": mode,
+            "settings": {"hevc": {"internal_bit_depth": bit_depth}, "search": {"filter_passes": passes}},
+        }
         learn = {} if mode == "off" else SMALL
         run = run_encoder(
-            EncoderConfig(config, 27, preset="fast", learn=learn, **options), make_clip("zoom", 106, 54, 9)
+            EncoderConfig(config, 27, preset="fast", settings={"inter_luma": learn}, **options),
+            make_clip("zoom", 106, 54, 9),
         )
         check_own_decoder(run)
         shares = [report.overlapped_share for report in run.reports]

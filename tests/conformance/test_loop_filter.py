@@ -50,7 +50,7 @@ def test_the_decoder_finds_the_light_weights_by_their_digest():
 
 
 def test_beside_all_other_tools():
-    options = {"filter": "online", "learn": {"channels": 8}, "obmc": True, "chroma_filter": "online"}
+    options = {"filter": "online", "obmc": True, "chroma_filter": "online", "settings": {"inter_luma": {"channels": 8}}}
     run = encode_loop(None, make_clip("zoom", 106, 74, 5), intra_period=3, **options)
     check_own_decoder(run)
 

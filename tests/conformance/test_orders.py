@@ -5,16 +5,17 @@ import itertools
 
 import pytest
 
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
-from codecsim.learned.inter.chroma_stream import ChromaStream
-from codecsim.learned.inter.controller import Order
-from codecsim.learned.inter.params import Control
 from codecsim.search import inter_filter, orders
+from codecsim.tools import INTER_CHROMA
+from codecsim.tools.learner import Control, Order
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import assert_same_pictures, check_own_decoder, run_encoder
 
 LEARN = {"channels": 8, "tile_log2": 4, "control": "signalled", "experts": "online,rls,mix"}
-CONFIG = EncoderConfig("ldp", 30, preset="fast", learn=LEARN)
+FROZEN = {name: value for name, value in LEARN.items() if name != "control"}
+CONFIG = EncoderConfig("ldp", 30, preset="fast", settings={"inter_luma": LEARN})
 TRAIN, HOLD, RESET = "train", "hold", "reset"
 
 
@@ -43,8 +44,8 @@ def test_any_orders(order, config, reset):
     """Over IDR pictures, in ra also over intra pictures between, with chroma, in two passes of the search."""
     order(TRAIN, HOLD, RESET, TRAIN, TRAIN)
     learn, chroma = {**LEARN, "reset": reset}, {"channels": 8, "tile_log2": 4, "reset": reset}
-    options = {"intra_period": 8 if config == "ra" else 7, "obmc": True, "effort": {"filter_passes": 2}}
-    options |= {"chroma_filter": "online", "chroma_learn": chroma, "learn": learn}
+    options = {"intra_period": 8 if config == "ra" else 7, "obmc": True, "chroma_filter": "online"}
+    options["settings"] = {"search": {"filter_passes": 2}, "inter_chroma": chroma, "inter_luma": learn}
     run = run_encoder(dataclasses.replace(CONFIG, config=config, **options), make_clip("zoom", 74, 42, 14))
     check_own_decoder(run)
     assert {*orders_of(run)} == {None, TRAIN, HOLD, RESET}
@@ -69,7 +70,7 @@ def test_each_order_does_what_it_says(order):
 def test_always_to_train_is_to_learn_always(order):
     order(TRAIN)
     clip = make_clip("texture", 72, 40, 6)
-    always = run_encoder(dataclasses.replace(CONFIG, learn={**LEARN, "control": "always"}), clip)
+    always = run_encoder(dataclasses.replace(CONFIG, settings={"inter_luma": {**LEARN, "control": "always"}}), clip)
     signalled = run_encoder(CONFIG, clip)
     assert_same_pictures(signalled.recon, always.recon)
     assert [r.bits for r in signalled.reports[1:]] == [r.bits for r in always.reports[1:]]
@@ -93,20 +94,23 @@ def test_by_trial(monkeypatch):
     monkeypatch.setattr(orders, "MARGIN", 0)
     clip = make_clip("texture", 136, 72, 8)
     learn = {"experts": "online", "tile_log2": 4, "learning_rate": 0.1, "average_q8": 0}
-    options = {"chroma_filter": "online", "model": "untrained", "effort": {"learner_trials": True}}
-    config = dataclasses.replace(CONFIG, learn=learn, **options)
+    settings = {"inter_luma": {"model": "untrained", **learn}, "search": {"learner_trials": True}}
+    config = dataclasses.replace(CONFIG, chroma_filter="online", settings=settings)
     run = run_encoder(config, clip)
     check_own_decoder(run)
     assert {HOLD, RESET} <= {*orders_of(run)}
-    assert ChromaStream.from_config(config).params.control == Control.SIGNALLED
-    always = dataclasses.replace(config, effort={})
+    assert resolve_tools(config)[INTER_CHROMA].settings.control == Control.SIGNALLED
+    always = dataclasses.replace(config, settings={**settings, "search": {}})
     assert {*orders_of(run_encoder(always, clip))} == {None}
-    assert ChromaStream.from_config(always).params.control == Control.ALWAYS
+    assert resolve_tools(always)[INTER_CHROMA].settings.control == Control.ALWAYS
 
 
 def test_frozen_takes_no_orders():
     run = run_encoder(
-        dataclasses.replace(CONFIG, filter="frozen", effort={"learner_trials": True}), make_clip("flat", 72, 40, 3)
+        dataclasses.replace(
+            CONFIG, filter="frozen", settings={"inter_luma": FROZEN, "search": {"learner_trials": True}}
+        ),
+        make_clip("flat", 72, 40, 3),
     )
     check_own_decoder(run)
     assert {*orders_of(run)} == {None}

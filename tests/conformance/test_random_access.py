@@ -37,6 +37,6 @@ def test_leading_pictures_are_left_out(start):
 @pytest.mark.parametrize("mode", ["frozen", "online"])
 def test_learned_tools_cannot_be_entered(mode):
     """What the filter has learned from the pictures before is missing."""
-    data, _ = encode_and_cut(8, filter=mode, learn={"channels": 8, "tile_log2": 5})
+    data, _ = encode_and_cut(8, filter=mode, settings={"inter_luma": {"channels": 8, "tile_log2": 5}})
     with pytest.raises(BitstreamError, match="can begin at an IDR picture only"):
         list(decode(io.BytesIO(data)))

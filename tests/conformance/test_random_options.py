@@ -6,7 +6,9 @@ import itertools
 import numpy as np
 import pytest
 
-from codecsim.codec.config import FILTERS, PRESETS, QP_GROUPS, EncoderConfig, Preset
+from codecsim.codec.config import QP_GROUPS, EncoderConfig
+from codecsim.codec.presets import PRESETS, SearchSettings
+from codecsim.tools import INTER_LUMA, TOOLS
 from tests.conformance.clips import CONTENTS, make_clip
 from tests.conformance.runs import check_ffmpeg, check_own_decoder, run_encoder
 
@@ -46,12 +48,19 @@ def draw_learning(rng):
 def draw_effort(rng):
     """Some settings of the search at any value they may have, but for the dearest."""
     drawn = {}
-    for field in dataclasses.fields(Preset):
-        allowed = [value for value in field.metadata["allowed"] if value <= 128]
+    for declared in SearchSettings.declared():
+        whole = (False, True) if declared.kind is bool else range(int(declared.low or 0), int(declared.high or 0) + 1)
+        allowed = [value for value in declared.allowed or whole if value <= 128]
         value = allowed[rng.integers(min(len(allowed), 8))]
         if rng.random() < 0.3:
-            drawn[field.name] = value
+            drawn[declared.name] = value
     return drawn
+
+
+def of_use(tool, mode, settings):
+    """Those settings of a tool that may be said in a mode."""
+    names = {"off": (), "frozen": [declared.name for declared in tool.settings.declared() if not declared.training]}
+    return {name: value for name, value in settings.items() if name in names.get(mode, settings)}
 
 
 def draw(seed):
@@ -69,25 +78,29 @@ def draw(seed):
         "config": structure,
         "qp": int(rng.integers(0, 52)),
         "preset": str(rng.choice(list(PRESETS))),
-        "effort": draw_effort(rng),
         "intra_period": 8 * (period > 0) if structure == "ra" else period,
         "filter": luma_filter,
         "chroma_filter": str(rng.choice(["off", "online", "frozen"])) if luma_filter != "off" else "off",
         "hash": str(rng.choice(["md5", "crc", "checksum"])),
-        "internal_bit_depth": (None, None, 8, 10)[rng.integers(4)],
-        "transform_skip": bool(rng.integers(2)),
-        "adaptive_qp": int(rng.choice([0, 0, 3, 12])),
-        "qp_group": int(rng.choice(QP_GROUPS)),
         "threads": int(rng.integers(1, 3)),
-        "learn": draw_learning(rng),
         "obmc": bool(rng.integers(2)),
         "intra_filter": str(rng.choice(["off", "off", "frozen"])),
-        "intra_learn": {"inter_pictures": bool(rng.integers(2))},
         "loop_filter": str(rng.choice(["off", "off", "on"])),
+        "settings": {
+            "search": draw_effort(rng),
+            "hevc": {
+                "internal_bit_depth": (0, 0, 8, 10)[rng.integers(4)],
+                "transform_skip": bool(rng.integers(2)),
+                "adaptive_qp": int(rng.choice([0, 0, 3, 12])),
+                "qp_group": int(rng.choice(QP_GROUPS)),
+            },
+            "inter_luma": draw_learning(rng),
+            "intra": {"inter_pictures": bool(rng.integers(2))},
+        },
     }
-    for tool, learn in (("filter", "learn"), ("intra_filter", "intra_learn")):
-        if options[tool] == "off":
-            options[learn] = {}  # drawn all the same, so that a seed is one draw
+    for tool in TOOLS:  # drawn all the same, so that a seed is one draw
+        if tool.name in options["settings"]:
+            options["settings"][tool.name] = of_use(tool, options[tool.option], options["settings"][tool.name])
     config = EncoderConfig(**options)
     return config, make_clip(content, int(width), int(height), count, seed, bit_depth=int(rng.choice([8, 8, 10])))
 
@@ -116,7 +129,9 @@ def test_draws_differ():
     drawn = [draw(seed) for seed in range(40)]
     assert len({dataclasses.astuple(config)[:3] for config, _ in drawn[:6]}) > 3
     assert {(config.config, config.filter) for config, _ in drawn} >= set(
-        itertools.product(("ldp", "ldb", "ra"), FILTERS)
+        itertools.product(("ldp", "ldb", "ra"), INTER_LUMA.modes)
     )
-    assert {name for config, _ in drawn for name in config.effort} == {f.name for f in dataclasses.fields(Preset)}
+    assert {name for config, _ in drawn for name in config.of_group("search")} == {
+        declared.name for declared in SearchSettings.declared()
+    }
     assert any(config.config == "ra" and config.intra_period == 8 and len(clip[1]) > 9 for config, clip in drawn)

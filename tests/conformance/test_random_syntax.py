@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from codecsim.codec.decoder import decode
-from codecsim.learned.inter.params import LearnParams
 from codecsim.picture.blocks import (
     CHOICE_EVERYWHERE,
     CHOICE_NOWHERE,
@@ -21,6 +20,7 @@ from codecsim.picture.blocks import (
     TSKIP_Y,
 )
 from codecsim.syntax.headers import SLICE_B
+from codecsim.tools.inter_luma import InterLumaSettings
 from tests.conformance.random_syntax import random_stream
 from tests.conformance.runs import assert_same_pictures, check_ffmpeg, check_libde265
 from tests.reference.luma_qp import derive_qp
@@ -54,10 +54,10 @@ def test_many(first, tmp_path):
 @pytest.mark.parametrize(
     "learn",
     [
-        LearnParams(channels=8, tile_log2=4),
-        LearnParams(channels=16, further=3, method="sgd", reset="auto", loss="l2"),
-        LearnParams(channels=8, experts="online,rls,mix", further=3),
-        LearnParams(channels=8, experts="rls", overlapped=False, further=0),
+        InterLumaSettings(channels=8, tile_log2=4),
+        InterLumaSettings(channels=16, further=3, method="sgd", reset="auto", loss="l2"),
+        InterLumaSettings(channels=8, experts="online,rls,mix", further=3),
+        InterLumaSettings(channels=8, experts="rls", overlapped=False, further=0),
     ],
     ids=["overlapped", "further", "experts", "linear"],
 )

@@ -1,5 +1,7 @@
 """Arms are what the command line would make of their options."""
 
+import shlex
+
 import pytest
 
 from codecsim.codec.config import EncoderConfig
@@ -8,11 +10,20 @@ from codecsim.experiments.arms import DEFAULT_ARM, read_arm, read_arms
 
 
 def test_options_are_those_of_encode():
-    arm = read_arm("thin: --preset fast --filter frozen --effort merge_rd=4 --learner channels=8 --intra-period 2")
+    options = "--preset fast --filter frozen --set search.merge_rd=4 --set inter_luma.channels=8 --intra-period 2"
+    arm = read_arm(f"thin: {options}")
     assert arm.name == "thin"
+    settings = {"search.merge_rd": 4, "inter_luma.channels": 8}
     assert arm.encoder_config("ldp", 27, 5) == EncoderConfig(
-        "ldp", 27, 5, "fast", {"merge_rd": 4}, intra_period=2, filter="frozen", learn={"channels": "8"}
+        "ldp", 27, 5, "fast", intra_period=2, filter="frozen", settings=settings
     )
+    assert read_arm(f"thin: {' '.join(arm.given.words())}").given == arm.given
+
+
+def test_values_by_qp():
+    arm = read_arm("x: --set 'inter_luma.epochs_q2=22:4 37:12'")
+    assert arm.given.settings == {"inter_luma.epochs_q2": {22: 4, 37: 12}}
+    assert read_arm(f"x: {shlex.join(arm.given.words())}").given == arm.given
 
 
 def test_the_default_arm_is_standard():
@@ -20,9 +31,10 @@ def test_the_default_arm_is_standard():
 
 
 def test_all_intra_arms_that_differ_in_inter_tools_only_are_one():
-    tools = "--learner channels=8 --obmc --learn threshold --loss-threshold 2 --learning-rate 0.1 --reset auto"
-    chroma = "--chroma-filter online --chroma-learner replay=1 --chroma-model untrained --learn-preset light-ra"
-    first, second = read_arms(["off: --filter off", f"on: {tools} {chroma} --model untrained"])
+    luma = "channels=8 control=threshold threshold_q8=2,2,2,2 learning_rate=0.1 reset=auto model=untrained"
+    tools = " ".join(f"--set inter_luma.{pair}" for pair in luma.split())
+    chroma = "--obmc --chroma-filter online --set inter_chroma.replay=1 --settings light-ra"
+    first, second = read_arms(["off: --filter off", f"on: {tools} {chroma}"])
     assert first.encoder_config("ai", 32, 1) == second.encoder_config("ai", 32, 1)
     assert first.encoder_config("ldp", 32, 1) != second.encoder_config("ldp", 32, 1)
 
@@ -35,10 +47,13 @@ def test_all_intra_arms_that_differ_in_inter_tools_only_are_one():
         ("two words: --filter off", "expected NAME: OPTIONS"),
         ("x: --no-such-option", "arm 'x': .*no-such-option"),
         ("x: --filter maybe", "arm 'x': .*maybe"),
-        ("x: --effort patience=1", "arm 'x': .*patience.*merge_rd"),
-        ("x: --effort merge_rd=9", "arm 'x': .*merge_rd is '9'"),
-        ("x: --learner channels=9", "arm 'x': .*channels"),
-        ("x: --filter off --learner channels=8", "arm 'x': .*channels.* are for the prediction filter, which is off"),
+        ("x: --set search.patience=1", "arm 'x': .*patience.*merge_rd"),
+        ("x: --set search.merge_rd=9", "arm 'x': search.merge_rd is '9'; expected 1..5"),
+        ("x: --set inter_luma.channels=9", "arm 'x': .*channels"),
+        (
+            "x: --filter off --set inter_luma.channels=8",
+            "arm 'x': .*channels is a setting of the prediction filter, which is off",
+        ),
         ("x: clip.y4m", "arm 'x': .*clip.y4m"),
         ("x: --model 'open", "arm 'x': "),
         ("x: --qp 3", "arm 'x': qp cannot"),

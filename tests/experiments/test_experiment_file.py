@@ -8,20 +8,19 @@ import tomllib
 import numpy as np
 import pytest
 
+from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import read_arm
 from codecsim.experiments.database import run_key
-from codecsim.experiments.encoder_options import OPTIONS_BY_NAME
 from codecsim.experiments.experiment_file import read_experiment
+from codecsim.experiments.option_tables import option_names
 from codecsim.experiments.warming import model_files
 from codecsim.formats.video import create_video
-from codecsim.learned.inter.chroma_stream import ChromaStream
-from codecsim.learned.inter.params import Control
-from codecsim.learned.inter.stream import learn_params
-from codecsim.learned.intra.stream import IntraStream
 from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.resources import bundled_clip, resource_folder
+from codecsim.tools import INTER_CHROMA, INTER_LUMA, INTRA
+from codecsim.tools.learner import Control
 
 EXAMPLES = sorted((pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments").glob("*.toml"))
 HEAD = 'clips = ["a.y4m"]\n'
@@ -59,14 +58,14 @@ def test_everything_that_a_file_can_say(write):
             [common]
             preset = "fast"
             intra-period = 2
-            transform_skip = false
+            hevc.transform_skip = false
 
             [arms.off]
             filter = "off"
             obmc = true
-            effort = {sao = false}
+            search = {sao = false}
 
-            [arms.on.learner]
+            [arms.on.inter_luma]
             threshold_q8 = [1, 2, 3, 4]
             channels = 8
             """
@@ -77,16 +76,15 @@ def test_everything_that_a_file_can_say(write):
     assert (file.decode, file.segments, file.frames) == (False, 3, {"ai": 2, "ldb": None})
     assert file.metrics == ("ms-ssim", "ssim")
     off, on = file.arms
-    common = {"preset": "fast", "intra_period": 2, "transform_skip": False}
+    common = {"preset": "fast", "intra_period": 2}
     assert file.encoder_config(off, "ldb", 25, file.clips[0]) == EncoderConfig(
-        "ldb", 25, 6, filter="off", obmc=True, effort={"sao": False}, **common
+        "ldb", 25, 6, filter="off", obmc=True, settings={"search.sao": False, "hevc.transform_skip": False}, **common
     )
-    assert file.encoder_config(on, "ldb", 25, file.clips[0]) == EncoderConfig(
-        "ldb", 25, 6, learn={"threshold_q8": "1,2,3,4", "channels": "8"}, **common
-    )
+    own = {"hevc": {"transform_skip": False}, "inter_luma": {"threshold_q8": (1, 2, 3, 4), "channels": 8}}
+    assert file.encoder_config(on, "ldb", 25, file.clips[0]) == EncoderConfig("ldb", 25, 6, settings=own, **common)
     assert file.encoder_config(on, "ai", 30, file.clips[0]).frames == 2
     for arm in file.arms:  # what is kept as its options is what a command line takes
-        assert read_arm(f"{arm.name}: {arm.options}").settings == arm.settings
+        assert read_arm(f"{arm.name}: {arm.options}").given == arm.given
 
 
 def test_what_is_not_said(write):
@@ -98,17 +96,15 @@ def test_what_is_not_said(write):
 
 def test_an_arm_comes_after_what_is_common(write):
     file = read_experiment(write(HEAD + '[common]\nfilter = "off"\n[arms.a]\n[arms.b]\nfilter = "frozen"'))
-    assert [arm.settings["filter"] for arm in file.arms] == ["off", "frozen"]
+    assert [arm.given.fields["filter"] for arm in file.arms] == ["off", "frozen"]
 
 
 COMMON = """
 [common]
-learner = {channels = 8, control = "threshold"}
-loss_threshold = 2
-learn = "threshold"
 model = "untrained"
-chroma-learner = {replay = 1, learning_rate = 0.1}
-intra_learner = {passes = 2}
+inter_luma = {channels = 8, control = "threshold", threshold_q8 = [512, 512, 512, 512]}
+inter-chroma = {replay = 1, learning_rate = 0.1}
+intra = {passes = 2}
 """
 
 
@@ -120,33 +116,40 @@ def test_an_arm_takes_the_common_options_of_tools_that_it_has_on(write):
     off, every, frozen = (file.encoder_config(arm, "ldp", 22, file.clips[0]) for arm in file.arms)
     frames = file.clips[0].frames
     assert off == EncoderConfig("ldp", 22, frames, filter="off")
+    luma = {"model": "untrained", "channels": 8, "threshold_q8": (512,) * 4}
     assert every == EncoderConfig(
-        "ldp", 22, frames, model="untrained", intra_filter="online", intra_learn={"passes": "2"},
-        learn={"channels": "8", "control": Control.THRESHOLD, "threshold_q8": (512,) * 4},
-        chroma_filter="online", chroma_learn={"replay": "1", "learning_rate": "0.1"},
+        "ldp", 22, frames, intra_filter="online", chroma_filter="online",
+        settings={
+            "inter_luma": {**luma, "control": Control.THRESHOLD}, "intra": {"passes": 2},
+            "inter_chroma": {"replay": 1, "learning_rate": 0.1},
+        },
     )  # fmt: skip
     assert frozen == EncoderConfig(
-        "ldp", 22, frames, filter="frozen", model="untrained", learn={"channels": "8"}, chroma_filter="frozen",
-        chroma_learn={"replay": "1"}, intra_filter="frozen",
+        "ldp", 22, frames, filter="frozen", settings={"inter_luma": luma, "inter_chroma": {"replay": 1}},
+        chroma_filter="frozen", intra_filter="frozen",
     )  # fmt: skip
     assert file.arms[0].options == "--filter off"
 
 
 def test_truth_is_written_alike_in_all_tables(write):
-    text = "learner = {qp_plane = false}\neffort = {amp = false}\nchroma-learner = {luma_coded = false}\n"
-    text += 'intra-learner = {inter_pictures = false}\nchroma-filter = "online"\nintra-filter = "online"\n'
+    text = "inter_luma = {qp_plane = false}\nsearch = {amp = false}\ninter_chroma = {luma_coded = false}\n"
+    text += 'intra.inter_pictures = false\nchroma-filter = "online"\nintra-filter = "online"\n'
     file = read_experiment(write(HEAD + "[arms.x]\n" + text))
     config = file.encoder_config(file.arms[0], "ldp", 22, file.clips[0])
-    chroma, intra = ChromaStream.from_config(config).params, IntraStream.from_config(config).params
-    found = (learn_params(config).qp_plane, config.search_effort.amp, chroma.luma_coded, intra.inter_pictures)
-    assert found == (False,) * 4
+    luma, chroma, intra = (resolve_tools(config)[tool].settings for tool in (INTER_LUMA, INTER_CHROMA, INTRA))
+    assert (luma.qp_plane, config.search.amp, chroma.luma_coded, intra.inter_pictures) == (False,) * 4
 
 
 @pytest.mark.parametrize(
-    ("option", "model", "other"),
-    [("model", "prediction-luma", "untrained"), ("loop_filter", "loop-filter-light", "on")],
+    ("option", "tool", "model", "other"),
+    [
+        ("model", "inter_luma", "prediction-luma", "untrained"),
+        ("inter_luma.model", "inter_luma", "prediction-luma", "untrained"),
+        ("loop_filter", "loop", "loop-filter-light", "on"),
+    ],
 )
-def test_weights_beside_the_file(write, tmp_path, option, model, other):
+def test_weights_beside_the_file(write, tmp_path, option, tool, model, other):
+    named = tool == "inter_luma"  # as untrained, but "on" names none
     weights = tmp_path / "own.safetensors"
     shipped = next((resource_folder("models") / model).rglob("*.safetensors"))
     weights.write_bytes(shipped.read_bytes())
@@ -154,14 +157,15 @@ def test_weights_beside_the_file(write, tmp_path, option, model, other):
     text = HEAD + f'[common]\n{option} = "own.safetensors"\n[arms.a]\n[arms.b]\n{option} = "{other}"\n'
     file = read_experiment(write(text))
     configs = [file.encoder_config(arm, "ldp", 22, file.clips[0]) for arm in file.arms]
-    assert [getattr(config, option) for config in configs] == [str(weights), other]
+    assert [config.named_weights for config in configs] == [{tool: str(weights)}, {tool: other} if named else {}]
     assert [model_files(config) for config in configs] == [[str(weights)], []]
     keys = [run_key(config, "clip", "v") for config in configs]
     weights.write_bytes(weights.read_bytes() + b" ")  # a run with other weights is another run
     changed = [run_key(config, "clip", "v") for config in configs]
     assert changed[0] != keys[0] and changed[1] == keys[1]
     moved = weights.rename(tmp_path / "moved.safetensors")
-    assert run_key(dataclasses.replace(configs[0], **{option: str(moved)}), "clip", "v") == changed[0]
+    own = {"settings": {"inter_luma.model": str(moved)}} if named else {"loop_filter": str(moved)}
+    assert run_key(dataclasses.replace(configs[0], **own), "clip", "v") == changed[0]
 
 
 def test_paths_do_not_depend_on_where_the_reader_is(write, tmp_path, monkeypatch):
@@ -210,35 +214,50 @@ def test_examples_can_be_read(path):
         (HEAD + '[arms."a b"]\n', 2, "arm 'a b': a name is letters"),
         (HEAD + '[arms.x]\n\nfiltre = "off"\n', 4, r"unknown option 'filtre' \(did you mean 'filter'\?\); expect"),
         (HEAD + '[arms.x]\nfilter = "of"\n', 3, r"filter is 'of' \(did you mean 'off'\?\); expected one of off, "),
-        (HEAD + "[arms.x]\nfilter = [1]\n", 3, "filter is '1'; expected one of off, frozen, online"),
-        (HEAD + "[arms.x]\nadaptive-qp = 13\n", 3, "adaptive-qp is 13; expected a whole number 0..12"),
-        (HEAD + '[arms.x]\nlearning-rate = "fast"\n', 3, "learning-rate is 'fast'; expected a number 0..1"),
-        (HEAD + "[arms.x]\nqp-group = 9\n", 3, "qp-group is 9.*; expected one of 8, 16, 32, 64"),
+        (HEAD + "[arms.x]\nfilter = [1]\n", 3, r"filter is \[1\]; expected one of off, frozen, online"),
         (HEAD + "[arms.x]\nobmc = 1\n", 3, "obmc is 1; expected true or false"),
+        (HEAD + "[arms.x]\nthreads = true\n", 3, "threads is True; expected 1..256"),
         (HEAD + "[arms.x]\nqp = 1\n", 3, "unknown option 'qp'.*; expected one of "),
-        (HEAD + '[arms.x]\nlearner = "rls"\n', 3, r"learner is 'rls'; expected a table, such as \{channels = ...\}"),
+        (HEAD + "[arms.x]\nhevc.adaptive_qp = 13\n", 3, "hevc.adaptive_qp is 13; expected 0..12"),
+        (HEAD + "[arms.x]\nhevc.qp_group = 9\n", 3, "hevc.qp_group is 9.*; expected one of 8, 16, 32, 64"),
         (
-            HEAD + '[arms.x]\nlearner = {expert = "rls"}\n',
+            HEAD + '[arms.x]\ninter_luma = "rls"\n',
             3,
-            r"unknown name in learner 'expert' \(did you mean 'experts'\?\); expected one of channels, ",
+            "inter_luma is 'rls'; expected a table of settings, such as inter_l",
         ),
-        (HEAD + '[arms.x]\nlearner = {experts = "best"}\n', 3, "experts is 'best'; expected .*online or rls"),
-        (HEAD + "[arms.x]\n[arms.x.learner]\n\nreplay = 9\n", 5, "learner: .*replay is 9; expected 1..8"),
-        (HEAD + "[arms.x]\nlearner = {qp_plane = 7}\n", 3, "learner: .*qp_plane is '7'; expected true or false"),
-        (HEAD + "[arms.x]\nintra-learner = {blocks = inf}\n", 3, "intra-learner: .*blocks is 'inf'; expected 1..4095"),
-        (HEAD + "[arms.x]\nintra-learner = {blocks = nan}\n", 3, "intra-learner: .*blocks is 'nan'; expected 1..4095"),
         (
-            HEAD + "[arms.x]\nintra-learner = {online = true}\n",
+            HEAD + '[arms.x]\ninter_luma = {expert = "rls"}\n',
             3,
-            "unknown name in intra-learner 'online'; expected one of inter_pictures, learning_rate, ",
+            r"no setting 'inter_luma.expert' \(did you mean 'experts'\?\); inter_luma has model, channels, ",
         ),
-        (HEAD + "[arms.x]\neffort = {merge_rd = 9}\n", 3, "merge_rd is '9'; expected 1..5"),
+        (HEAD + '[arms.x]\ninter_luma.experts = "best"\n', 3, "experts is 'best'; expected .*online, rls"),
+        (HEAD + "[arms.x]\n[arms.x.inter_luma]\n\nreplay = 9\n", 5, "inter_luma.replay is 9; expected 1..8"),
+        (HEAD + "[arms.x]\ninter_luma = {qp_plane = 7}\n", 3, "inter_luma.qp_plane is 7; expected true or false"),
+        (HEAD + "[arms.x]\nintra = {blocks = inf}\n", 3, "intra.blocks is inf; expected 1..4095"),
+        (HEAD + "[arms.x]\nintra = {blocks = nan}\n", 3, "intra.blocks is nan; expected 1..4095"),
+        (
+            HEAD + "[arms.x]\nintra = {online = true}\n",
+            3,
+            "no setting 'intra.online'; intra has model, inter_pictures, ",
+        ),
+        (HEAD + "[arms.x]\nsearch = {merge_rd = 9}\n", 3, "search.merge_rd is 9; expected 1..5"),
         (HEAD + "[common]\nhash = 1\n" + ARM, 3, "hash is 1.*; expected one of md5, crc, checksum"),
-        (HEAD + "[arms.x]\nloss-threshold = 1\n", 2, "arm 'x': --loss-threshold needs --learn threshold"),
-        (HEAD + ARM + "learner = {replay = 1}\n", 2, "arm 'off': .*replay.* are for .* filter, which is off"),
-        (HEAD + ARM + "[common]\n\nlearner = {replay = 1}\n", 6, "learner is of no use: no arm has its tool on"),
-        (HEAD + '[common]\nlearning_rate = 0.1\n[arms.x]\nfilter = "frozen"\n', 3, "learning_rate is of no use: "),
-        (HEAD + 'configs = ["ra"]\n[arms.x]\nintra-period = 3\n', 3, "intra period is 3; in ra expected a multiple"),
+        (
+            HEAD + ARM + "inter_luma = {replay = 1}\n",
+            2,
+            "arm 'off': .*replay is a setting of the .* filter, which is off",
+        ),
+        (
+            HEAD + ARM + "[common]\n\ninter_luma = {replay = 1}\n",
+            6,
+            "inter_luma.replay is of no use: no arm has its to",
+        ),
+        (
+            HEAD + '[common]\ninter_luma.learning_rate = 0.1\n[arms.x]\nfilter = "frozen"\n',
+            3,
+            "inter_luma.learning_rate is of no use: ",
+        ),
+        (HEAD + 'configs = ["ra"]\n[arms.x]\nintra-period = 3\n', 3, "intra_period is 3; in ra expected a multiple"),
         (HEAD + '[arms.x]\nmodel = "none/such"\n', 2, "arm 'x': .*none/such"),
     ],
 )
@@ -296,7 +315,7 @@ def test_a_file_that_is_not_there(tmp_path):
         read_experiment(tmp_path / "binary.toml")
 
 
-@pytest.mark.parametrize("name", sorted(OPTIONS_BY_NAME))
+@pytest.mark.parametrize("name", option_names())
 def test_every_option_of_encode_can_be_said(write, name):
     """Each option is known by its name, and what it may be is told when it is something else."""
     expected = "unknown option" if name in ("config", "qp", "frames") else "expected"

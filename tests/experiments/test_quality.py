@@ -42,7 +42,7 @@ def without_times(value):
 def test_each_picture_is_measured_against_its_own_original(config, tmp_path):
     source, recon = tmp_path / "in.y4m", tmp_path / "recon.y4m"
     frames = write_clip(source)
-    settings = EncoderConfig(config, 32, filter="off", preset="fast", internal_bit_depth=10)
+    settings = EncoderConfig(config, 32, filter="off", preset="fast", settings={"hevc": {"internal_bit_depth": 10}})
     with open_video(source) as video:
         plain = encode_video(video, settings, tmp_path / "plain.bin")
     with open_video(source) as video:

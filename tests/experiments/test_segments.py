@@ -23,11 +23,21 @@ ALL = {"obmc": True, "chroma_filter": "online", "intra_filter": "frozen", "loop_
 SETTINGS = {
     "ai": {"config": "ai", "intra_period": 2, "filter": "off"},
     "ai learned": {"config": "ai", "intra_period": 2, "filter": "off", "intra_filter": "online"},
-    "ldp ordered": {"intra_period": 2, "learn": {**SMALL, "control": "signalled"}, "chroma_filter": "online"},
-    "ldp off": {"intra_period": 3, "filter": "off", "adaptive_qp": 3},
-    "ldp learned": {"intra_period": 2, "learn": {**SMALL, "experts": "online,rls,mix", "control": "threshold"}},
-    "ldp 10 bits": {"intra_period": 2, "learn": SMALL, "internal_bit_depth": 10, "adaptive_qp": 3},
-    "ldb all": {"config": "ldb", "intra_period": 2, "learn": {**SMALL, "reset": "auto"}, **ALL},
+    "ldp ordered": {
+        "intra_period": 2,
+        "chroma_filter": "online",
+        "settings": {"inter_luma": {**SMALL, "control": "signalled"}},
+    },
+    "ldp off": {"intra_period": 3, "filter": "off", "settings": {"hevc": {"adaptive_qp": 3}}},
+    "ldp learned": {
+        "intra_period": 2,
+        "settings": {"inter_luma": {**SMALL, "experts": "online,rls,mix", "control": "threshold"}},
+    },
+    "ldp 10 bits": {
+        "intra_period": 2,
+        "settings": {"inter_luma": SMALL, "hevc": {"internal_bit_depth": 10, "adaptive_qp": 3}},
+    },
+    "ldb all": {"config": "ldb", "intra_period": 2, **ALL, "settings": {"inter_luma": {**SMALL, "reset": "auto"}}},
 }
 TIMES = ("seconds", "cpu_seconds")
 
@@ -71,7 +81,7 @@ def test_pieces_are_of_equal_length_and_begin_with_idr_pictures():
         ({"config": "ra", "intra_period": 16}, "ra has open groups"),
         ({"intra_period": 0}, "no IDR picture but the first"),
         ({}, "no IDR picture but the first"),
-        ({"intra_period": 2, "learn": {"reset": "never"}}, "goes on over IDR pictures"),
+        ({"intra_period": 2, "settings": {"inter_luma": {"reset": "never"}}}, "goes on over IDR pictures"),
         ({"intra_period": 2, "oracle": "original"}, "an oracle has no stream"),
     ],
 )

@@ -78,7 +78,7 @@ def test_a_result_is_that_of_encode(write, tmp_path, capsys):
     assert codecsim(["sweep", write(HEAD + ON), "--jobs", "1", "--json", "--quiet"]) == 0
     point = json.loads(capsys.readouterr().out)["results"][1]
     assert (point["clip"], point["qp"]) == ("a", 37)
-    words = ["--preset", "fast", "--learner", "channels=8", "--qp", "37", "--frames", "2", "--json", "--quiet"]
+    words = ["--preset", "fast", "--set", "inter_luma.channels=8", "--qp", "37", "--frames", "2", "--json", "--quiet"]
     assert codecsim(["encode", str(tmp_path / "a.y4m"), "-o", str(tmp_path / "s.bin"), *words]) == 0
     result = json.loads(capsys.readouterr().out)
     with Database(tmp_path / "e.sqlite") as kept:
@@ -113,7 +113,7 @@ def test_tables(write, capsys):
     path = write(text)
     assert codecsim(["sweep", path, "--quiet", "--jobs", "2"]) == 0
     printed = capsys.readouterr().out
-    assert "**ldp, thin (`--preset fast --filter off --effort sao=false`) against off**" in printed
+    assert "**ldp, thin (`--preset fast --filter off --set search.sao=false`) against off**" in printed
     lines = [line for line in printed.splitlines() if line.startswith("| ")]
     assert [line.split(" | ")[0] for line in lines[2:]] == ["| a", "| b", "| mean"]
 

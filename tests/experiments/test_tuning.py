@@ -8,21 +8,25 @@ import optuna
 import pytest
 
 from codecsim.cli import run
+from codecsim.codec.active_tools import resolve_tools
+from codecsim.codec.config import find_setting
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.clips import read_clip
 from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.experiments.runs import encode_video, plain
+from codecsim.experiments.settings_files import check_together, read_settings_file
 from codecsim.experiments.tuning import evaluation, study
 from codecsim.experiments.tuning.evaluation import Evaluator, Measured, picture_costs, trial_cells
 from codecsim.experiments.tuning.outcome import check_separation, make_preset, preset_text
 from codecsim.experiments.tuning.plan import SAMPLERS, Plan, read_plan
-from codecsim.experiments.tuning.space import USUAL, Dimension, default_point, field_types
+from codecsim.experiments.tuning.space import USUAL, Dimension, default_point
 from codecsim.experiments.tuning.study import Search, choose_trial, finished_trials, is_on_front, open_study, run_trials
 from codecsim.formats.video import create_video, open_video
-from codecsim.learned.inter.learner_presets import LEARNERS, check_settings, read_preset, settings_at
-from codecsim.learned.inter.params import LearnParams
+from codecsim.tools import INTER_LUMA
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.learner import Control, Expert
 from tests.conformance.clips import make_clip
 
 TEXT = """\
@@ -30,7 +34,7 @@ name = "trial"
 description = "for the tests"
 frames = 3
 qps = [27, 37]
-options = "--learner experts=online"
+options = "--set inter_luma.experts=online"
 training_at_most = 0.5
 prune = false
 
@@ -39,7 +43,7 @@ validation = ["a"]
 test = ["b"]
 training = ["c"]
 
-[luma]
+[inter_luma]
 control = "threshold"
 epochs_q2 = { low = 2, high = 16, log = true, by_qp = [22, 37] }
 tile_threshold_q8 = { low = 1, high = 500, log = true, by_qp = [22, 37] }
@@ -47,7 +51,7 @@ learning_rate = "search"
 loss = { choices = ["huber", "l1"] }
 
 [[start]]
-luma = { epochs_q2 = 4, loss = "l1" }
+inter_luma = { epochs_q2 = 4, loss = "l1" }
 """
 
 
@@ -74,12 +78,12 @@ def test_a_plan_is_read(tmp_path):
     assert (plan.name, plan.qps, plan.validation, plan.test, plan.training) == (
         "trial", (27, 37), ("a",), ("b",), ("c",),
     )  # fmt: skip
-    assert plan.fixed == {"luma": {"control": "threshold"}, "chroma": {}}
+    assert plan.fixed == {"inter_luma.control": Control.THRESHOLD}
     assert [dimension.parameters for dimension in plan.dimensions] == [
-        ("luma.epochs_q2@22", "luma.epochs_q2@37"),
-        ("luma.tile_threshold_q8@22", "luma.tile_threshold_q8@37"),
-        ("luma.learning_rate",),
-        ("luma.loss",),
+        ("inter_luma.epochs_q2@22", "inter_luma.epochs_q2@37"),
+        ("inter_luma.tile_threshold_q8@22", "inter_luma.tile_threshold_q8@37"),
+        ("inter_luma.learning_rate",),
+        ("inter_luma.loss",),
     ]
     rate = plan.dimensions[2]
     assert (rate.low, rate.high, rate.log) == (3e-4, 2e-2, True)
@@ -88,55 +92,53 @@ def test_a_plan_is_read(tmp_path):
 def test_what_a_trial_chose_becomes_settings(tmp_path):
     plan = read_plan(write_plan(tmp_path))
     values = {
-        "luma.epochs_q2@22": 4, "luma.epochs_q2@37": 16, "luma.tile_threshold_q8@22": 10,
-        "luma.tile_threshold_q8@37": 40, "luma.learning_rate": 1e-3, "luma.loss": "l1",
+        "inter_luma.epochs_q2@22": 4, "inter_luma.epochs_q2@37": 16, "inter_luma.tile_threshold_q8@22": 10,
+        "inter_luma.tile_threshold_q8@37": 40, "inter_luma.learning_rate": 1e-3, "inter_luma.loss": "l1",
     }  # fmt: skip
     settings = plan.settings(values)
     assert settings == {
-        "luma": {
-            "control": "threshold", "epochs_q2": {22: 4, 37: 16}, "tile_threshold_q8": [10, 20, 30, 40],
-            "learning_rate": 1e-3, "loss": "l1",
-        },
-        "chroma": {},
+        "inter_luma.control": Control.THRESHOLD, "inter_luma.epochs_q2": {22: 4, 37: 16},
+        "inter_luma.tile_threshold_q8": [10, 20, 30, 40], "inter_luma.learning_rate": 1e-3, "inter_luma.loss": "l1",
     }  # fmt: skip
-    config = plan.encoder_config(settings, 22, 3)
-    assert LearnParams(**settings_at(config.learn, 22)).epochs_q2 == 4
-    assert config.learn["experts"] == "online"
+    found = resolve_tools(plan.encoder_config(settings, 22, 3))[INTER_LUMA].settings
+    assert (found.epochs_q2, found.experts) == (4, Expert.ONLINE)
 
 
 def test_settings_of_a_learner_that_is_off_are_not_taken(tmp_path):
     plan = read_plan(write_plan(tmp_path))
-    with_chroma = plan.encoder_config({"luma": {"replay": 1}, "chroma": {"replay": 1}}, 22, 3)  # of a preset
-    assert with_chroma == plan.encoder_config({"luma": {"replay": 1}}, 22, 3)
+    with_chroma = plan.encoder_config({"inter_luma.replay": 1, "inter_chroma.replay": 1}, 22, 3)  # of a preset
+    assert with_chroma == plan.encoder_config({"inter_luma.replay": 1}, 22, 3)
 
 
 def test_the_search_begins_at_the_defaults_and_where_the_plan_says(tmp_path):
     plan = read_plan(write_plan(tmp_path))
-    usual = LearnParams()
+    usual = InterLumaSettings()
     point = default_point(plan.dimensions, {})
     assert point == {
-        "luma.epochs_q2@22": usual.epochs_q2, "luma.epochs_q2@37": usual.epochs_q2,
-        "luma.tile_threshold_q8@22": usual.tile_threshold_q8[0],
-        "luma.tile_threshold_q8@37": usual.tile_threshold_q8[3],
-        "luma.learning_rate": usual.learning_rate, "luma.loss": "huber",
+        "inter_luma.epochs_q2@22": usual.epochs_q2, "inter_luma.epochs_q2@37": usual.epochs_q2,
+        "inter_luma.tile_threshold_q8@22": usual.tile_threshold_q8[0],
+        "inter_luma.tile_threshold_q8@37": usual.tile_threshold_q8[3],
+        "inter_luma.learning_rate": usual.learning_rate, "inter_luma.loss": "huber",
     }  # fmt: skip
     started = default_point(plan.dimensions, plan.starts[0])
-    assert started == point | {"luma.epochs_q2@22": 4, "luma.epochs_q2@37": 4, "luma.loss": "l1"}
+    assert started == point | {"inter_luma.epochs_q2@22": 4, "inter_luma.epochs_q2@37": 4, "inter_luma.loss": "l1"}
 
 
 def test_points_stay_within_the_range():
-    dimension = Dimension("luma", "epochs_q2", low=2, high=8)
-    assert [dimension.point(value)["luma.epochs_q2"] for value in (1, 5, 9)] == [2, 5, 8]
-    assert dimension.point({22: 4, 32: 6, 37: 8}) == {"luma.epochs_q2": 6}
+    dimension = Dimension("inter_luma.epochs_q2", low=2, high=8)
+    assert [dimension.point(value)["inter_luma.epochs_q2"] for value in (1, 5, 9)] == [2, 5, 8]
+    assert dimension.point({22: 4, 32: 6, 37: 8}) == {"inter_luma.epochs_q2": 6}
 
 
-@pytest.mark.parametrize(("learner", "name"), [(learner, name) for learner in LEARNERS for name in USUAL])
-def test_usual_ranges_are_allowed_from_end_to_end(learner, name):
-    space = USUAL[name]
-    qps = (22, 37) if field_types(learner)[name] is tuple else ()
-    dimension = Dimension(learner, name, space.get("low"), space.get("high"), qps=qps)
+@pytest.mark.parametrize("group", ["inter_luma", "inter_chroma"])
+@pytest.mark.parametrize("name", USUAL)
+def test_usual_ranges_are_allowed_from_end_to_end(group, name):
+    space, declared = USUAL[name], find_setting(f"{group}.{name}")
+    qps = (22, 37) if declared.kind is tuple else ()
+    dimension = Dimension(declared.full_name, space.get("low"), space.get("high"), qps=qps)
     for end in space.get("choices", ()) or (space["low"], space["high"]):
-        check_settings({name: dimension.setting(dict.fromkeys(dimension.parameters, end))}, LEARNERS[learner])
+        value = dimension.setting(dict.fromkeys(dimension.parameters, end))
+        check_together(group, {declared.full_name: declared.read(value)})
 
 
 @pytest.mark.parametrize(
@@ -153,8 +155,8 @@ def test_usual_ranges_are_allowed_from_end_to_end(learner, name):
         ('["b"]', '["a"]', "line 11: a is a clip of validation and of test"),
         ('["a"]', "[]", "line 10: expected names of clips in validation"),
         ("validation", "validate", "line 10: unknown key 'validate'; expected one of validation, test, training"),
-        ("control =", "kontrol =", "line 15: no setting 'kontrol'; expected one of channels, "),
-        ('"threshold"', '"often"', "line 15: .*expected always or threshold or never"),
+        ("control =", "kontrol =", "line 15: no setting 'inter_luma.kontrol' .*; inter_luma has model, "),
+        ('"threshold"', '"often"', "line 15: .*expected one of always, threshold, never"),
         ("low = 2", "low = 20", "line 16: epochs_q2 is .*; expected choices, or low below high"),
         ("low = 2", "low = 0", "line 16: epochs_q2 is .*; expected low above 0 where log is true"),
         ("high = 16", "high = 256", "line 16: .*epochs_q2 is 256; expected 0..255"),
@@ -172,21 +174,29 @@ def test_usual_ranges_are_allowed_from_end_to_end(learner, name):
         ('["huber", "l1"]', '"huber"', "line 19: choices of loss is 'huber'; expected a list of values"),
         ('["huber", "l1"]', "[]", "line 19: choices of loss is ..; expected a list of values"),
         ('"l1"] }', '"l1"], low = 1 }', "line 19: loss has choices; expected no low, high or log beside them"),
-        ('"l1"] }', '"l3"] }', "line 19: .*loss is 'l3'; expected huber or l2 or l1"),
+        ('"l1"] }', '"l3"] }', "line 19: .*loss is 'l3'; expected one of huber, l2, l1"),
         ("learning_rate", "channels", "line 18: channels has no usual range; expected low and high, or choices"),
-        ("epochs_q2 = 4", "replay = 4", "line 22: luma.replay is not searched; expected luma.epochs_q2, "),
-        ("epochs_q2 = 4", "epochs_q2 = nan", "line 22: .*epochs_q2 is nan; expected int"),
-        ("epochs_q2 = 4", "epochs_q2 = {}", "line 22: .*a setting by QP has no values"),
-        ('loss = "l1" }', 'loss = "l3" }', "line 22: .*loss is 'l3'; expected huber or l2 or l1"),
-        ('luma = { epochs_q2 = 4, loss = "l1" }', "luma = 3", "line 22: luma is 3; expected a table of settings"),
+        ("epochs_q2 = 4", "replay = 4", "line 22: inter_luma.replay is not searched; expected inter_luma.epochs_q2, "),
+        ("epochs_q2 = 4", "epochs_q2 = nan", "line 22: .*epochs_q2 is nan"),
+        ("epochs_q2 = 4", "epochs_q2 = {}", "line 22: .*epochs_q2 has no values"),
+        ('loss = "l1" }', 'loss = "l3" }', "line 22: .*loss is 'l3'; expected one of huber, l2, l1"),
+        (
+            'inter_luma = { epochs_q2 = 4, loss = "l1" }',
+            "inter_luma = 3",
+            "line 22: inter_luma is 3; expected a table of settings",
+        ),
         ('name = "trial"', "start = [5]", "line 1: start is 5; expected tables ..start.. of settings"),
         ("qps = [27, 37]", "qps = [[27], 37]", "line 4: qps is ..27., 37.; expected a list of at least two QPs"),
         ("training_at_most = 0.5", "training_at_most = nan", "line 6: training_at_most is nan; .*above 0"),
-        ("experts=online", "learning_rate=1", "line 5: options set learning_rate, which is a setting of .luma."),
-        ("--learner experts=online", "--filter off", "line 14: .luma. is of a filter that is off"),
-        ("prune = false", 'config = "ai"', "line 14: .luma. is of a filter that is off; .* and inter pictures"),
-        ("[[start]]", "[chroma]\nreplay = 1\n[[start]]", "line 21: .chroma. is of a filter that is off"),
-        ("--learner experts=online", "--filtre off", "line 5: .*--filtre"),
+        (
+            "experts=online",
+            "learning_rate=1",
+            "line 5: options set inter_luma.learning_rate, which is a setting of .inter_luma.",
+        ),
+        ("--set inter_luma.experts=online", "--filter off", "line 14: .inter_luma. is of a tool that is off"),
+        ("prune = false", 'config = "ai"', "line 14: .inter_luma. is of a tool that is off; .* and inter pictures"),
+        ("[[start]]", "[inter_chroma]\nreplay = 1\n[[start]]", "line 21: .inter_chroma. is of a tool that is off"),
+        ("--set inter_luma.experts=online", "--filtre off", "line 5: .*--filtre"),
     ],
 )
 def test_bad_plans_name_the_line_and_what_is_allowed(tmp_path, old, new, message):
@@ -267,8 +277,7 @@ class Analytic:
 
     def measure(self, settings, report=lambda step, cost: None):
         Analytic.calls += 1
-        luma = settings["luma"]
-        epochs, rate = luma["epochs_q2"], luma["learning_rate"]
+        epochs, rate = settings["inter_luma.epochs_q2"], settings["inter_luma.learning_rate"]
         worth = abs(rate / 2e-3 - 1) - epochs
         for step in range(1, 7):
             report(step, worth)
@@ -280,10 +289,10 @@ def search(tmp_path, clips, monkeypatch):
     monkeypatch.setattr(study, "Evaluator", Analytic)
     monkeypatch.setattr(Analytic, "calls", 0)
     dimensions = (
-        Dimension("luma", "epochs_q2", low=1, high=16),
-        Dimension("luma", "learning_rate", low=1e-4, high=1e-2, log=True),
+        Dimension("inter_luma.epochs_q2", low=1, high=16),
+        Dimension("inter_luma.learning_rate", low=1e-4, high=1e-2, log=True),
     )
-    plan = Plan("p", dimensions, ("a",), frames=1, prune=False, starts=({"luma": {"epochs_q2": 3}},))
+    plan = Plan("p", dimensions, ("a",), frames=1, prune=False, starts=({"inter_luma.epochs_q2": 3},))
     storage = f"sqlite:///{tmp_path}/studies.sqlite"
     return Search(plan, (clips[1]["a"],), str(tmp_path / "runs.sqlite"), storage, "sources", None)
 
@@ -293,8 +302,8 @@ def test_a_study_begins_at_the_defaults_and_goes_on(search):
     run_trials(search, 3, None, 1, said.append)
     assert len(said) == Analytic.calls == 3
     first, second = open_study(search).trials[:2]
-    assert first.params == {"luma.epochs_q2": 16, "luma.learning_rate": pytest.approx(3e-3)}
-    assert second.params["luma.epochs_q2"] == 3
+    assert first.params == {"inter_luma.epochs_q2": 16, "inter_luma.learning_rate": pytest.approx(3e-3)}
+    assert second.params["inter_luma.epochs_q2"] == 3
     run_trials(search, 5, None, 1, said.append)
     assert Analytic.calls == 5
     run_trials(search, 5, None, 1, said.append)
@@ -329,7 +338,7 @@ def test_what_decides_values_names_the_study(search):
         search._replace(plan=dataclasses.replace(search.plan, qps=(22, 37))),
         search._replace(plan=dataclasses.replace(search.plan, frames=2)),
         search._replace(plan=dataclasses.replace(search.plan, dimensions=search.plan.dimensions[:1])),
-        search._replace(plan=dataclasses.replace(search.plan, fixed={"luma": {"replay": 1}})),
+        search._replace(plan=dataclasses.replace(search.plan, fixed={"inter_luma.replay": 1})),
     ]
     names = [search.study_name, *(other.study_name for other in changed)]
     assert len(set(names)) == len(names)
@@ -388,14 +397,16 @@ def test_clips_serve_one_purpose(clips):
 def test_a_preset_is_read_back_as_it_was_written(tmp_path, search):
     run_trials(search, 1, None, 1, lambda line: None)
     trial = open_study(search).trials[0]
-    plan = dataclasses.replace(search.plan, description='a "text"', fixed={"luma": {"threshold_q8": (1, 2, 3, 4)}})
-    plan = dataclasses.replace(plan, dimensions=(*plan.dimensions, Dimension("chroma", "replay", 1, 4, qps=(22, 37))))
-    trial.params.update({"chroma.replay@22": 1, "chroma.replay@37": 4})
+    plan = dataclasses.replace(search.plan, description='a "text"', fixed={"inter_luma.threshold_q8": (1, 2, 3, 4)})
+    plan = dataclasses.replace(
+        plan, dimensions=(*plan.dimensions, Dimension("inter_chroma.replay", 1, 4, qps=(22, 37)))
+    )
+    trial.params.update({"inter_chroma.replay@22": 1, "inter_chroma.replay@37": 4})
     preset = make_preset(plan, trial, [trial], "codecsim tune 'a b.toml' --trials 1")
     assert preset.tuned["trials"] == {"complete": 1}
     path = tmp_path / "preset.toml"
     path.write_text(preset_text(preset))
-    assert plain(read_preset(path)) == plain(preset)
+    assert plain(read_settings_file(path)) == plain(preset)
 
 
 def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
@@ -407,8 +418,9 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
     for title in ("The best trials", "Validation clips: means", "Test clips: means", "The preset"):
         assert f"**{title}" in captured.out
     assert "study trial-" in captured.err
-    found = read_preset(preset)
-    assert found.luma.keys() == {"control", "epochs_q2", "tile_threshold_q8", "learning_rate", "loss"}
+    found = read_settings_file(preset)
+    names = {"control", "epochs_q2", "tile_threshold_q8", "learning_rate", "loss"}
+    assert found.settings.keys() == {f"inter_luma.{name}" for name in names}
     assert found.tuned["clips"] == {"training": ["c"], "validation": ["a"], "test": ["b"]}
     assert found.tuned["validation"].keys() == found.tuned["test"].keys() == {"default", "preset"}
     assert sum(found.tuned["trials"].values()) >= 3
@@ -417,7 +429,7 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
     assert (found.tuned["sources"], found.tuned["seed"], found.tuned["sampler"]) == (sources_digest(), 1, "tpe")
 
     clip, encoded = clips[1]["a"].path, tmp_path / "a.bin"
-    words = ["encode", clip, "-o", encoded, "--qp", "37", "--learner", "experts=online", "--learn-preset", preset]
+    words = ["encode", clip, "-o", encoded, "--qp", "37", "--set", "inter_luma.experts=online", "--settings", preset]
     assert run([*map(str, words), "--json", "--quiet"]) == 0
     result = json.loads(capsys.readouterr().out)
     with Database(database) as kept:
@@ -434,7 +446,7 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
 
 
 def _preset_config(plan, preset):
-    return read_plan(plan).encoder_config({"luma": preset.luma, "chroma": preset.chroma}, 27, 3)
+    return read_plan(plan).encoder_config(preset.settings, 27, 3)
 
 
 def test_the_command_says_what_is_missing(tmp_path, clips, capsys):

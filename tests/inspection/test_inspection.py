@@ -21,14 +21,14 @@ from tests.reference import intra as reference
 LEARN = {"channels": 8, "tile_log2": 5}
 CONFIGS = {
     "ai": EncoderConfig("ai", 27, filter="off", preset="fast", intra_filter="frozen"),
-    "ldp": EncoderConfig("ldp", 32, filter="off", preset="fast", adaptive_qp=6, qp_group=16),
-    "ldb": EncoderConfig("ldb", 22, filter="off", preset="fast", internal_bit_depth=10),
+    "ldp": EncoderConfig("ldp", 32, filter="off", preset="fast", settings={"hevc": {"adaptive_qp": 6, "qp_group": 16}}),
+    "ldb": EncoderConfig("ldb", 22, filter="off", preset="fast", settings={"hevc": {"internal_bit_depth": 10}}),
     "ra": EncoderConfig("ra", 32, filter="off", preset="fast", obmc=True),
     "learned": EncoderConfig(
         "ldp",
         30,
         preset="fast",
-        learn=LEARN | {"experts": "online,rls"},
+        settings={"inter_luma": {**LEARN | {"experts": "online,rls"}}},
         chroma_filter="online",
         intra_filter="online",
         loop_filter="on",
@@ -211,7 +211,7 @@ def test_choices_agree_with_the_report(inspected):
 
 def test_without_in_loop_filters_nothing_lies_between():
     """Deblocking leaves pictures of so low a QP as they are."""
-    config = EncoderConfig("ldp", 8, filter="off", preset="fast", effort={"sao": False})
+    config = EncoderConfig("ldp", 8, filter="off", preset="fast", settings={"search": {"sao": False}})
     run = run_encoder(config, make_clip("texture", 72, 56, 3))
     for picture in inspect_stream(io.BytesIO(run.data)):
         for unfiltered, reconstruction in zip(picture.data.unfiltered, picture.data.reconstruction, strict=True):

@@ -20,12 +20,12 @@ from tests.conformance.runs import run_encoder
 
 WIDTH, HEIGHT = 90, 70  # coded as 96 x 72
 CONFIGS = {
-    "ra": EncoderConfig("ra", 32, filter="off", preset="fast", adaptive_qp=6, qp_group=16),
+    "ra": EncoderConfig("ra", 32, filter="off", preset="fast", settings={"hevc": {"adaptive_qp": 6, "qp_group": 16}}),
     "learned": EncoderConfig(
         "ldp",
         30,
         preset="fast",
-        learn={"channels": 8, "tile_log2": 5, "experts": "online,rls"},
+        settings={"inter_luma": {"channels": 8, "tile_log2": 5, "experts": "online,rls"}},
         intra_filter="frozen",
         loop_filter="on",
         obmc=True,

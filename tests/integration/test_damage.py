@@ -22,14 +22,20 @@ def small_streams():
     """Streams that between them hold every kind of syntax, a few hundred bytes to a few thousand."""
     learn = {"channels": 8, "tile_log2": 4, "epochs_q2": 2}
     ldp = {"config": "ldp", "preset": "slow"}
-    ten_bits = {"internal_bit_depth": 10, "adaptive_qp": 6, "qp_group": 8}
+    ten_bits = {"settings": {"hevc": {"internal_bit_depth": 10, "adaptive_qp": 6, "qp_group": 8}}}
     return [
         run_encoder(EncoderConfig(qp=qp, **options), make_clip(content, *size, count, seed=qp))
         for qp, content, size, count, options in (
             (22, "cut", (72, 40), 6, {**ldp, "filter": "off"}),
             (34, "edges", (130, 66), 6, {**ldp, "filter": "off", "hash": "crc"}),
             (40, "noise", (16, 72), 3, {"config": "ai", "filter": "off", "preset": "slow", "hash": "checksum"}),
-            (30, "texture", (72, 72), 5, {**ldp, "learn": {**learn, "control": "signalled"}, "intra_period": 3}),
+            (
+                30,
+                "texture",
+                (72, 72),
+                5,
+                {**ldp, "intra_period": 3, "settings": {"inter_luma": {**learn, "control": "signalled"}}},
+            ),
             (33, "zoom", (72, 40), 4, {"config": "ldb", "filter": "off", "obmc": True, **ten_bits}),
         )
     ]

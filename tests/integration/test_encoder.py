@@ -24,12 +24,23 @@ from tests.conformance.runs import run_encoder
 CONFIGS = [
     EncoderConfig("ra", 32, filter="off", preset="fast"),
     EncoderConfig("ldb", 27, filter="off", preset="medium"),
-    EncoderConfig("ldp", 22, filter="off", preset="fast", internal_bit_depth=10),
-    EncoderConfig("ai", 27, filter="off", preset="medium", adaptive_qp=6),
-    EncoderConfig("ldp", 32, filter="off", preset="fast", transform_skip=False, adaptive_qp=12, qp_group=32),
+    EncoderConfig("ldp", 22, filter="off", preset="fast", settings={"hevc": {"internal_bit_depth": 10}}),
+    EncoderConfig("ai", 27, filter="off", preset="medium", settings={"hevc": {"adaptive_qp": 6}}),
+    EncoderConfig(
+        "ldp",
+        32,
+        filter="off",
+        preset="fast",
+        settings={"hevc": {"transform_skip": False, "adaptive_qp": 12, "qp_group": 32}},
+    ),
     EncoderConfig("ldp", 32, filter="off", preset="slow", intra_period=3),
-    EncoderConfig("ldp", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}, adaptive_qp=6, qp_group=8),
-    EncoderConfig("ra", 32, preset="fast", learn={"channels": 8, "tile_log2": 5}, obmc=True),
+    EncoderConfig(
+        "ldp",
+        32,
+        preset="fast",
+        settings={"inter_luma": {"channels": 8, "tile_log2": 5}, "hevc": {"adaptive_qp": 6, "qp_group": 8}},
+    ),
+    EncoderConfig("ra", 32, preset="fast", settings={"inter_luma": {"channels": 8, "tile_log2": 5}}, obmc=True),
     EncoderConfig("ldp", 32, preset="medium", filter="off", obmc=True),
 ]
 
@@ -102,7 +113,7 @@ def test_busy_areas_get_a_higher_qp(monkeypatch):
     luma[:, 64:] = rng.integers(0, 256, (64, 64))
     frame = Frame(luma, np.full((32, 64), 128, np.uint8), np.full((32, 64), 128, np.uint8))
     video_format = VideoFormat(128, 64, FPS)
-    run_encoder(EncoderConfig("ai", 20, filter="off", adaptive_qp=6), (video_format, [frame]))
+    run_encoder(EncoderConfig("ai", 20, filter="off", settings={"hevc": {"adaptive_qp": 6}}), (video_format, [frame]))
     (qp,) = units
     assert qp[:, :16].min() == 20 - 6 and qp[:, 16:].max() > 20
 
@@ -123,7 +134,9 @@ def test_qp_follows_the_source_in_every_pass(monkeypatch):
     monkeypatch.setattr(codecsim.search.picture, "aim_by_activity", watch_aim)
     monkeypatch.setattr(PictureSearch, "run", watch_run)
     learn = {"channels": 8, "tile_log2": 5}
-    config = EncoderConfig("ldp", 32, effort={"filter_passes": 2}, learn=learn, obmc=True, adaptive_qp=6)
+    config = EncoderConfig(
+        "ldp", 32, settings={"search": {"filter_passes": 2}, "inter_luma": learn, "hevc": {"adaptive_qp": 6}}, obmc=True
+    )
     clip = make_clip("zoom", 72, 56, 3)
     run_encoder(config, clip)
     sources = [frame.y for frame in clip[1]]
@@ -140,7 +153,8 @@ def test_transform_skip_saves_bits_on_screens():
     frame = Frame(luma, np.full((32, 32), 128, np.uint8), np.full((32, 32), 128, np.uint8))
     plain, skipping = (
         run_encoder(
-            EncoderConfig("ai", 27, filter="off", transform_skip=skip), (VideoFormat(64, 64, FPS), [frame])
+            EncoderConfig("ai", 27, filter="off", settings={"hevc": {"transform_skip": skip}}),
+            (VideoFormat(64, 64, FPS), [frame]),
         ).reports[0]
         for skip in (False, True)
     )
@@ -150,17 +164,21 @@ def test_transform_skip_saves_bits_on_screens():
 @pytest.mark.parametrize("mode", ["off", "online"])
 def test_coding_at_another_bit_depth_is_coding_samples_of_that_depth(mode):
     learn = {} if mode == "off" else {"channels": 8, "tile_log2": 5}
-    options = {"filter": mode, "preset": "fast", "learn": learn}
+    options = {"filter": mode, "preset": "fast", "settings": {"inter_luma": learn}}
     video_format, frames = make_clip("texture", 72, 56, 3)
     ten_bits = dataclasses.replace(video_format, bit_depth=10)
     up = [Frame(*(plane.astype(np.uint16) * 4 for plane in frame)) for frame in frames]
-    shifted = run_encoder(EncoderConfig("ldp", 27, internal_bit_depth=10, **options), (video_format, frames))
+    shifted = run_encoder(
+        EncoderConfig("ldp", 27, settings={"hevc": {"internal_bit_depth": 10}}, **options), (video_format, frames)
+    )
     own = run_encoder(EncoderConfig("ldp", 27, **options), (ten_bits, up))
     assert shifted.data == own.data
     assert [report.psnr_y for report in shifted.reports] == [report.psnr_y for report in own.reports]
 
     finer = [Frame(*(plane + np.uint16(k % 2) for plane in frame)) for k, frame in enumerate(up)]
-    rounded = run_encoder(EncoderConfig("ldp", 27, internal_bit_depth=8, **options), (ten_bits, finer))
+    rounded = run_encoder(
+        EncoderConfig("ldp", 27, settings={"hevc": {"internal_bit_depth": 8}}, **options), (ten_bits, finer)
+    )
     assert rounded.data == run_encoder(EncoderConfig("ldp", 27, **options), (video_format, frames)).data
 
 
@@ -169,7 +187,10 @@ def test_rate_and_quality_do_not_depend_on_the_bit_depth(qp):
     """So that what is weighed against bits has the scale of the samples."""
     clip = make_clip("film", 128, 96, 4)
     eight, ten = (
-        run_encoder(EncoderConfig("ldp", qp, filter="off", preset="fast", internal_bit_depth=depth), clip)
+        run_encoder(
+            EncoderConfig("ldp", qp, filter="off", preset="fast", settings={"hevc": {"internal_bit_depth": depth}}),
+            clip,
+        )
         for depth in (8, 10)
     )
     assert len(ten.data) == pytest.approx(len(eight.data), rel=0.05)
@@ -179,7 +200,7 @@ def test_rate_and_quality_do_not_depend_on_the_bit_depth(qp):
 
 def test_unknown_bit_depths_are_refused():
     with pytest.raises(ConfigError, match="internal bit depth 9; expected one of 8, 10"):
-        EncoderConfig(internal_bit_depth=9)
+        EncoderConfig(settings={"hevc": {"internal_bit_depth": 9}})
 
 
 COUNT, EARLY, LATE = 60, range(16, 24), range(52, 60)  # by the 24th picture all references exist, all buffers are full

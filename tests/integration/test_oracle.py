@@ -29,7 +29,7 @@ def clip_path(tmp_path):
 
 def test_it_learns_from_what_the_decoder_lacks():
     honest, oracle = (
-        run_encoder(EncoderConfig("ldp", 37, preset="fast", learn=LEARN, oracle=name), CLIP)
+        run_encoder(EncoderConfig("ldp", 37, preset="fast", settings={"inter_luma": LEARN}, oracle=name), CLIP)
         for name in (None, "original")
     )
     assert [report.bits for report in oracle.reports[:2]] == [report.bits for report in honest.reports[:2]]

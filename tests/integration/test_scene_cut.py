@@ -11,7 +11,8 @@ from tests.conformance.runs import check_own_decoder, run_encoder
 
 SIZE, PICTURES, QP = (136, 104), 6, 27  # pictures of each scene
 PAIRS = [("texture", "edges"), ("edges", "texture"), ("texture", "zoom"), ("film", "texture")]
-CONFIG = EncoderConfig("ldp", QP, preset="fast", model="untrained")  # whatever weights ship
+LEARN = {"model": "untrained"}  # whatever weights ship
+CONFIG = EncoderConfig("ldp", QP, preset="fast", settings={"inter_luma": LEARN})
 
 
 def code(pair, **options):
@@ -20,7 +21,7 @@ def code(pair, **options):
     return run_encoder(dataclasses.replace(CONFIG, **options), (video_format, first + second))
 
 
-without = functools.cache(lambda pair: code(pair, filter="off", model=None))
+without = functools.cache(lambda pair: code(pair, filter="off", settings={}))
 
 
 def cost(run):
@@ -44,7 +45,7 @@ def test_the_next_scene_costs_little_more():
 def test_resets_at_the_cut(learn):
     """The automatic one comes with the second picture of the new scene, the first to be predicted well."""
     pair = ("texture", "zoom")
-    run = code(pair, learn=learn)
+    run = code(pair, settings={"inter_luma": {**LEARN, **learn}})
     check_own_decoder(run)
     if "reset" in learn:
         assert [k for k, report in enumerate(run.reports) if report.reset] == [PICTURES + 1]

@@ -253,9 +253,9 @@ def test_a_model_for_other_inputs_says_what_to_set(tmp_path, capsys):
     assert run(command) == 2
     message = capsys.readouterr().err
     assert "it takes prediction, high_pass, qp to 1 output" in message
-    settings = re.findall(r"--learner (\S+)", message)
+    settings = re.findall(r"--set (\S+)", message)
     for setting in settings:
-        command += ["--learner", setting]
+        command += ["--set", setting]
     assert run(command) == 1
     assert "none.y4m" in capsys.readouterr().err
     assert run([*command, "--filter", "off"]) == 2

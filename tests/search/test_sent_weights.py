@@ -16,7 +16,7 @@ from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 
 LEARN = {"channels": 8, "tile_log2": 4, "experts": "online"}
-CONFIG = EncoderConfig("ldp", 27, preset="fast", filter="frozen", learn=LEARN, oracle="weights")
+CONFIG = EncoderConfig("ldp", 27, preset="fast", filter="frozen", settings={"inter_luma": LEARN}, oracle="weights")
 CLIP = make_clip("texture", 136, 72, 4)
 
 
@@ -86,8 +86,16 @@ def test_nothing_is_sent_where_it_does_not_pay(monkeypatch):
 @pytest.mark.parametrize(
     "options",
     [
-        {"learn": {**LEARN, "block_size": "input"}, "config": "ra", "internal_bit_depth": 10},
-        {"learn": {**LEARN, "experts": "online,rls,mix", "control": "signalled"}, "effort": {"filter_passes": 2}},
+        {
+            "config": "ra",
+            "settings": {"inter_luma": {**LEARN, "block_size": "input"}, "hevc": {"internal_bit_depth": 10}},
+        },
+        {
+            "settings": {
+                "inter_luma": {**LEARN, "experts": "online,rls,mix", "control": "signalled"},
+                "search": {"filter_passes": 2},
+            }
+        },
     ],
     ids=["sizes", "orders"],
 )
@@ -100,4 +108,4 @@ def test_beside_learning(options):
 @pytest.mark.parametrize("learn", [{"block_size": "two_classes"}, {"experts": "rls"}], ids=str)
 def test_one_net_is_needed(learn):
     with pytest.raises(ConfigError, match="needs one net that learns"):
-        run_encoder(dataclasses.replace(CONFIG, learn={**LEARN, **learn}), CLIP)
+        run_encoder(dataclasses.replace(CONFIG, settings={"inter_luma": {**LEARN, **learn}}), CLIP)

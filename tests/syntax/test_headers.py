@@ -20,12 +20,6 @@ from codecsim.syntax.headers import (
     SLICE_B,
     SLICE_I,
     SLICE_P,
-    TOOL_CHROMA,
-    TOOL_FILTER,
-    TOOL_INTRA,
-    TOOL_LOOP,
-    TOOL_OBMC,
-    TOOLS_WITH_SETTINGS,
     LearnedTools,
     ParameterSets,
     Pps,
@@ -45,6 +39,7 @@ from codecsim.syntax.headers import (
     write_parameter_sets,
 )
 from codecsim.syntax.headers_rps import code_rps
+from codecsim.tools import OVERLAP, TOOLS, tools_of
 
 BOOLS = st.booleans()
 
@@ -101,7 +96,7 @@ TOOL_SETTINGS = st.builds(
 def learned_tools(draw):
     """LearnedTools with any tools, even unknown ones, and settings of those that have some."""
     tools = draw(st.integers(1, 255))
-    count = sum(tools & bit > 0 for bit in TOOLS_WITH_SETTINGS)
+    count = sum(tool.learned for tool in tools_of(tools))
     settings = draw(st.lists(TOOL_SETTINGS, min_size=count, max_size=count))
     return LearnedTools(draw(st.integers(0, 255)), tools, tuple(settings))
 
@@ -146,9 +141,9 @@ def test_parameter_sets_round_trip(sps):
 @given(SPSS, learned_tools())
 def test_learned_tools_round_trip(sps, learned):
     round_trip(code_sps, dataclasses.replace(sps, profile_idc=PROFILE_LEARNED, learned=learned))
-    found = [learned.settings_of(bit) for bit in (TOOL_FILTER, TOOL_CHROMA, TOOL_INTRA, TOOL_LOOP)]
+    found = [learned.settings_of(tool) for tool in TOOLS]
     assert tuple(settings for settings in found if settings) == learned.settings
-    assert learned.settings_of(TOOL_OBMC) is None
+    assert learned.settings_of(OVERLAP) is None
 
 
 @given(PPSS, BOOLS, st.integers(0, 3), BOOLS)

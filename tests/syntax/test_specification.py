@@ -9,24 +9,22 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from codecsim.codec.active_tools import ARITHMETIC_VERSION, NOT_DECODABLE
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
 from codecsim.codec.stages.compensation import Compensation
 from codecsim.codec.stages.inter_filter import InterFiltering, InterLearning
 from codecsim.entropy import contexts, elements
 from codecsim.entropy.cabac import NEXT_CONTEXT, RANGE_LPS
-from codecsim.learned.inter import params
-from codecsim.learned.inter.chroma_params import ChromaParams
-from codecsim.learned.inter.params import LearnParams
-from codecsim.learned.inter.stream import ARITHMETIC_VERSION, NOT_DECODABLE, with_changes
-from codecsim.learned.intra.params import IntraParams
 from codecsim.picture.blocks import CBF_Y, MODE_INTER
 from codecsim.picture.planes import PAD_Y
+from codecsim.settings.wire import pack, words_of
 from codecsim.syntax import headers
 from codecsim.syntax.bits import BitWriter
 from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings, code_sps
 from codecsim.syntax.nal import SPS, read_nal_units
 from codecsim.syntax.sei import LearnerHash, write_sei
+from codecsim.tools import TOOLS, learner, tool_named
 from tests.conformance.clips import make_clip
 from tests.conformance.make_streams import FOLDER, LEARN
 from tests.conformance.runs import run_encoder
@@ -45,13 +43,6 @@ VARIANTS = [
     {"control": "never", "overlapped": False, "further": 0, "qp_plane": False, "replay": 1},
     {"control": "threshold", "threshold_q8": "8,8,8,8", "tile_threshold_q8": "8,16,16,16", "tile_log2": 4},
 ]
-TOOL_BITS = {
-    "inter_luma": headers.TOOL_FILTER,
-    "overlap": headers.TOOL_OBMC,
-    "inter_chroma": headers.TOOL_CHROMA,
-    "intra": headers.TOOL_INTRA,
-    "loop": headers.TOOL_LOOP,
-}
 BEYOND = elements.OBMC_WHERE  # the first element that H.265 does not have
 OF_H265 = ("sps_", "payload_", "uuid_", "rbsp_", "general_profile_")  # names that begin like this are the standard's
 
@@ -61,19 +52,12 @@ def wire_fields(tool):
 
     Numbers are those of the stream; bits is None of a float, whose default is its value.
     """
-    if tool == "intra":
-        usual, bits = IntraParams(online=True), {"blocks": 12, "passes": 4, "reset_margin_q8": 10}
-        ranges = {"blocks": (1, 4095), "passes": (1, 8), "reset_margin_q8": (0, 1023)}
-        return [
-            (name, None if name == "learning_rate" else bits.get(name, 1), *ranges.get(name, (0, 1)), default)
-            for name, default in {**vars(usual), "online": False}.items()
-        ]
-    kind = {"inter_luma": LearnParams, "inter_chroma": ChromaParams}[tool]
+    kind = tool_named(tool).settings
     found = []
-    for field, packed in zip(kind.packed_fields, kind().pack(), strict=True):
-        name, _, is_float = field.name.partition(":")
+    for word, packed in zip(words_of(kind), pack(kind()), strict=True):
+        is_float = word.declared.kind is float
         default = struct.unpack("<f", struct.pack("<I", packed))[0] if is_float else packed
-        found.append((name, None if is_float else field.bits, field.low, field.high, default))
+        found.append((word.name, None if is_float else word.declared.bits, word.low, word.high, default))
     return found
 
 
@@ -100,10 +84,10 @@ def test_elements_of_slice_data():
 
 
 def test_tools():
-    assert {row[1]: int(row[0]) for row in spec.table("Table 2")} == TOOL_BITS
-    for bit, _, has_settings, in_i_slices, _ in spec.table("Table 2"):
-        assert (has_settings == "yes") == (int(bit) in headers.TOOLS_WITH_SETTINGS)
-        assert (in_i_slices == "no") == bool(int(bit) & headers.INTER_TOOLS)
+    assert {row[1]: int(row[0]) for row in spec.table("Table 2")} == {tool.name: tool.bit for tool in TOOLS}
+    for _, name, has_settings, in_i_slices, _ in spec.table("Table 2"):
+        assert (has_settings == "yes") == tool_named(name).learned
+        assert (in_i_slices == "no") == tool_named(name).inter_only
 
 
 def test_versions():
@@ -140,8 +124,8 @@ def test_settings(tool):
 
 
 def test_numbers_of_choices():
-    kinds = {"loss": params.LossKind, "method": params.Method, "control": params.Control, "reset": params.Reset}
-    kinds |= {"experts": params.Expert, "block_size": params.BlockSize}
+    kinds = {"loss": learner.LossKind, "method": learner.Method, "control": learner.Control, "reset": learner.Reset}
+    kinds |= {"experts": learner.Expert, "block_size": learner.BlockSize}
     rows = spec.table("Table A.4")
     assert {row[0] for row in rows} == set(kinds)
     for name, numbers in rows:
@@ -199,7 +183,7 @@ def test_second_reader_of_settings(path):
     for tool, found in sps["learned"]["tools"].items():
         if found is None:
             continue
-        settings = announced.settings_of(TOOL_BITS[tool])
+        settings = announced.settings_of(tool_named(tool))
         assert (tuple(found[0]), found[1]) == (settings.parameters, settings.weights_digest)
         if tool != "loop":
             assert spec.settings_of(tool, found[0]) == code_settings(tool, settings.parameters)
@@ -207,14 +191,10 @@ def test_second_reader_of_settings(path):
 
 def code_settings(tool, parameters):
     """Settings by name of the specification, as the codec understands the parameters."""
-    if tool == "intra":
-        found = IntraParams.unpack(parameters)
-        return dict(vars(found))
-    found = with_changes(parameters, {"inter_luma": LearnParams, "inter_chroma": ChromaParams}[tool])
-    values = zip(wire_fields(tool), found.pack(), strict=True)
+    found = tool_named(tool).settings.from_stream(parameters)
     return {
-        field[0]: struct.unpack("<f", struct.pack("<I", value))[0] if field[1] is None else value
-        for field, value in values
+        word.name: struct.unpack("<f", struct.pack("<I", value))[0] if word.declared.kind is float else value
+        for word, value in zip(words_of(type(found)), pack(found), strict=True)
     }
 
 
@@ -311,5 +291,5 @@ def test_second_learner(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", VARIANTS, ids=lambda settings: ",".join(map(str, settings.values())))
 def test_second_learner_with_other_settings(settings):
-    config = EncoderConfig("ldp", 30, preset="fast", learn={**LEARN, **settings})
+    config = EncoderConfig("ldp", 30, preset="fast", settings={"inter_luma": {**LEARN, **settings}})
     assert follow(run_encoder(config, make_clip("texture", 64, 64, 5)).data) >= 3

@@ -16,7 +16,7 @@ from tests.tracing.tracing_of import decoder_trace, encoder_trace, without_regis
 ALL_TOOLS = {"filter": "online", "chroma_filter": "online", "intra_filter": "frozen", "obmc": True, "loop_filter": "on"}
 CONFIGS = {
     "ai": EncoderConfig(config="ai", filter="off", qp=27),
-    "ldp": EncoderConfig(config="ldp", filter="off", qp=27, adaptive_qp=4, qp_group=16),
+    "ldp": EncoderConfig(config="ldp", filter="off", qp=27, settings={"hevc": {"adaptive_qp": 4, "qp_group": 16}}),
     "ra": EncoderConfig(config="ra", filter="off", qp=30),
     "learned": EncoderConfig(config="ldp", qp=30, **ALL_TOOLS),
 }

@@ -11,9 +11,9 @@ from codecsim.formats.video import create_video
 from codecsim.formats.y4m import write_y4m_frame, write_y4m_header
 from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.engine.update import MASKED
-from codecsim.learned.inter.params import LearnParams
 from codecsim.learned.model_files import INTER_LUMA, load_model
 from codecsim.picture.planes import Frame, VideoFormat
+from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.training import by_engine
 from codecsim.training.by_engine import BLOCK, EngineTraining, block_errors, measure, train_filter
 from codecsim.training.filter_samples import FilterSamples, take_samples
@@ -52,7 +52,7 @@ def samples_of(folder):
 
 
 def make_run(samples, **changes):
-    return by_engine._Run(LearnParams(**changes), SPEC, samples, EngineTraining())
+    return by_engine._Run(InterLumaSettings(**changes), SPEC, samples, EngineTraining())
 
 
 def test_samples_are_taken_once(luma_samples, clip):
@@ -128,7 +128,7 @@ def test_a_dropped_block_is_not_learnt_from(luma_samples):
 def test_emphasis_draws_its_sources_more_often(luma_samples, tmp_path, capsys):
     samples = samples_of(luma_samples)
     samples.about = [("rare" if k == 4 else "others", *rest) for k, (_, *rest) in enumerate(samples.about)]
-    emphasised = by_engine._Run(LearnParams(), SPEC, samples, EngineTraining(emphasis=(("r*", 5.0), ("*", 2.0))))
+    emphasised = by_engine._Run(InterLumaSettings(), SPEC, samples, EngineTraining(emphasis=(("r*", 5.0), ("*", 2.0))))
     drawn = np.bincount([emphasised._draw_sample() for _ in range(4000)], minlength=6) / 4000
     np.testing.assert_allclose(drawn, [0.1, 0.1, 0.1, 0.1, 0.5, 0.1], atol=0.03)
     words = ["train", "luma", str(luma_samples), "-o", str(tmp_path / "luma.safetensors"), "--steps", "1"]
@@ -198,7 +198,7 @@ def test_the_commands_write_a_model_of_the_default_filter(tmp_path, clip, capsys
     written = load_model(model, INTER_LUMA)
     assert written.digest.hex() in first
     assert {"dropping", "training"} == {*json.loads(rest)}
-    assert (written.spec, written.inputs) == (LearnParams().spec, LearnParams().inputs)
+    assert (written.spec, written.inputs) == (InterLumaSettings().spec, InterLumaSettings().inputs)
     assert run(["train", "luma", str(tmp_path), "-o", model]) == 2
 
 

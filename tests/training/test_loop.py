@@ -84,7 +84,7 @@ def test_other_weights_in_the_same_file_make_other_samples(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [("--internal-bit-depth 10", "8 bits"), ("--qp 3", "cannot differ"), ("--bogus", "such option")],
+    [("--set hevc.internal_bit_depth=10", "8 bits"), ("--qp 3", "cannot differ"), ("--bogus", "such option")],
 )
 def test_options_that_samples_cannot_have(folder, tmp_path, options, said):
     words = ["loop-samples", str(folder.parent / "clip.y4m"), "-o", str(tmp_path / "s"), "--options", options]

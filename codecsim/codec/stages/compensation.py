@@ -14,7 +14,8 @@ from codecsim.hevc.obmc import make_overlap_scratch, predict_overlapped
 from codecsim.kernels.binding import bind
 from codecsim.picture.blocks import choose_nowhere
 from codecsim.picture.planes import Planes
-from codecsim.syntax.headers import TOOL_OBMC, Sps
+from codecsim.syntax.headers import Sps
+from codecsim.tools import OVERLAP
 
 
 class Compensation(Stage):
@@ -40,7 +41,7 @@ class Compensation(Stage):
     def begin(self, picture: PictureStore, opening: Opening) -> Mapping[str, int]:
         """Nothing is chosen."""
         choose_nowhere(picture.blocks.overlap)
-        self.on = opening.tools & TOOL_OBMC > 0
+        self.on = opening.tools & OVERLAP.bit > 0
         return {"obmc_on": int(self.on)}
 
     def prepare(self, picture: PictureStore) -> None:

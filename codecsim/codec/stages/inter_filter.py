@@ -13,11 +13,12 @@ from codecsim.codec.stages.stage import Opening, Samples, Stage
 from codecsim.kernels.binding import bind
 from codecsim.learned.inter.auxiliary import Further, predict_further, stack_reference_motion
 from codecsim.learned.inter.inputs import CODED
-from codecsim.learned.inter.params import BlockSize, Control, Expert
 from codecsim.learned.inter.size_classes import block_areas
 from codecsim.picture.blocks import CBF_CB, CBF_CR, CBF_Y, MODE_INTER, choose_nowhere
 from codecsim.picture.planes import PAD_C, PAD_Y, Planes
-from codecsim.syntax.headers import TOOL_CHROMA, TOOL_FILTER, Sps
+from codecsim.syntax.headers import Sps
+from codecsim.tools import INTER_CHROMA, INTER_LUMA
+from codecsim.tools.learner import BlockSize, Control, Expert
 
 
 class InterFiltering(Stage):
@@ -59,8 +60,8 @@ class InterFiltering(Stage):
         """Nothing is chosen."""
         choose_nowhere(picture.blocks.filtering)
         self._forget()
-        self.on, self.order = opening.tools & TOOL_FILTER > 0, opening.order
-        self.chroma_used = self.on and opening.tools & TOOL_CHROMA > 0
+        self.on, self.order = opening.tools & INTER_LUMA.bit > 0, opening.order
+        self.chroma_used = self.on and opening.tools & INTER_CHROMA.bit > 0
         return {"experts": len(self.luma.names) if self.on else 0}
 
     def prepare(self, picture: PictureStore) -> None:
@@ -123,7 +124,7 @@ class InterFiltering(Stage):
     @property
     def unused_tools(self) -> int:
         """The chroma filter, where luma alone is taken."""
-        return TOOL_CHROMA if self.chroma is not None and self.on and not self.chroma_used else 0
+        return INTER_CHROMA.bit if self.chroma is not None and self.on and not self.chroma_used else 0
 
     def _shares(self, picture: PictureStore) -> dict[str, float]:
         """Share of the 32x32 blocks that take each expert, by its name."""

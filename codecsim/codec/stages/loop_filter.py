@@ -12,8 +12,9 @@ from codecsim.codec.stages.stage import Opening, Stage
 from codecsim.entropy.cabac import Coder
 from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_NOWHERE, CHOICE_PER_BLOCK
 from codecsim.picture.planes import PAD_C, PAD_Y, Planes
-from codecsim.syntax.headers import TOOL_LOOP, Sps
+from codecsim.syntax.headers import Sps
 from codecsim.syntax.loop_choice import SIZES_LOG2, code_loop_choice, make_loop_choice
+from codecsim.tools import LOOP
 
 
 class LoopFiltering(Stage):
@@ -42,7 +43,7 @@ class LoopFiltering(Stage):
 
     def begin(self, picture: PictureStore, opening: Opening) -> Mapping[str, int]:
         """Nothing is chosen."""
-        self.on, self.filtered = opening.tools & TOOL_LOOP > 0, None
+        self.on, self.filtered = opening.tools & LOOP.bit > 0, None
         self.choice.where[:] = CHOICE_NOWHERE
         return {}
 

@@ -11,7 +11,7 @@ from codecsim.codec.reports import PictureReport
 from codecsim.codec.stages.stage import Opening, Samples, Stage
 from codecsim.learned.intra.filter import IntraFilter, unused_intra_net
 from codecsim.learned.intra.learner import IntraLearner
-from codecsim.syntax.headers import TOOL_INTRA
+from codecsim.tools import INTRA
 
 
 class Reconstruction(Stage):
@@ -41,7 +41,7 @@ class Reconstruction(Stage):
         """Nothing is chosen."""
         picture.blocks.intra_filter[:] = 0
         usable = self._intra is not None and (self._intra.params.inter_pictures or not opening.is_inter)
-        self.on = usable and opening.tools & TOOL_INTRA > 0
+        self.on = usable and opening.tools & INTRA.bit > 0
         self.learning = self._intra.learner if self.on and not opening.is_inter else None
         self.training = None
         return {"intra_filter_on": int(self.on)}

@@ -8,8 +8,8 @@ import numpy as np
 from codecsim.codec.picture_store import PictureStore
 from codecsim.codec.reports import PictureReport
 from codecsim.entropy.cabac import Coder
-from codecsim.learned.inter.controller import Order
 from codecsim.syntax.headers import SliceHeader
+from codecsim.tools.learner import Order
 
 Samples = tuple[str, Sequence[np.ndarray]]  # a name, and planes of luma, or of luma and chroma
 
@@ -19,7 +19,7 @@ class Opening(NamedTuple):
 
     header: SliceHeader
     is_inter: bool
-    tools: int  # TOOL_* bits that are on in the picture
+    tools: int  # bits of the tools that are on in the picture
     order: Order  # to the learners
 
 
@@ -75,7 +75,7 @@ class Stage:
 
     @property
     def unused_tools(self) -> int:
-        """TOOL_* bits that the picture may use but does not, by the encoder's choice."""
+        """Bits of the tools that the picture may use but does not, by the encoder's choice."""
         return 0
 
     @property

@@ -9,6 +9,7 @@ from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.clips import find_clips
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.experiments.runs import plain
+from codecsim.experiments.settings_files import SettingsFile, load_settings
 from codecsim.experiments.tables import RATE_NOTE, Table
 from codecsim.experiments.tuning.outcome import (
     ArmFigures,
@@ -32,7 +33,6 @@ from codecsim.experiments.tuning.study import (
     open_study,
     run_trials,
 )
-from codecsim.learned.inter.learner_presets import LearnerPreset, load_preset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ class TuneSettings:
 class TuneResult:
     """What a search found."""
 
-    preset: LearnerPreset
+    preset: SettingsFile
     trials: Table | None  # None: there was no search
     figures: Mapping[str, Mapping[str, ArmFigures]]  # by purpose of the clips, then by arm
 
@@ -120,14 +120,14 @@ def tune(plan: Plan, settings: TuneSettings, say: Callable[[str], None]) -> Tune
         return default.encoder_config(plan.config, qp, frames)
 
     def preset_config(qp, frames):
-        return plan.encoder_config({"luma": preset.luma, "chroma": preset.chroma}, qp, frames)
+        return plan.encoder_config(preset.settings, qp, frames)
 
     makers = {"default": default_config, "preset": preset_config}
     usual = measure_arm(plan, clips, default_config, "default", runner)
     if settings.preset is None:
         preset, trials = _search(plan, settings, clips, usual, runner, say)
     else:
-        preset, trials = load_preset(settings.preset), None
+        preset, trials = load_settings(settings.preset), None
         preset = dataclasses.replace(preset, tuned={**preset.tuned, "measured_with": settings.command(plan)})
     figures = {"validation": {"default": usual, "preset": measure_arm(plan, clips, preset_config, "preset", runner)}}
     if test:

@@ -102,11 +102,11 @@ class Evaluator:
                 self._reference[cell] = json.loads(row["result"])
 
     def measure(self, settings: Mapping, report: Callable = lambda step, cost: None) -> Measured:
-        """Code all cells with settings of the learners.
+        """Code all cells with settings.
 
         Parameters
         ----------
-        settings : by learner, as `Plan.settings` gives them
+        settings : by full name, as `Plan.settings` gives them
         report : called after each picture with the number of pictures so far, and with how many percent their
             rate-distortion cost is above the reference's, mean over the cells begun; what it raises ends the trial
         """

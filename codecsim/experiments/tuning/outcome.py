@@ -3,24 +3,27 @@
 import collections
 import dataclasses
 import datetime
+import enum
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import tomlkit
 
 import codecsim
+from codecsim.codec.config import GROUPS
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.clips import Clip
 from codecsim.experiments.compare import mean_of
 from codecsim.experiments.curves import Curve, compare_curves, find_curve
 from codecsim.experiments.database import Database
 from codecsim.experiments.jobs import run_all
+from codecsim.experiments.settings_files import SettingsFile
 from codecsim.experiments.tables import Column, Row, Table, comparison_table
 from codecsim.experiments.tuning.evaluation import arm_jobs, frames_of
 from codecsim.experiments.tuning.plan import Plan
 from codecsim.experiments.tuning.study import BD_RATE, TRAINING, is_on_front
 from codecsim.formats.output import atomic_output
-from codecsim.learned.inter.learner_presets import LEARNERS, LearnerPreset
+from codecsim.settings.values import written
 
 
 class Runner(NamedTuple):
@@ -137,7 +140,7 @@ def _share(value, whole):
     return value / whole if whole else None
 
 
-def make_preset(plan: Plan, trial, trials, command: str) -> LearnerPreset:
+def make_preset(plan: Plan, trial, trials, command: str) -> SettingsFile:
     """The preset of a finished trial, with what of the search its file says.
 
     trials : all of the study
@@ -148,7 +151,7 @@ def make_preset(plan: Plan, trial, trials, command: str) -> LearnerPreset:
     limit = {} if plan.training_at_most is None else {"training_at_most": plan.training_at_most}
     tuned = {"command": command, "sampler": plan.sampler, "seed": plan.seed}
     tuned |= {"trial": trial.number, "trials": dict(counts), "objective": plan.objective, **limit}
-    return LearnerPreset(plan.name, plan.description, settings["luma"], settings["chroma"], tuned)
+    return SettingsFile(plan.name, plan.description, settings, tuned)
 
 
 def measured_on(plan: Plan, found: Mapping[str, Mapping[str, ArmFigures]], sources: str) -> dict:
@@ -181,30 +184,32 @@ def _figures(arm):
     return {"bd_rate": round(arm.bd_rate, 3), "training": round(arm.training, 3), "bd_rate_by_clip": by_clip}
 
 
-def preset_text(preset: LearnerPreset) -> str:
-    """A preset as `read_preset` reads it."""
+def preset_text(preset: SettingsFile) -> str:
+    """A preset as `read_settings_file` reads it."""
     document = tomlkit.document()
     document["name"], document["description"] = preset.name, preset.description
-    for learner in LEARNERS:
-        settings = getattr(preset, learner)
-        if settings:
-            document[learner] = {name: _toml(value) for name, value in settings.items()}
+    for group in GROUPS:
+        own = {name.partition(".")[2]: v for name, v in preset.settings.items() if name.startswith(f"{group}.")}
+        if own:
+            document[group] = {name: _toml(value) for name, value in own.items()}
     document["tuned"] = {name: _toml(value) for name, value in preset.tuned.items()}
     return tomlkit.dumps(document)
 
 
 def _toml(value):
     """A mapping in one line, where it holds no others."""
+    if isinstance(value, enum.Enum):
+        return written(value)
     if not isinstance(value, Mapping):
         return list(value) if isinstance(value, tuple) else value
     if any(isinstance(item, Mapping) for item in value.values()):
         return {name: _toml(item) for name, item in value.items()}
     table = tomlkit.inline_table()
-    table.update({str(key): item for key, item in value.items()})
+    table.update({str(key): _toml(item) for key, item in value.items()})
     return table
 
 
-def write_preset(preset: LearnerPreset, path: str) -> None:
+def write_preset(preset: SettingsFile, path: str) -> None:
     """Write a preset's file, whole or not at all.
 
     Raises

@@ -6,13 +6,16 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from codecsim.codec.config import CONFIGS, EncoderConfig
+from codecsim.codec.config import CONFIGS, EncoderConfig, find_setting
 from codecsim.errors import ConfigError
-from codecsim.experiments.arms import NAME, Arm, read_arm
-from codecsim.experiments.tuning.space import SPACE_KEYS, USUAL, Dimension, field_types
+from codecsim.experiments.arms import NAME, Arm, make_arm, read_arm
+from codecsim.experiments.settings_files import TUNABLE, check_together, read_section
+from codecsim.experiments.tuning.space import SPACE_KEYS, USUAL, Dimension
 from codecsim.formats.toml_file import TomlFile
-from codecsim.learned.inter.learner_presets import LEARNERS, check_settings
-from codecsim.learned.inter.params import THRESHOLD_QP
+from codecsim.settings.by_qp import read_by_qp
+from codecsim.tools import tool_named
+from codecsim.tools.learner import THRESHOLD_QP
+from codecsim.tools.tool import OFF
 
 SEARCH = "search"  # in place of a range: the usual one
 OBJECTIVES = ("bd_rate", "bd_rate and training")
@@ -32,8 +35,7 @@ _KEYS = {
     "seed": (int, "a number"),
     "prune": (bool, "true or false"),
     "clips": (dict, "a table [clips] with lists: validation, test, training"),
-    "luma": (dict, "a table [luma] of settings"),
-    "chroma": (dict, "a table [chroma] of settings"),
+    **{group: (dict, f"a table [{group}] of settings") for group in TUNABLE},
     "start": (list, "tables [[start]] of settings"),
 }
 MAX_QP = 51
@@ -44,7 +46,7 @@ _CLIP_LISTS = ("validation", "test", "training")
 class Plan:
     """What `codecsim tune` is asked to do.
 
-    `fixed` holds, by learner, settings that belong to the preset but are not searched; `starts` settings of the same
+    `fixed` holds, by full name, settings that belong to the preset but are not searched; `starts` settings of the same
     form that are tried first.  Clips are named without suffix; `training` names what the initial weights were trained
     on, which is kept beside the results and may not be used for anything else.
     """
@@ -66,8 +68,8 @@ class Plan:
     prune: bool = True  # give trials up whose first pictures are worse than the median
     test: tuple[str, ...] = ()
     training: tuple[str, ...] = ()
-    fixed: Mapping[str, Mapping[str, object]] = dataclasses.field(default_factory=dict)
-    starts: tuple[Mapping[str, Mapping[str, object]], ...] = ()
+    fixed: Mapping[str, object] = dataclasses.field(default_factory=dict)
+    starts: tuple[Mapping[str, object], ...] = ()
     path: str = ""  # of the file
 
     @property
@@ -83,22 +85,19 @@ class Plan:
         """The arm that the preset is to beat."""
         return read_arm(f"default: {self.options} {self.default}")
 
-    def encoder_config(self, settings: Mapping[str, Mapping[str, object]], qp: int, frames: int) -> EncoderConfig:
-        """Settings of an encoding with those of the learners, by learner; the plan's options win.
+    def encoder_config(self, settings: Mapping[str, object], qp: int, frames: int) -> EncoderConfig:
+        """Settings of an encoding with those of tools, by full name; the plan's options win.
 
-        Those of a learner that the options have not on are not taken.
+        Those of a tool that the options have not on are not taken.
         """
-        base = read_arm(f"preset: {self.options}").encoder_config(self.config, qp, frames)
-        learn = {**settings.get("luma", {}), **base.learn} if base.filter != "off" else {}
-        chroma = {**settings.get("chroma", {}), **base.chroma_learn} if base.chroma_filter != "off" else {}
-        return dataclasses.replace(base, learn=learn, chroma_learn=chroma)
+        given = read_arm(f"preset: {self.options}").given
+        taken = {name: value for name, value in settings.items() if given.takes(name)}
+        whole = dataclasses.replace(given, settings={**taken, **given.settings})
+        return make_arm("preset", whole).encoder_config(self.config, qp, frames)
 
-    def settings(self, values: Mapping[str, object]) -> dict[str, dict[str, object]]:
-        """Settings by learner: the fixed ones, and those that a trial chose."""
-        found = {learner: dict(self.fixed.get(learner, {})) for learner in LEARNERS}
-        for dimension in self.dimensions:
-            found[dimension.learner][dimension.name] = dimension.setting(values)
-        return found
+    def settings(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Settings by full name: the fixed ones, and those that a trial chose."""
+        return {**self.fixed, **{dimension.name: dimension.setting(values) for dimension in self.dimensions}}
 
 
 def read_plan(path) -> Plan:
@@ -131,8 +130,8 @@ def read_plan(path) -> Plan:
         raise file.error(f"{key} is {data[key]}; expected {_KEYS[key][1]}, above 0", key)
     if data.get("seed", 0) < 0:
         raise file.error(f"seed is {data['seed']}; expected a whole number from 0", "seed")
-    plain = {k: v for k, v in data.items() if k not in ("clips", *LEARNERS, "start", "qps", "name")}
-    fixed, dimensions = _read_learners(file, tuple(qps))
+    plain = {k: v for k, v in data.items() if k not in ("clips", *TUNABLE, "start", "qps", "name")}
+    fixed, dimensions = _read_settings(file, tuple(qps))
     plan = Plan(
         name=name,
         path=file.path,
@@ -172,27 +171,27 @@ def _read_clips(file):
     return {key: tuple(lists.get(key, ())) for key in _CLIP_LISTS}
 
 
-def _read_learners(file, qps):
-    """Fixed settings by learner, and what is searched."""
+def _read_settings(file, qps):
+    """Fixed settings by full name, and what is searched."""
     fixed, dimensions = {}, []
-    for learner, kind in LEARNERS.items():
-        types = field_types(learner)
-        fixed[learner] = {}
-        for name, value in file.data.get(learner, {}).items():
-            if name not in types:
-                raise file.error(f"no setting {name!r}; expected one of {', '.join(types)}", learner, name)
-            if value == SEARCH or (isinstance(value, dict) and {*SPACE_KEYS} & {*value}):
-                dimensions.append(_read_dimension(file, learner, name, value, qps))
-            else:
-                by_qp = isinstance(value, dict)
-                try:
-                    fixed[learner][name] = {int(qp): v for qp, v in value.items()} if by_qp else value
-                    check_settings({name: fixed[learner][name]}, kind)
-                except (ConfigError, ValueError) as error:
-                    raise file.error(str(error), learner, name) from None
+    for group in TUNABLE:
+        table = file.data.get(group, {})
+        searched = [name for name, value in table.items() if _is_searched(value)]
+        fixed |= read_section(file, group, {name: value for name, value in table.items() if name not in searched})
+        for name in searched:
+            try:
+                declared = find_setting(f"{group}.{name}")
+            except ConfigError as error:
+                raise file.error(str(error), group, name) from None
+            dimensions.append(_read_dimension(file, declared, table[name], qps))
     if not dimensions:
-        raise file.error(f"nothing is searched; expected settings with {', '.join(SPACE_KEYS)}, or {SEARCH!r}", "luma")
+        expected = f"expected settings with {', '.join(SPACE_KEYS)}, or {SEARCH!r}"
+        raise file.error(f"nothing is searched; {expected}", TUNABLE[0])
     return fixed, tuple(dimensions)
+
+
+def _is_searched(value):
+    return value == SEARCH or (isinstance(value, dict) and bool({*SPACE_KEYS} & {*value}))
 
 
 class _SpaceKey(NamedTuple):
@@ -214,64 +213,63 @@ _SPACE = {
 }
 
 
-def _read_dimension(file, learner, name, value, qps):
+def _read_dimension(file, declared, value, qps):
     """One searched setting."""
+    name, kind, place = declared.name, declared.kind, (declared.group, declared.name)
     given = {} if value == SEARCH else value
     unknown = [key for key in given if key not in SPACE_KEYS]
     if unknown:
-        raise file.error(f"{name} has {unknown[0]!r}; expected {', '.join(SPACE_KEYS)}", learner, name)
+        raise file.error(f"{name} has {unknown[0]!r}; expected {', '.join(SPACE_KEYS)}", *place)
     space = dict(given)
     if not {"low", "high", "choices"} & {*given}:
         if name not in USUAL:
-            raise file.error(f"{name} has no usual range; expected low and high, or choices", learner, name)
+            raise file.error(f"{name} has no usual range; expected low and high, or choices", *place)
         space = {**USUAL[name], **given}
     for key, found in space.items():
         if not _SPACE[key].allows(found):
-            raise file.error(f"{key} of {name} is {found!r}; expected {_SPACE[key].expected}", learner, name)
-    kind = field_types(learner)[name]
+            raise file.error(f"{key} of {name} is {found!r}; expected {_SPACE[key].expected}", *place)
     by_qp = space.pop("by_qp", False)
     qps = tuple(by_qp) if isinstance(by_qp, list) else qps if by_qp else THRESHOLD_QP if kind is tuple else ()
     choices = tuple(space.get("choices", ()))
     if choices and len(space) > 1:
-        raise file.error(f"{name} has choices; expected no low, high or log beside them", learner, name)
+        raise file.error(f"{name} has choices; expected no low, high or log beside them", *place)
     ordered = {"low", "high"} <= {*space} and space["low"] < space["high"]
     if not choices and not (kind in (int, float, tuple) and ordered):
-        raise file.error(f"{name} is {given!r}; expected choices, or low below high for a number", learner, name)
+        raise file.error(f"{name} is {given!r}; expected choices, or low below high for a number", *place)
     if not choices and space.get("log") and space["low"] <= 0:
-        raise file.error(f"{name} is {given!r}; expected low above 0 where log is true", learner, name)
-    dimension = Dimension(
-        learner, name, space.get("low"), space.get("high"), space.get("log", False), choices, tuple(sorted({*qps}))
-    )
+        raise file.error(f"{name} is {given!r}; expected low above 0 where log is true", *place)
+    low, high, log = space.get("low"), space.get("high"), space.get("log", False)
+    dimension = Dimension(declared.full_name, low, high, log, choices, tuple(sorted({*qps})))
     for end in choices or (dimension.low, dimension.high):
         values = dict.fromkeys(dimension.parameters, end)
         try:
-            check_settings({name: dimension.setting(values)}, LEARNERS[learner])
+            check_together(declared.group, {declared.full_name: read_by_qp(declared, dimension.setting(values))})
         except ConfigError as error:
-            raise file.error(str(error), learner, name) from None
+            raise file.error(str(error), *place) from None
     return dimension
 
 
 def _read_starts(file, dimensions):
     """Settings to try first."""
-    known = {(dimension.learner, dimension.name): dimension for dimension in dimensions}
+    known = {dimension.name: dimension for dimension in dimensions}
     starts = []
     for number, start in enumerate(file.data.get("start", ())):
         if not isinstance(start, dict):
             raise file.error(f"start is {start!r}; expected {_KEYS['start'][1]}", "start")
         found = {}
-        for learner, settings in start.items():
+        for group, settings in start.items():
             if not isinstance(settings, dict):
-                raise file.error(f"{learner} is {settings!r}; expected a table of settings", "start", number, learner)
-            for name, value in settings.items():
-                if (learner, name) not in known:
-                    searched = ", ".join(f"{pair[0]}.{pair[1]}" for pair in known)
-                    raise file.error(f"{learner}.{name} is not searched; expected {searched}", "start", number, learner)
+                raise file.error(f"{group} is {settings!r}; expected a table of settings", "start", number, group)
+            for own, value in settings.items():
+                name = f"{group}.{own}"
+                if name not in known:
+                    raise file.error(f"{name} is not searched; expected {', '.join(known)}", "start", number, group)
                 try:
-                    found.setdefault(learner, {})[name] = _read_start(known[learner, name], value)
+                    found[name] = _read_start(known[name], value)
                 except (TypeError, ValueError):
-                    raise file.error(f"{learner}.{name} is {value!r}", "start", number, learner, name) from None
+                    raise file.error(f"{name} is {value!r}", "start", number, group, own) from None
                 except ConfigError as error:
-                    raise file.error(str(error), "start", number, learner, name) from None
+                    raise file.error(str(error), "start", number, group, own) from None
         starts.append(found)
     return tuple(starts)
 
@@ -280,7 +278,8 @@ def _read_start(dimension, value):
     """A value to try first, of a searched setting."""
     value = {int(qp): v for qp, v in value.items()} if isinstance(value, dict) else value
     setting = dimension.setting(dimension.point(value)) if dimension.kind is tuple else value  # one may stand for four
-    check_settings({dimension.name: setting}, LEARNERS[dimension.learner])
+    declared = find_setting(dimension.name)
+    check_together(declared.group, {dimension.name: read_by_qp(declared, setting)})
     dimension.point(value)
     return value
 
@@ -293,13 +292,12 @@ def _check_arms(file, plan):
         except ConfigError as error:
             raise file.error(str(error), key if key in file.data else "options") from None
     options = read_arm(f"options: {plan.options}").encoder_config(plan.config, plan.qps[0], 1)
-    for learner, mode, given in (
-        ("luma", options.filter, options.learn),
-        ("chroma", options.chroma_filter, options.chroma_learn),
-    ):
-        own = {*plan.fixed[learner], *(d.name for d in plan.dimensions if d.learner == learner)}
-        if own and mode == "off":
-            expected = "expected options that have it on, and inter pictures"
-            raise file.error(f"[{learner}] is of a filter that is off; {expected}", learner)
-        if own & {*given}:
-            raise file.error(f"options set {min(own & {*given})}, which is a setting of [{learner}]", "options")
+    for group in TUNABLE:
+        own = {name for name in (*plan.fixed, *(d.name for d in plan.dimensions)) if name.startswith(f"{group}.")}
+        tool = tool_named(group)
+        if own and (options.mode(tool) == OFF or (tool.inter_only and plan.config == "ai")):
+            expected = "expected options that have it on" + (", and inter pictures" if tool.inter_only else "")
+            raise file.error(f"[{group}] is of a tool that is off; {expected}", group)
+        both = sorted(own & {*options.settings})
+        if both:
+            raise file.error(f"options set {both[0]}, which is a setting of [{group}]", "options")

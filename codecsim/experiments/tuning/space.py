@@ -1,12 +1,13 @@
-"""What may be searched: settings of the learners, each within a range or among choices, alone or by QP."""
+"""What may be searched: settings of learned tools, each within a range or among choices, alone or by QP."""
 
 import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from codecsim.learned.inter.learner_presets import LEARNERS, value_at
-from codecsim.learned.inter.params import THRESHOLD_QP
+from codecsim.codec.config import find_setting
+from codecsim.settings.by_qp import interpolated
+from codecsim.tools.learner import THRESHOLD_QP
 
 
 class Space(dict):
@@ -44,10 +45,9 @@ SPACE_KEYS = ("low", "high", "log", "choices", "by_qp")
 
 @dataclasses.dataclass(frozen=True)
 class Dimension:
-    """One searched setting of one learner."""
+    """One searched setting."""
 
-    learner: str  # a key of LEARNERS
-    name: str  # field of its parameters
+    name: str  # in full, such as inter_luma.learning_rate
     low: float | None = None
     high: float | None = None
     log: bool = False
@@ -56,14 +56,13 @@ class Dimension:
 
     @property
     def kind(self) -> type:
-        """Type of the field."""
-        return field_types(self.learner)[self.name]
+        """Type of the setting."""
+        return find_setting(self.name).kind
 
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of what a trial chooses: one, or one a QP."""
-        whole = f"{self.learner}.{self.name}"
-        return tuple(f"{whole}@{qp}" for qp in self.qps) or (whole,)
+        return tuple(f"{self.name}@{qp}" for qp in self.qps) or (self.name,)
 
     def suggest(self, trial) -> None:
         """Let an Optuna trial choose."""
@@ -83,7 +82,7 @@ class Dimension:
         by_qp = dict(zip(self.qps, chosen, strict=True))
         if self.kind is not tuple:
             return by_qp
-        return [value_at(by_qp, qp, int) for qp in THRESHOLD_QP]
+        return [interpolated(by_qp, qp, int) for qp in THRESHOLD_QP]
 
     def point(self, value: object) -> dict[str, object]:
         """What a trial would choose for a value that a preset might have, moved into the range.
@@ -95,7 +94,7 @@ class Dimension:
             value = dict(zip(THRESHOLD_QP, four, strict=True))
         kind = int if self.kind is tuple else self.kind
         return {
-            parameter: self._within(value_at(value, qp, kind) if isinstance(value, Mapping) else value)
+            parameter: self._within(interpolated(value, qp, kind) if isinstance(value, Mapping) else value)
             for parameter, qp in zip(self.parameters, self.qps or (MIDDLE_QP,), strict=True)
         }
 
@@ -108,18 +107,12 @@ class Dimension:
         return min(max(value, self.low), self.high)
 
 
-def field_types(learner: str) -> dict[str, type]:
-    """Types of the settings of a learner by name."""
-    return {field.name: field.type for field in dataclasses.fields(LEARNERS[learner])}
+def default_point(dimensions: Iterable[Dimension], settings: Mapping[str, object]) -> dict[str, object]:
+    """Where the search begins: given settings, else the defaults.
 
-
-def default_point(dimensions: Iterable[Dimension], settings: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
-    """Where the search begins: given settings, else the defaults of the learners.
-
-    settings : by learner, then by name
+    settings : by full name
     """
     point = {}
     for dimension in dimensions:
-        usual = getattr(LEARNERS[dimension.learner](), dimension.name)
-        point |= dimension.point(settings.get(dimension.learner, {}).get(dimension.name, usual))
+        point |= dimension.point(settings.get(dimension.name, find_setting(dimension.name).default))
     return point

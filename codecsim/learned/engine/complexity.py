@@ -38,7 +38,7 @@ def inference_kmac(spec):
 
 
 def training_kmac(spec, params, trained_steps, n_samples):
-    """Thousand multiply-accumulates a sample that training under LearnParams took.
+    """Thousand multiply-accumulates a sample that training under InterLumaSettings took.
 
     trained_steps : int, of all pictures; n_samples : int, luma samples of all pictures
     """

@@ -8,8 +8,8 @@ import hashlib
 
 import numpy as np
 
-from codecsim.learned.inter.params import Expert
 from codecsim.learned.inter.prediction_filter import LearnReport, PredictionFilter
+from codecsim.tools.learner import Expert
 
 
 def sum_of_four(luma):
@@ -58,7 +58,7 @@ class ChromaFilter:
 
     Parameters
     ----------
-    params : ChromaParams
+    params : InterChromaSettings
     width, height : int, coded luma size in samples, multiples of 8
     bit_depth : int, 8..12
     initial : InitialWeights of both, default the built-in ones

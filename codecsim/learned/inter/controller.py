@@ -1,25 +1,13 @@
 """Normative.  When to train, on what, and when to start again.  Integers only."""
 
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.learned.inter.inputs import CODED
-from codecsim.learned.inter.params import THRESHOLD_QP, Control, Reset
+from codecsim.tools.learner import THRESHOLD_QP, Control, Reset
 
 RECENT = 8  # pictures among which the best QP is sought: a group of pictures of any structure
-
-
-class Order(IntEnum):
-    """What a learner with Control.SIGNALLED does before a picture about the lesson, the last picture that it filtered.
-
-    Train on it as with Control.ALWAYS; hold: forget the lesson; reset: forget all, return to the initial weights.
-    """
-
-    TRAIN = 0
-    HOLD = 1
-    RESET = 2
 
 
 class TrainingStep(NamedTuple):
@@ -46,7 +34,7 @@ def observe_loss(params, state, online, initial):
 
     Parameters
     ----------
-    params : LearnParams
+    params : InterLumaSettings
     state : LearnerState, mutated
     online, initial : int, sums of absolute errors with the present and with the initial weights
 
@@ -104,7 +92,7 @@ def lossy_tiles(params, state, tiles, qp, bit_depth):
 
     Parameters
     ----------
-    params : LearnParams
+    params : InterLumaSettings
     state : LearnerState; the losses of the tiles that are returned begin again at 0
     tiles : tuple of corners, of hot_tiles
     qp, bit_depth : int, of the picture
@@ -143,7 +131,7 @@ def plan_training(params, state, grid, epochs_q2=None):
 
     Parameters
     ----------
-    params : LearnParams
+    params : InterLumaSettings
     state : LearnerState; its generator advances
     grid : (height, width) of the grid of tiles in samples
     epochs_q2 : int, of epochs_of_picture; default: those of the parameters

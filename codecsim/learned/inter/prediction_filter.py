@@ -14,7 +14,6 @@ from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, Til
 from codecsim.learned.engine.update import MASKED, update_average
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.controller import (
-    Order,
     epochs_of_picture,
     hot_tiles,
     lossy_tiles,
@@ -34,8 +33,8 @@ from codecsim.learned.inter.inputs import (
     fill_qp,
     measure_error,
 )
-from codecsim.learned.inter.params import BlockSize, Control, Expert, LossKind, Reset
 from codecsim.learned.inter.rls import DIFFERENCE_SIDE, PREDICTION_SIDE, LinearFilter, feature_planes
+from codecsim.tools.learner import BlockSize, Control, Expert, LossKind, Order, Reset
 
 UNIT_LOG2 = 4  # an output of 1.0 is 2**4 8-bit samples; measured: 3 and 5 learn no faster
 L2_BOUND = (1 << 16) - 1  # 64 8-bit samples of Q14 output
@@ -76,7 +75,7 @@ def choose_experts(params, initial):
 
     Parameters
     ----------
-    params : LearnParams
+    params : InterLumaSettings
     initial : InitialWeights
 
     Returns
@@ -102,7 +101,7 @@ def make_linear_filters(params, experts, size, bit_depth):
 
 
 def _loss_bound(params):
-    """Largest error that the loss of LearnParams tells from larger ones, in Q14 of the output."""
+    """Largest error that the loss of InterLumaSettings tells from larger ones, in Q14 of the output."""
     if params.loss == LossKind.L2:
         return L2_BOUND
     return (1 if params.loss == LossKind.L1 else params.huber_bound_q4) << (OUTPUT_BITS - UNIT_LOG2 - 4)
@@ -113,7 +112,7 @@ class PredictionFilter:
 
     Parameters
     ----------
-    params : LearnParams
+    params : InterLumaSettings
     width, height : int, coded luma size in samples, multiples of 4
     bit_depth : int, 8..12
     initial : InitialWeights, which decide the network's shape; default the built-in ones for params.spec, with which
@@ -163,7 +162,7 @@ class PredictionFilter:
         self._train_net = TileNet(self.spec, size, size, train=True)
         self._packed, self._train_packed = PackedWeights(self.spec), PackedWeights(self.spec)
         self._loss = Loss(self._sample_shift, _loss_bound(params), 8 - params.uncoded_q7.bit_length())
-        self._optimiser = Optimiser(int(params.method), params.rates)
+        self._optimiser = Optimiser(int(params.method), np.array(params.rates, np.float32))
         self._blur_rows = np.zeros((height, width), np.int32)
         self._sums = np.zeros(2, np.int64)
         self._pending, self._compiled = None, False

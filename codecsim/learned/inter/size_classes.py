@@ -6,7 +6,6 @@ from types import MappingProxyType
 import numpy as np
 
 from codecsim.errors import ConfigError
-from codecsim.learned.inter.params import BlockSize
 from codecsim.learned.inter.prediction_filter import LearnReport, PredictionFilter
 from codecsim.picture.blocks import (
     MODE_INTER,
@@ -15,6 +14,7 @@ from codecsim.picture.blocks import (
     PART_nLx2N,
     PART_nRx2N,
 )
+from codecsim.tools.learner import BlockSize
 
 # Largest log2 of areas of each class but the last one.
 CLASS_LIMITS = MappingProxyType({BlockSize.TWO_CLASSES: (8,), BlockSize.THREE_CLASSES: (7, 9)})
@@ -22,7 +22,7 @@ _DOUBLED = np.array([0, 1, 1, 2, 1, 1, 1, 1])  # by PART_*: doublings from the l
 
 
 def n_filters(params):
-    """Filters that run over each picture with these LearnParams."""
+    """Filters that run over each picture with these InterLumaSettings."""
     return len(CLASS_LIMITS.get(params.block_size, ())) + 1
 
 

@@ -167,7 +167,7 @@ class IntraFilter:
 
     Parameters
     ----------
-    params : IntraParams
+    params : IntraSettings
     model : Model of kind INTRA
     bit_depth : int, 8..12
 

@@ -30,7 +30,7 @@ class IntraLearner:
 
     Parameters
     ----------
-    params : IntraParams
+    params : IntraSettings
     spec : IntraSpec
     weights : (n,) float32, initial, of all networks
     packed : (weights, bias), each (networks, n) int32: what the kernels run, written to after each row

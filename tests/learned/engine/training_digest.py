@@ -9,12 +9,13 @@ from codecsim.learned.engine.self_check import golden_digest
 from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.inputs import CODED, UNCODED
-from codecsim.learned.inter.params import Control, LearnParams, Method, Reset
 from codecsim.learned.inter.prediction_filter import PredictionFilter
 from codecsim.learned.inter.size_classes import CLASS_LIMITS, SizeClassFilter
 from codecsim.learned.intra.filter import UNIT_LOG2, pack_nets
 from codecsim.learned.intra.learner import IntraLearner
-from codecsim.learned.intra.params import IntraParams
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.intra import IntraSettings
+from codecsim.tools.learner import Control, Method, Reset
 from tests.learned.inter.settings import PLAIN
 from tests.learned.intra.intra_examples import learn
 from tests.learned.intra.intra_models import random_model
@@ -51,7 +52,7 @@ def run(params, threads, count, spec=None, height=128, width=192):
 def run_intra():
     """Digest of an intra filter that has learnt from blocks of all sizes, and of its steps."""
     model = random_model(hidden=(("conv3", 16), ("conv3", 16)), split="both")
-    params = IntraParams(online=True, learning_rate=1e-3, passes=2, reset_margin_q8=1023)
+    params = IntraSettings(online=True, learning_rate=1e-3, passes=2, reset_margin_q8=1023)
     packed = pack_nets(model.spec, model.weights)
     learner = IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2)
     pred, recon = next(pictures(1, 128, 192))
@@ -83,8 +84,8 @@ def main(threads):
         (replace(PLAIN, channels=8, hidden_layers=3, method=Method.SGD, learning_rate=0.01, epochs_q2=40), 4, None),
         (replace(PLAIN, channels=32, control=Control.THRESHOLD, reset=Reset.AUTO, replay=2), 3, None),
         (replace(PLAIN, loss="l1", tiles_log2=2, uncoded_q7=32, worse_q8=40), 3, None),
-        (LearnParams(experts="online"), 4, None),
-        (LearnParams(channels=8, epochs_q2=8, further=3, experts="online,rls,mix"), 5, None),
+        (InterLumaSettings(experts="online"), 4, None),
+        (InterLumaSettings(channels=8, epochs_q2=8, further=3, experts="online,rls,mix"), 5, None),
         (replace(PLAIN, tile_log2=5), 6, NetSpec(4, wide)),
         (
             replace(PLAIN, further=3, overlapped=True, tile_log2=5, method=Method.SGD, learning_rate=0.01),
@@ -92,7 +93,7 @@ def main(threads):
             NetSpec(8, ((DEPTHWISE3, 8), (CONV1, 64), (DEPTHWISE3, 64), (CONV1, 16))),
         ),
         (replace(PLAIN, block_size="input", tile_log2=5), 3, None),
-        (LearnParams(channels=8, block_size="three_classes"), 3, None),
+        (InterLumaSettings(channels=8, block_size="three_classes"), 3, None),
     ):
         digest, steps = run(params, threads, count, spec)
         total += steps

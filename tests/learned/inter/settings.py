@@ -1,9 +1,9 @@
 """Settings that tests of the learner share; they do not follow the defaults."""
 
-from codecsim.learned.inter.params import LearnParams
+from codecsim.tools.inter_luma import InterLumaSettings
 
 # No auxiliary planes, no replay, no running mean: what the stored digests of the engine are of.
-PLAIN = LearnParams(
+PLAIN = InterLumaSettings(
     experts="online",
     overlapped=False,
     further=0,

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from codecsim.learned.inter.chroma_filter import ChromaFilter, coded_chroma, detail, sum_of_four
-from codecsim.learned.inter.chroma_params import ChromaParams
 from codecsim.picture.blocks import CBF_CB, CBF_CR, CBF_Y
 from codecsim.picture.planes import Planes
+from codecsim.tools.inter_chroma import InterChromaSettings
 from tests.reference import naive_engine
 
 HEIGHT, WIDTH = 40, 72
@@ -80,7 +80,7 @@ def material(seed, bit_depth):
     ids=str,
 )
 def test_prediction_equals_naive_twin(change, bit_depth):
-    params, qp = ChromaParams(channels=8, tile_log2=4, **change), 36
+    params, qp = InterChromaSettings(channels=8, tile_log2=4, **change), 36
     chroma = ChromaFilter(params, WIDTH, HEIGHT, bit_depth)
     units = np.full((HEIGHT // 4, WIDTH // 4), CBF_Y | CBF_CB | CBF_CR, np.uint8)
     for k in range(3):
@@ -121,7 +121,7 @@ def test_coded_blocks(luma_coded, component):
 
 
 def test_reset_forgets_both_components():
-    params = ChromaParams(channels=8, tile_log2=4)
+    params = InterChromaSettings(channels=8, tile_log2=4)
     chroma, fresh = (ChromaFilter(params, WIDTH, HEIGHT) for _ in range(2))
     pred, overlapped, luma, recon = material(0, 8)
     chroma.predict(pred, overlapped, luma, 30)
@@ -135,7 +135,7 @@ def test_luma_helps():
     """Where chroma errs as luma does, the luma filter's addition teaches chroma in a few pictures."""
     errors = []
     for on in (False, True):
-        chroma = ChromaFilter(ChromaParams(channels=8, tile_log2=4, luma_addition=on), WIDTH, HEIGHT)
+        chroma = ChromaFilter(InterChromaSettings(channels=8, tile_log2=4, luma_addition=on), WIDTH, HEIGHT)
         units = np.full((HEIGHT // 4, WIDTH // 4), CBF_CB | CBF_CR, np.uint8)
         for k in range(8):
             pred, overlapped, luma, _ = material(k, 8)

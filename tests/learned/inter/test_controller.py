@@ -9,7 +9,7 @@ from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.engine.state import LearnerState, Sample
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.controller import hot_tiles, observe_loss, plan_training, should_train, threshold_of_qp
-from codecsim.learned.inter.params import Control, Reset
+from codecsim.tools.learner import Control, Reset
 from tests.learned.inter.settings import PLAIN
 
 

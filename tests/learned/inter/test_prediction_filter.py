@@ -14,9 +14,9 @@ from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.engine import complexity, self_check
 from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights
-from codecsim.learned.inter.controller import Order
-from codecsim.learned.inter.params import Control, LearnParams, LossKind, Method, Reset
 from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.learner import Control, LossKind, Method, Order, Reset
 from tests.learned.inter.settings import PLAIN
 from tests.reference import naive_engine
 
@@ -40,7 +40,9 @@ def everywhere(height, width):
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 40), (130, 66), (264, 132), (4, 4)])
 @pytest.mark.parametrize("bit_depth", [8, 10])
-@pytest.mark.parametrize(("params", "epochs", "tile"), [(PLAIN, 2, 64), (LearnParams(), 4, 32)], ids=["plain", "usual"])
+@pytest.mark.parametrize(
+    ("params", "epochs", "tile"), [(PLAIN, 2, 64), (InterLumaSettings(), 4, 32)], ids=["plain", "usual"]
+)
 def test_starts_as_identity(size, bit_depth, params, epochs, tile):
     height, width = size[0] // 4 * 4, size[1] // 4 * 4
     pred, recon = picture(0, height, width, bit_depth)
@@ -104,7 +106,7 @@ def test_two_sides_and_thread_counts_agree():
 
 
 @pytest.mark.parametrize("bit_depth", [8, 10])
-@pytest.mark.parametrize("params", [PLAIN, dataclasses.replace(PLAIN, further=1), LearnParams()], ids=str)
+@pytest.mark.parametrize("params", [PLAIN, dataclasses.replace(PLAIN, further=1), InterLumaSettings()], ids=str)
 def test_prediction_equals_naive_twin(params, bit_depth):
     """Input planes, borders, tiles, output rounding: told again in NumPy."""
     height, width, qp = 72, 136, 37
@@ -265,7 +267,7 @@ def test_initial_weights_other_than_the_identity():
     learner.learn(pred, everywhere(64, 64), 30)
     assert learner.state.initial_loss == learner.state.online_loss == 16 * 64 * 64
     with pytest.raises(ConfigError, match="initial weights"):
-        PredictionFilter(LearnParams(further=3), 64, 64, initial=initial)
+        PredictionFilter(InterLumaSettings(further=3), 64, 64, initial=initial)
 
 
 def test_wrong_use():
@@ -314,7 +316,7 @@ def test_flushing_subnormals_is_noticed_later_too():
 
 
 def test_complexity_counts_what_the_layers_do():
-    params = LearnParams()
+    params = InterLumaSettings()
     forward = 6 * 16 * 9 + 16 * 16 * 9 + 16 * 9 + 6 * 25
     assert complexity.inference_kmac(params.spec) == forward / 1000
     backward = 16 * 16 * 9 + 16 * 9
@@ -324,9 +326,9 @@ def test_complexity_counts_what_the_layers_do():
 
 CACHE_PROBE = """
 import json, sys, numpy, numba
-from codecsim.learned.inter.params import LearnParams
+from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.learned.inter.prediction_filter import PredictionFilter
-learner = PredictionFilter(LearnParams(), 64, 64)
+learner = PredictionFilter(InterLumaSettings(), 64, 64)
 plane = numpy.zeros((64, 64), numpy.uint16)
 learner.predict(plane, (plane, plane), 30)
 learner.learn(plane, numpy.ones((16, 16), numpy.uint8), 30)

@@ -8,8 +8,9 @@ import pytest
 from codecsim.learned.engine import ops_plain, ops_vector
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights
 from codecsim.learned.inter import rls
-from codecsim.learned.inter.params import Expert, LearnParams
 from codecsim.learned.inter.prediction_filter import PredictionFilter, choose_experts
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.learner import Expert
 from tests.learned.inter.test_prediction_filter import everywhere, picture
 from tests.reference.rls import LinearTwin
 
@@ -80,7 +81,7 @@ def test_a_feature_that_is_never_there_is_left_alone():
 
 @pytest.mark.parametrize("experts", ["rls", "mix", "online,rls", "online,rls,mix"])
 def test_two_sides_agree_and_learn(experts):
-    params = LearnParams(channels=8, experts=experts)
+    params = InterLumaSettings(channels=8, experts=experts)
     sides = [PredictionFilter(params, 96, 64, threads=threads) for threads in (1, 3)]
     fresh = sides[0].digest()
     for k in range(8):
@@ -97,7 +98,7 @@ def test_two_sides_agree_and_learn(experts):
 
 
 def test_linear_filters_alone_train_no_net():
-    learner = PredictionFilter(LearnParams(experts="rls"), 64, 64)
+    learner = PredictionFilter(InterLumaSettings(experts="rls"), 64, 64)
     pred, recon = picture(0, 64, 64)
     learner.predict(pred, (pred, pred), 30)
     assert learner.learn(recon, everywhere(64, 64), 30) == (0, 0, False, 64 * 64)
@@ -105,7 +106,7 @@ def test_linear_filters_alone_train_no_net():
 
 
 def test_experts_of_a_stream():
-    params = LearnParams(experts="initial,online,rls,mix")
+    params = InterLumaSettings(experts="initial,online,rls,mix")
     identity = builtin_weights(params.spec)
     master = identity.master.copy()
     master[-1] = 1
@@ -114,4 +115,4 @@ def test_experts_of_a_stream():
     assert choose_experts(params, identity) == (Expert.ONLINE, Expert.RLS, Expert.MIX)
     frozen = dataclasses.replace(params, control="never")
     assert choose_experts(frozen, trained) == (Expert.ONLINE, Expert.RLS, Expert.MIX)
-    assert choose_experts(LearnParams(experts=Expert.INITIAL), identity) == (Expert.INITIAL,)
+    assert choose_experts(InterLumaSettings(experts=Expert.INITIAL), identity) == (Expert.INITIAL,)

@@ -8,17 +8,17 @@ import pytest
 from codecsim.errors import ConfigError
 from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.engine.weights import InitialWeights, with_more_inputs
-from codecsim.learned.inter.controller import Order
-from codecsim.learned.inter.params import BlockSize, Control, LearnParams
 from codecsim.learned.inter.prediction_filter import PredictionFilter
 from codecsim.learned.inter.size_classes import CLASS_LIMITS, SizeClassFilter, block_areas
 from codecsim.picture.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP, PART_NxN, make_blocks
 from codecsim.syntax.prediction import part_geometry
+from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.learner import BlockSize, Control, Order
 from tests.learned.inter.test_prediction_filter import naive_filter, picture
 from tests.reference import naive_engine
 
 SIZE = 64, 96
-PARAMS = LearnParams(channels=8, tile_log2=4, further=0, overlapped=False, qp_plane=False)
+PARAMS = InterLumaSettings(channels=8, tile_log2=4, further=0, overlapped=False, qp_plane=False)
 CLASSES = [*CLASS_LIMITS]
 
 

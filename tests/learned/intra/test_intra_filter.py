@@ -13,9 +13,9 @@ from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.intra import filter as intra_filter
 from codecsim.learned.intra.filter import IntraFilter, filter_block
 from codecsim.learned.intra.inputs import INPUTS, fill_patch
-from codecsim.learned.intra.params import IntraParams
 from codecsim.learned.intra.spec import IntraSpec
 from codecsim.picture.areas import Place, TransformBlock
+from codecsim.tools.intra import IntraSettings
 from tests.learned.intra.intra_models import random_model
 from tests.reference import intra as naive_intra
 from tests.reference import intra_filter as naive
@@ -63,7 +63,7 @@ def test_matches_its_twin(name, bit_depth, engine, monkeypatch):
     rng = np.random.default_rng(bit_depth)
     model = random_model(**SPECS[name])
     samples, zorder = make_picture(rng, bit_depth)
-    net = bind(IntraFilter(IntraParams(), model, bit_depth).net(27))
+    net = bind(IntraFilter(IntraSettings(), model, bit_depth).net(27))
     changed = 0
     for log2, y, x, mode in blocks(rng, zorder, 24):
         n, margin = 1 << log2, model.spec.net.margin
@@ -90,7 +90,7 @@ def test_turned_pictures_are_filtered_alike():
     samples, _ = make_picture(rng, 8, 64, 64)
     zorder = np.zeros((16, 16), np.int32)
     zorder[4:8, 4:8] = 1  # 16x16 at (16, 16); all around it is decoded
-    net = bind(IntraFilter(IntraParams(), model, 8).net(32))
+    net = bind(IntraFilter(IntraSettings(), model, 8).net(32))
     for mode in (2, 5, 10, 17):
         results = []
         for picture, its_mode in ((samples, mode), (np.ascontiguousarray(samples.T), 36 - mode)):
@@ -129,7 +129,7 @@ def test_refuses_other_models(change, message):
         inputs=change.get("inputs", ("samples", "place")),
     )
     with pytest.raises(ConfigError, match=message):
-        IntraFilter(IntraParams(), model, 8)
+        IntraFilter(IntraSettings(), model, 8)
 
 
 def test_every_input_has_a_name():
@@ -139,11 +139,11 @@ def test_every_input_has_a_name():
 
 @pytest.mark.parametrize("value", [True, False, "1", "off"])
 def test_parameters_survive_packing(value):
-    params = IntraParams(inter_pictures=value)
-    assert IntraParams.unpack(params.pack()) == params
+    params = IntraSettings(inter_pictures=value)
+    assert IntraSettings.unpack(params.pack()) == params
 
 
 @pytest.mark.parametrize("values", [(), (2,), (1, 1, 1, 1, 1, 1, 1, 1, 1)])
 def test_refuses_wrong_parameters(values):
     with pytest.raises(ConfigError, match="intra filter"):
-        IntraParams.unpack(values)
+        IntraSettings.unpack(values)

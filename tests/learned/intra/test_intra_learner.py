@@ -11,9 +11,9 @@ from codecsim.learned.engine.spec import OUTPUT_BITS
 from codecsim.learned.engine.tile_net import Loss
 from codecsim.learned.intra.filter import UNIT_LOG2, IntraFilter, pack_nets
 from codecsim.learned.intra.learner import BOUND_Q4, IntraLearner
-from codecsim.learned.intra.params import IntraParams
 from codecsim.picture.blocks import MODE_INTRA
 from codecsim.picture.planes import PAD_Y
+from codecsim.tools.intra import IntraSettings
 from tests.conformance.clips import make_clip
 from tests.conformance.runs import run_encoder
 from tests.learned.engine.test_engine import ENGINES, compare_training, random_case
@@ -87,7 +87,7 @@ def test_learns_from_coded_blocks_and_their_surroundings(tmp_path, monkeypatch, 
         return learn_from_row(rc, learner, row)
 
     monkeypatch.setattr(codecsim.codec.intra_rows, "learn_from_row", watch)
-    settings = {"filter": "off", "intra_filter": "online", "intra_model": path, "intra_learn": {"blocks": most}}
+    settings = {"filter": "off", "intra_filter": "online", "settings": {"intra": {"model": path, "blocks": most}}}
     run = run_encoder(EncoderConfig("ai", 24, **settings), make_clip("edges", 88, 72, 1))
     assert run.reports[0].intra_trained_samples == sum(4**log2 for log2, _ in seen)
     assert {turned for _, turned in seen} == {False, True}
@@ -97,7 +97,7 @@ def test_learns_from_coded_blocks_and_their_surroundings(tmp_path, monkeypatch, 
 def make_learner(**settings):
     model = random_model(split="size")
     packed = pack_nets(model.spec, model.weights)
-    params = IntraParams(online=True, **settings)
+    params = IntraSettings(online=True, **settings)
     return IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2), model, packed
 
 
@@ -112,7 +112,7 @@ def test_rows_equal_the_twin_that_takes_block_by_block(hidden, split, engine, mo
     runs = ((8, 0.03, {"passes": 2, "reset_margin_q8": 1023}), (10, 0.001, {"reset_margin_q8": 0}))
     for depth, weights, settings in runs:
         model = random_model(hidden=hidden, split=split, size=weights)
-        params = IntraParams(online=True, learning_rate=0.02, **settings)
+        params = IntraSettings(online=True, learning_rate=0.02, **settings)
         packed = pack_nets(model.spec, model.weights)
         learner = IntraLearner(params, model.spec, model.weights, packed, depth, UNIT_LOG2)
         twin, resets, resetting = NaiveIntraLearner(params, model, depth), 0, settings["reset_margin_q8"] == 0
@@ -133,7 +133,7 @@ def test_rows_equal_the_twin_that_takes_block_by_block(hidden, split, engine, mo
 def test_the_largest_numbers_equal_the_twin():
     """Extreme weights, inputs and errors in full groups side by side: nothing leaks from block to block."""
     model = random_model(hidden=(("conv3", 16),) * 3, size=3.0)
-    params = IntraParams(online=True, learning_rate=0.5, reset_margin_q8=1023)
+    params = IntraSettings(online=True, learning_rate=0.5, reset_margin_q8=1023)
     packed = pack_nets(model.spec, model.weights)
     learner = IntraLearner(params, model.spec, model.weights, packed, 8, UNIT_LOG2)
     twin, rng = NaiveIntraLearner(params, model), np.random.default_rng(7)
@@ -206,17 +206,17 @@ def test_goes_back_to_a_snapshot():
 
 
 def test_parameters():
-    assert IntraParams().pack() == (1,)
-    for params in (IntraParams(False), IntraParams(online=True, learning_rate=3e-4, blocks=7, passes=2)):
-        again = IntraParams.unpack(params.pack())
+    assert IntraSettings().pack() == (1,)
+    for params in (IntraSettings(False), IntraSettings(online=True, learning_rate=3e-4, blocks=7, passes=2)):
+        again = IntraSettings.unpack(params.pack())
         assert again.pack() == params.pack()
         assert again.online == params.online
     for wrong in ({"blocks": 0}, {"passes": 9}, {"learning_rate": "fast"}, {"reset_margin_q8": 0.5}, {"online": 2}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
-            IntraParams(**wrong)
+            IntraSettings(**wrong)
     for values in ((1, 1), (1, 1, 0x7FC00000, 128, 1, 4), (1, 1, 0, 0, 1, 4)):
         with pytest.raises(ConfigError):
-            IntraParams.unpack(values)
+            IntraSettings.unpack(values)
 
 
 def test_no_blocks_teach_nothing():
@@ -224,4 +224,4 @@ def test_no_blocks_teach_nothing():
     before = learner.digest()
     assert learn(learner, []) == 0
     assert learner.digest() == before
-    assert IntraFilter(IntraParams(), random_model(), 8).learner is None
+    assert IntraFilter(IntraSettings(), random_model(), 8).learner is None
