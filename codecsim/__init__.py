@@ -18,7 +18,10 @@ if TYPE_CHECKING:
         ConfigError,
         Decoded,
         Encoded,
+        FilterInputs,
+        FilterLesson,
         Inspection,
+        LoopPlanes,
         Sweep,
         Video,
         compare,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
         inspect,
         read_video,
         sweep,
+        torch_filter,
     )
 
 __version__ = "0.1.0"
@@ -36,7 +40,10 @@ __all__ = [
     "ConfigError",
     "Decoded",
     "Encoded",
+    "FilterInputs",
+    "FilterLesson",
     "Inspection",
+    "LoopPlanes",
     "Sweep",
     "Video",
     "compare",
@@ -45,6 +52,7 @@ __all__ = [
     "inspect",
     "read_video",
     "sweep",
+    "torch_filter",
 ]
 
 

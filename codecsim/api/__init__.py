@@ -3,8 +3,10 @@
 from codecsim.api.coding import Decoded, Encoded, decode, encode
 from codecsim.api.comparing import Comparison, Sweep, compare, sweep
 from codecsim.api.inspecting import Inspection, inspect
+from codecsim.api.own_filters import torch_filter
 from codecsim.api.video import Video, read_video
 from codecsim.errors import CodecError, ConfigError
+from codecsim.learned.own_filters import FilterInputs, FilterLesson, LoopPlanes
 
 __all__ = [
     "CodecError",
@@ -12,7 +14,10 @@ __all__ = [
     "ConfigError",
     "Decoded",
     "Encoded",
+    "FilterInputs",
+    "FilterLesson",
     "Inspection",
+    "LoopPlanes",
     "Sweep",
     "Video",
     "compare",
@@ -21,4 +26,5 @@ __all__ = [
     "inspect",
     "read_video",
     "sweep",
+    "torch_filter",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from codecsim.api.data_frames import reports_frame
+from codecsim.api.own_filters import own_makers, split_tools
 from codecsim.api.sources import Source, open_source
 from codecsim.api.video import Video
 from codecsim.codec.config import EncoderConfig
@@ -19,6 +20,7 @@ from codecsim.experiments.compare import coded_bits
 from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput
+from codecsim.learned.own_filters import Maker
 from codecsim.picture.planes import Frame, VideoFormat
 from codecsim.settings.values import similar
 from codecsim.tools import TOOLS
@@ -69,7 +71,10 @@ class Encoded:
         ConfigError : it is a simulation, or the stream went to standard output
         """
         if not self.decodable:
-            raise ConfigError("this is a simulation that no decoder can follow: it has results but no stream")
+            raise ConfigError(
+                "this is a simulation that no decoder can follow: it has results but no stream; a filter of one's own "
+                "whose arithmetic is exact gives one with encode(..., exact=True)"
+            )
         if self._stream is None:
             raise ConfigError("the stream went to standard output and was not kept")
         return self._stream if isinstance(self._stream, bytes) else self._stream.read_bytes()
@@ -156,6 +161,7 @@ def encode(
     hash: str = "md5",
     threads: int = 1,
     oracle: str | None = None,
+    exact: bool = False,
     metrics: Sequence[str] = (),
     on_picture: OnPicture | None = None,
     output: str | os.PathLike | None = None,
@@ -174,12 +180,17 @@ def encode(
     tools : how tools are used, by name: "overlap": "off", "on"; "inter_luma", "inter_chroma", "intra": "off", "frozen",
         "online"; "loop": "off", "on", or the name or path of weights.  Those that are not named are off, but for
         inter_luma, which is online.
+        In place of a mode, inter_luma and loop take a filter of one's own, see learned.own_filters: an object, which is
+        copied; a class or function that makes one; or what `torch_filter` returns.
     settings : values by full name, such as {"inter_luma.learning_rate": 1e-3, "search.rings": 3}
     frames : encode at most so many pictures
     intra_period : an intra picture every so many, 0: only the first; 32 in "ra" and 0 else if not given
     hash : picture hash that the stream carries: "md5", "crc" or "checksum"
     threads : of the learned filters; the stream does not depend on it
     oracle : for research, what no decoder can follow: "original" or "weights"
+    exact : the arithmetic of filters of one's own gives the same bits wherever they run: there is a stream, which
+        `decode` takes with the same filters.  Else such a run is a simulation: the encoder's choices and bits are
+        real, but no decoder can follow.
     metrics : what to measure beside PSNR: "ssim", "ms-ssim", "vmaf"
     on_picture : called with the PictureReport of each picture as soon as it is coded
     output : path of the stream, - for standard output; in memory if not given
@@ -196,9 +207,13 @@ def encode(
     >>> encoded = codecsim.encode(video, qp=27, tools={"inter_luma": "off"})
     >>> encoded.bits, encoded.psnr.y
     """
+    modes, made = split_tools(tools or {})
     if not isinstance(config, EncoderConfig):
+        if "inter_luma" in made:
+            modes["inter_luma"] = "online"
+            _check_settings_of_own(settings or {})
         config = _config(
-            tools or {},
+            modes,
             settings or {},
             config=config,
             qp=qp,
@@ -209,31 +224,63 @@ def encode(
             threads=threads,
             oracle=oracle,
         )
-    reports: list[PictureReport] = []
-    pictures: list[Frame] = []
-    parts: list[bytes] = []
-    in_order = OutputOrder(pictures.append)
-
-    def take(coded: CodedPicture) -> None:
-        reports.append(coded.report)
-        if output is None:
-            parts.append(coded.data)
-        if recon is True:
-            in_order(coded.index, coded.recon)
-
+    if config.config == "ai":
+        made.pop("inter_luma", None)  # there is no inter prediction
+    used: dict[str, Any] = {}
+    filters = {name: _noting(name, make, used) for name, make in made.items()}
+    kept = _Kept(data=output is None, recon=recon is True)
+    recon_path = None if isinstance(recon, bool) else recon
+    note = on_picture or _ignore
     opened = contextlib.nullcontext(video) if isinstance(video, VideoInput) else _checked(video).open()
     with opened as source:
-        recon_path = None if isinstance(recon, bool) else recon
-        note = on_picture or (lambda report: None)
-        result = encode_video(source, config, output, recon_path, note, trace, metrics, on_coded=take)
-        kept = None
-        if recon is True:
-            form = _format_of(result, source.format)
-            kept = Video(f"reconstruction of {source.name}", form, pictures)
-    stream: bytes | pathlib.Path | None = b"".join(parts)
+        result = encode_video(
+            source, config, output, recon_path, note, trace, metrics, on_coded=kept.take, filters=filters, exact=exact
+        )
+        form = dataclasses.replace(source.format, bit_depth=result["bit_depth"])
+    pictures = Video(f"reconstruction of {source.name}", form, kept.recon) if recon is True else None
+    stream: bytes | pathlib.Path | None = b"".join(kept.data)
     if output is not None:
         stream = None if os.fspath(output) == STANDARD_STREAM else pathlib.Path(output)
-    return Encoded(result, tuple(reports), kept, {}, stream)
+    return Encoded(result, tuple(kept.reports), pictures, used, stream)
+
+
+class _Kept:
+    """What is kept of coded pictures: reports in coding order; data and reconstruction if they are wanted."""
+
+    def __init__(self, data: bool, recon: bool) -> None:
+        self.reports: list[PictureReport] = []
+        self.data: list[bytes] = []
+        self.recon: list[Frame] = []  # in output order
+        self._wants_data, self._wants_recon = data, recon
+        self._in_order = OutputOrder(self.recon.append)
+
+    def take(self, coded: CodedPicture) -> None:
+        """One more picture."""
+        self.reports.append(coded.report)
+        if self._wants_data:
+            self.data.append(coded.data)
+        if self._wants_recon:
+            self._in_order(coded.index, coded.recon)
+
+
+def _ignore(report: PictureReport) -> None:
+    """In place of a user's `on_picture`."""
+
+
+def _noting(name: str, make: Maker, used: dict[str, Any]) -> Maker:
+    """The same function, which keeps under `name` what it has made last."""
+
+    def make_and_note() -> Any:
+        used[name] = make()
+        return used[name]
+
+    return make_and_note
+
+
+def _check_settings_of_own(settings: Mapping[str, Any]) -> None:
+    wrong = [name for name in settings if str(name).startswith("inter_luma.")]
+    if wrong:
+        raise ConfigError(f"{wrong[0]} is a setting of the filter that ships, in whose place another is given")
 
 
 def _checked(video: object) -> Video:
@@ -245,15 +292,10 @@ def _checked(video: object) -> Video:
     return video
 
 
-def _format_of(result: Mapping[str, Any], source: VideoFormat) -> VideoFormat:
-    return dataclasses.replace(source, bit_depth=result["bit_depth"])
-
-
 def _config(tools: Mapping[str, Any], settings: Mapping[str, Any], **options: Any) -> EncoderConfig:
     """Settings of an encoding from those of `encode`."""
-    for what, found in (("tools", tools), ("settings", settings)):
-        if not isinstance(found, Mapping):
-            raise ConfigError(f"{what} is {found!r}; expected a dict of names and values")
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"settings is {settings!r}; expected a dict of names and values")
     known = {tool.name: tool for tool in TOOLS}
     for name, mode in tools.items():
         if name not in known:
@@ -268,6 +310,7 @@ def _config(tools: Mapping[str, Any], settings: Mapping[str, Any], **options: An
 def decode(
     source: Source,
     *,
+    tools: Mapping[str, Any] | None = None,
     models: Sequence[str | os.PathLike] = (),
     threads: int = 1,
     on_picture: OnPicture | None = None,
@@ -281,6 +324,7 @@ def decode(
     Parameters
     ----------
     source : bytes, a path, an open file, or `Encoded`
+    tools : the filters of one's own with which the stream was encoded, by tool, as `encode` takes them
     models : files and folders where weights may be, beside those that ship
     threads : of the learned filters
     on_picture : called with the PictureReport of each picture
@@ -310,9 +354,9 @@ def decode(
         if video:
             frames.append(frame)
 
-    note = on_picture or (lambda report: None)
+    note, filters = on_picture or _ignore, own_makers(tools)
     with open_source(source) as (stream, name):
-        result = decode_stream(stream, name, output, keep_partial, threads, note, bit_depth, models, take)
+        result = decode_stream(stream, name, output, keep_partial, threads, note, bit_depth, models, take, filters)
     kept = None
     if video:
         kept = Video(name, dataclasses.replace(forms[0], bit_depth=bit_depth or forms[0].bit_depth), frames)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from codecsim.api.data_frames import reports_frame, units_frame
+from codecsim.api.own_filters import own_makers
 from codecsim.api.sources import Source, open_source
 from codecsim.api.video import Video
 from codecsim.errors import ConfigError
@@ -70,7 +71,12 @@ class Inspection:
 
 
 def inspect(
-    source: Source, *, original: Video | None = None, models: Sequence[str | os.PathLike] = (), threads: int = 1
+    source: Source,
+    *,
+    original: Video | None = None,
+    tools: Mapping[str, Any] | None = None,
+    models: Sequence[str | os.PathLike] = (),
+    threads: int = 1,
 ) -> Inspection:
     """Decode a stream, check its hashes, and show everything about each picture.
 
@@ -78,6 +84,7 @@ def inspect(
     ----------
     source : bytes, a path, an open file, or `Encoded`
     original : what was encoded, for PSNR and comparisons
+    tools : the filters of one's own with which the stream was encoded, as `encode` takes them
     models : files and folders where weights may be, beside those that ship
     threads : of the learned filters
 
@@ -90,4 +97,4 @@ def inspect(
     >>> for picture in codecsim.inspect("clip.bin"):
     ...     print(picture.report.type, picture.data.coding_units()["size"].mean())
     """
-    return Inspection(source, original, {"models": models, "threads": threads})
+    return Inspection(source, original, {"models": models, "threads": threads, "filters": own_makers(tools)})

@@ -14,7 +14,9 @@ from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.samples import checked_format
 from codecsim.formats.video import InputOptions, VideoInput, create_video, open_video
 from codecsim.picture.planes import Frame, VideoFormat
+from codecsim.resources import bundled_clip
 
+BUNDLED = "bundled"  # in place of a path: the clip that ships
 DEPTH_OF = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 10}  # bits a sample, by the type of arrays
 LUMA_WEIGHTS = {"bt709": (0.2126, 0.0722), "bt601": (0.299, 0.114)}  # of red and blue
 SCALES = {"limited": (16, 219, 224), "full": (0, 255, 255)}  # black, luma and chroma from end to end, of 8 bits
@@ -179,7 +181,7 @@ def read_video(
 
     Parameters
     ----------
-    path : of the file; - is standard input
+    path : of the file; - is standard input; bundled, where there is no such file, the clip that ships with codecsim
     size : width and height, of raw samples
     fps : pictures a second, needed for raw samples; of other files, instead of what they say
     bit_depth : bits of raw samples; 10: 16-bit little-endian words
@@ -197,6 +199,8 @@ def read_video(
     """
     if size is not None and not (len(size) == 2 and all(isinstance(side, int) for side in size)):
         raise ConfigError(f"size is {size!r}; expected (width, height)")
+    if path == BUNDLED and not os.path.exists(path):
+        path = bundled_clip()
     options = InputOptions(size, None if fps is None else _fraction(fps), bit_depth)
     with open_video(path, options) as video:
         frames: Sequence[Frame] = _FileFrames(path, options) if _is_file(path) else list(video.frames)

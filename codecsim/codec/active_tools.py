@@ -8,6 +8,7 @@ from codecsim.codec.config import EncoderConfig
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights, with_more_inputs
 from codecsim.learned.model_files import Model, find_model, load_model
+from codecsim.learned.own_filters import NO_WEIGHTS, check_announced
 from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings
 from codecsim.tools import INTER_LUMA, TOOLS, Tool, tool_named
 from codecsim.tools.learner import Control, LearnerSettings
@@ -54,7 +55,7 @@ class ActiveTool:
         if not self.tool.learned:
             return None
         if self.is_own:
-            return ToolSettings((), bytes(16))
+            return ToolSettings((), NO_WEIGHTS)
         return ToolSettings(self.settings.to_stream() if self.settings else (), self.digest)
 
 
@@ -177,16 +178,18 @@ def read_tools(sps: Sps, places: Sequence = (), own: Collection[str] = ()) -> Ac
 
     Raises
     ------
-    BitstreamError : another version of the arithmetic, an unknown tool, or settings out of range
+    BitstreamError : another version of the arithmetic, an unknown tool, settings out of range, or a filter of one's own
+        that the decoder has not been given
+    ConfigError : one that the stream does not need
     ModelError : weights that are not here
     """
     announced = sps.learned
+    check_announced(own, announced)
     if announced is None:
         return ActiveTools()
     if announced.arithmetic_version == NOT_DECODABLE and not own:
         raise BitstreamError(
-            "an experiment, which cannot be decoded: its encoder learned from the original, or had a filter of its own "
-            "that the decoder has not been given",
+            "an experiment with an oracle, which cannot be decoded: its encoder learned from the original",
             "learned_arithmetic_version",
         )
     if announced.arithmetic_version != (NOT_DECODABLE if own else ARITHMETIC_VERSION):

@@ -60,7 +60,7 @@ def decode(
     models : files and folders where weights may be, beside those that ship with codecsim
     observer : inspection.observer.PictureObserver that looks on, or None; it changes nothing
     trace : tracing.tracer.Tracer that takes every syntax element, optional
-    filters : filters of one's own with which the stream was encoded, as fresh as they were: see learned.own_filters
+    filters : functions that make the filters of one's own with which the stream was encoded: see learned.own_filters
 
     Yields
     ------

@@ -81,8 +81,8 @@ def encode(
     video_format : VideoFormat of the input
     frames : pictures of that format in output order; they are coded at the bit depth of `internal_format`
     trace : tracing.tracer.Tracer that takes every syntax element that is written, optional
-    filters : filters of one's own by the tool that they replace, see learned.own_filters; decoders refuse the stream
-        unless they are given the like
+    filters : functions that make filters of one's own, by the tool that they replace, see learned.own_filters; decoders
+        refuse the stream unless they are given the like
 
     Yields
     ------

@@ -9,6 +9,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from codecsim import __version__
@@ -21,6 +22,7 @@ from codecsim.kernels.compilation import watch_compilation
 from codecsim.picture.planes import VideoFormat, change_bit_depth
 
 PLANES = ("y", "u", "v")
+NO_FILTERS: Mapping[str, Callable] = MappingProxyType({})
 
 
 def encode_video(
@@ -32,6 +34,8 @@ def encode_video(
     trace=None,
     metrics: Sequence[str] = (),
     on_coded: Callable = lambda coded: None,
+    filters: Mapping[str, Callable] = NO_FILTERS,
+    exact: bool = False,
 ) -> dict:
     """Encode an open video into a file.
 
@@ -45,6 +49,8 @@ def encode_video(
     trace : path of a trace of every syntax element that is written, and of digests of samples, optional
     metrics : what to measure beside PSNR, keys of `compare.METRICS`
     on_coded : called with each CodedPicture, in coding order
+    filters : functions that make filters of one's own, see learned.own_filters
+    exact : a decoder that has these filters can follow; else this is a simulation
 
     Returns
     -------
@@ -57,14 +63,10 @@ def encode_video(
     """
     from codecsim.codec.encoder import encode, internal_format
 
-    if config.oracle is not None and output is not None:
-        raise ConfigError(f"oracle {config.oracle!r}: nothing could decode {output}; only results can be had")
+    decodable = _is_decodable(config, filters, exact, output)
     output = os.devnull if output is None else output
-    if recon is not None and _same_file(recon, output):
-        raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
-    if trace is not None and any(_same_file(trace, other) for other in (output, recon) if other is not None):
-        raise ConfigError(f"{trace}: the trace needs a name of its own")
-    _spare_input(video.name, output, recon, trace)
+    _check_paths(video.name, output, recon, trace)
+    own = {tool: type(make()).__name__ for tool, make in filters.items()}
     frames = itertools.islice(video.frames, config.frames)
     coded_format = internal_format(config, video.format)
     reports, indices, qualities = [], [], []
@@ -89,7 +91,7 @@ def encode_video(
 
             write = stack.enter_context(trace_writer(trace, TraceHeader(ENCODER, samples=True)))
             tracer = Tracer(write, samples=True)
-        for coded in encode(config, video.format, frames, tracer):
+        for coded in encode(config, video.format, frames, tracer, filters):
             stream.write(coded.data)
             digest.update(coded.data)
             if write_recon:
@@ -105,9 +107,39 @@ def encode_video(
             with clock.paused():
                 in_output_order = meter.finish()
                 qualities = [in_output_order[index] for index in indices]
-    stream_sha256 = None if config.oracle is not None else digest.hexdigest()
+    stream_sha256 = digest.hexdigest() if decodable else None
     result = _encoding(video.name, config, coded_format, reports, stream_sha256, clock)
+    if filters:  # what they cost is not known
+        result.pop("kmac_per_pixel", None)
+        result["encoder"]["own_filters"] = own
     return _with_quality(result, qualities) if meter else result
+
+
+def _is_decodable(config, filters, exact, output):
+    """Whether there is a stream that a decoder can follow.
+
+    Raises
+    ------
+    ConfigError : settings that exclude each other
+    """
+    if config.oracle is not None and exact:
+        raise ConfigError(f"oracle {config.oracle!r}: no decoder has what the filter learns from, so it is never exact")
+    if config.oracle == "weights" and "inter_luma" in filters:
+        raise ConfigError("oracle 'weights' sends those of the filter that ships, in whose place another is given")
+    decodable = config.oracle is None and (exact or not filters)
+    if not decodable and output is not None:
+        what = f"oracle {config.oracle!r}" if config.oracle else "a filter of one's own that is not exact"
+        raise ConfigError(f"{what}: nothing could decode {output}; only results can be had")
+    return decodable
+
+
+def _check_paths(name, output, recon, trace):
+    """Make sure that all files have names of their own."""
+    if recon is not None and _same_file(recon, output):
+        raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
+    if trace is not None and any(_same_file(trace, other) for other in (output, recon) if other is not None):
+        raise ConfigError(f"{trace}: the trace needs a name of its own")
+    _spare_input(name, output, recon, trace)
 
 
 class Times(NamedTuple):
@@ -170,6 +202,7 @@ def decode_stream(
     bit_depth: int | None = None,
     models=(),
     on_decoded: Callable = lambda decoded, frame: None,
+    filters: Mapping[str, Callable] = NO_FILTERS,
 ):
     """Decode a stream into a video file and check the hashes that it carries.
 
@@ -184,6 +217,7 @@ def decode_stream(
     bit_depth : int, of the samples written; None: as they are coded
     models : files and folders where weights may be, beside those that ship with codecsim
     on_decoded : called with each DecodedPicture and its Frame at the written bit depth, in output order
+    filters : functions that make the filters of one's own that the stream needs, see learned.own_filters
 
     Returns
     -------
@@ -202,7 +236,7 @@ def decode_stream(
         clock = stack.enter_context(_Clock())
         file = stack.enter_context(atomic_output(output)) if output is not None else None
         try:
-            for decoded in decode(counter, threads=threads, models=models):
+            for decoded in decode(counter, threads=threads, models=models, filters=filters):
                 if video_format is None:
                     video_format = decoded.video_format
                     written_format = dataclasses.replace(video_format, bit_depth=bit_depth or video_format.bit_depth)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from codecsim.codec.decoder import decode
+from codecsim.codec.decoder import NO_FILTERS, decode
 from codecsim.codec.reports import PictureReport
 from codecsim.errors import FormatError
 from codecsim.inspection.observer import PictureData, PictureObserver
@@ -26,7 +26,7 @@ class InspectedPicture:
 
 
 def inspect_stream(
-    stream: BinaryIO, threads: int = 1, models=(), source=None, name: str = "the stream"
+    stream: BinaryIO, threads: int = 1, models=(), source=None, name: str = "the stream", filters=NO_FILTERS
 ) -> Iterator[InspectedPicture]:
     """Decode an Annex B stream, check its hashes, and show everything about each picture.
 
@@ -37,6 +37,7 @@ def inspect_stream(
     models : files and folders where weights may be, beside those that ship with codecsim
     source : formats.video.VideoInput of the original, or None; it may be longer or shorter than the stream
     name : str, of the stream in messages
+    filters : functions that make the filters of one's own that the stream needs, see learned.own_filters
 
     Yields
     ------
@@ -49,7 +50,7 @@ def inspect_stream(
     """
     observer = PictureObserver()
     frames = iter(source.frames) if source else iter(())
-    for index, decoded in enumerate(decode(stream, True, threads, models, observer)):
+    for index, decoded in enumerate(decode(stream, True, threads, models, observer, filters=filters)):
         original = next(frames, None)
         if original is not None:
             original = _fit(original, source, decoded.video_format, name)

@@ -1,81 +1,169 @@
-"""Filters of one's own in place of the built-in ones: any object with the right methods, numpy or torch inside.
+"""Filters of one's own in place of those that ship: any object with the right methods, numpy or torch inside.
 
     class MyFilter:
-        def predict(self, inputs): ...  # FilterInputs -> (h, w) plane, the filtered luma prediction
-        def learn(self, lesson): ...    # OwnLesson: the same inputs, and what the picture became
-
-    encode(config, video_format, frames, filters={"inter_luma": MyFilter()})
-
-`predict` runs once the motion of a picture is known, more than once where the encoder searches the picture again;
-`learn` runs once a picture, after its reconstruction.  Optional: `reset()`, called at every IDR picture; `digest()`,
-bytes that name the state, which the stream then carries a hash of; `needs`, the names of the further predictions in
-`inputs.aux`, default overlapped and further_1.
+        def predict(self, inputs): ...  # FilterInputs -> (h, w) integers, the filtered luma prediction
+        def learn(self, lesson): ...  # FilterLesson: the same inputs, and what the picture became
 
     class MyLoopFilter:
-        def filter(self, planes): ...  # Planes of (h, w) uint16 -> three planes, the filtered picture
+        def filter(self, planes): ...  # LoopPlanes -> three planes, the filtered picture
 
-    encode(config, video_format, frames, filters={"loop": MyLoopFilter()})
-
-Planes that come back are rounded and clipped to samples.  The encoder chooses per 32x32 (in-loop: per picture or block)
-where they are taken, and pays the bits of that choice, as with the built-in filters.  The stream says that no decoder
-can follow, but one that is given a filter with the same arithmetic and state can: `decode(..., filters=...)`.
+The encoder chooses per 32x32, in-loop per picture or block, where blocks take what comes back, and pays the bits of
+that choice.  A decoder follows if it is given the same filter and its arithmetic gives the same bits there.
 """
 
+import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from codecsim.errors import ConfigError
+from codecsim.errors import BitstreamError, ConfigError
+from codecsim.learned.inter.blocks import PredictionBlocks
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.inter.prediction_filter import LearnReport
-from codecsim.picture.blocks import Blocks
 from codecsim.picture.planes import PAD_C, PAD_Y, Planes
-from codecsim.syntax.headers import Sps
-from codecsim.tools import INTER_LUMA, LOOP
+from codecsim.syntax.headers import LearnedTools, Sps
+from codecsim.tools import INTER_LUMA, LOOP, tool_named
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.tools.learner import Control
 
-_NEEDS = ("overlapped", "further_1")
+ADDITION = 16  # 8-bit samples: unit of differences in `FilterInputs.features`
+FURTHER = ("overlapped", "further_1", "further_2", "further_3")  # predictions that there can be
+NEEDS = ("overlapped", "further_1")  # unless a filter says otherwise
+PICTURE_TYPES = "BPI"  # by slice_type
+NO_WEIGHTS = bytes(16)  # in place of the digest of weights: a filter that the stream does not describe
+
+Maker = Callable[[], Any]  # makes a fresh filter each time
 
 
-class FilterInputs(NamedTuple):
-    """What a filter of inter prediction knows of a picture.  Arrays are not to be written to."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class FilterInputs:
+    """What a filter of inter luma prediction sees of a picture.  Its arrays cannot be written to.
 
-    prediction: np.ndarray  # (h, w) uint16 luma
-    aux: Mapping[str, np.ndarray]  # further predictions alike: overlapped, further_1, ...; those the filter needs
-    qp: int  # of the slice
+    Planes are of the coded size, whose sides are the video's rounded up to multiples of 8.
+
+    Attributes
+    ----------
+    prediction : (h, w) uint16, 0..2**bit_depth-1
+    aux : further predictions of the same kind by name: "overlapped", by overlapped motion compensation, "further_1" to
+        "further_3", from other reference pictures; those that the filter's `needs` names
+    qp : of the picture
+    bit_depth : 8 or 10
+    blocks : sizes, modes and motion
+    """
+
+    prediction: np.ndarray
+    aux: Mapping[str, np.ndarray]
+    qp: int
     bit_depth: int
-    blocks: Blocks | None = None  # decisions per 4x4: see picture.blocks
+    blocks: PredictionBlocks
+
+    def features(self) -> np.ndarray:
+        """(2 + len(aux), h, w) float32, about -1..1: what networks like.
+
+        In order: the prediction, (sample - mid-grey) / 128 of 8 bits; each of aux, (its sample - prediction) / 16;
+        the QP, (QP - 32) / 8.
+        """
+        unit = np.float32(1 << (self.bit_depth - 8))
+        plane = self.prediction.astype(np.float32) / unit
+        others = [(other / unit - plane) / np.float32(ADDITION) for other in self.aux.values()]
+        qp = np.full_like(plane, (self.qp - 32) / 8)
+        return np.stack([plane / 128 - 1, *others, qp]).astype(np.float32)
+
+    def rounded(self, plane: np.ndarray) -> np.ndarray:
+        """A plane of real numbers as samples: rounded, clipped to what `bit_depth` allows, uint16."""
+        return np.clip(np.rint(plane), 0, (1 << self.bit_depth) - 1).astype(np.uint16)
 
 
-class OwnLesson(NamedTuple):
-    """What a filter can learn from a picture."""
+@dataclasses.dataclass(frozen=True, eq=False)
+class FilterLesson:
+    """What a filter learns from after a picture: encoder and decoder know it alike.
+
+    Attributes
+    ----------
+    inputs : FilterInputs
+    output : (h, w) uint16, what `predict` returned
+    target : (h, w) uint16, the reconstruction before the in-loop filters
+    coded : (h/4, w/4) bool: inter blocks with a residual, where the target is better than the prediction
+    """
 
     inputs: FilterInputs
-    target: np.ndarray  # (h, w) uint16, the reconstruction before in-loop filters
-    coded: (
-        np.ndarray
-    )  # (h, w) bool, samples of inter blocks with a residual: where the target is more than a prediction
+    output: np.ndarray
+    target: np.ndarray
+    coded: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(h, w) bool: samples of coded blocks."""
+        return np.repeat(np.repeat(self.coded, 4, 0), 4, 1)
 
 
-def to_samples(plane: Any, shape: tuple[int, ...], bit_depth: int, name: str) -> np.ndarray:
-    """A plane that a filter returned as contiguous uint16 samples, rounded and clipped.
+class InterFilter(Protocol):
+    """A filter of inter luma prediction.
+
+    It may have more: `learn(lesson: FilterLesson)`, called after each picture that it has filtered, which may return
+    how many steps it trained; `reset()`, called at each IDR picture, where without it a fresh one takes its place;
+    `digest() -> bytes`, which names its state for the decoder to check; `needs`, names of the further predictions that
+    it wants, ("overlapped", "further_1") if it does not say.
+    """
+
+    def predict(self, inputs: FilterInputs) -> np.ndarray:
+        """(h, w) integers, 0..2**bit_depth-1: a better prediction.
+
+        It may be called several times for a picture, where the encoder searches it again, so it must not learn.
+        """
+
+
+class LoopFilter(Protocol):
+    """A filter of decoded pictures, behind the standard's in-loop filters."""
+
+    def filter(self, planes: "LoopPlanes") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Better planes y, u, v of integers, 0..2**bit_depth-1.
+
+        The decoder calls it only where blocks take what it makes, so it must not learn.
+        """
+
+
+class LoopPlanes(Planes):
+    """Planes y (h, w), u and v (h/2, w/2), uint16 of the coded size.  They can be written to: they are copies.
+
+    Attributes
+    ----------
+    qp : of the picture
+    picture_type : "I", "P" or "B"
+    bit_depth : 8 or 10
+    """
+
+    qp: int
+    picture_type: str
+    bit_depth: int
+
+
+def checked_plane(what: str, plane: object, shape: tuple[int, ...], bit_depth: int) -> np.ndarray:
+    """A plane that a filter returned, as contiguous uint16.
 
     Raises
     ------
-    ConfigError : another shape, or values that are no numbers
+    ConfigError : it is none
     """
-    found = np.asarray(plane)
-    if found.shape != shape or found.dtype.kind not in "fiu":
-        raise ConfigError(f"{name} returned {found.dtype} {found.shape}; expected numbers {shape}")
-    if found.dtype.kind == "f":
-        if not np.isfinite(found).all():
-            raise ConfigError(f"{name} returned values that are no finite numbers")
-        found = np.rint(found)
-    return np.ascontiguousarray(np.clip(found, 0, (1 << bit_depth) - 1), np.uint16)
+    if not isinstance(plane, np.ndarray):
+        raise ConfigError(f"{what} returned a {type(plane).__name__}; expected an array of {shape} integers")
+    if plane.shape != shape or plane.dtype.kind not in "iu":
+        hint = "; inputs.rounded() rounds and clips" if plane.dtype.kind == "f" else ""
+        raise ConfigError(f"{what} returned {plane.shape} {plane.dtype}; expected {shape} integers{hint}")
+    low, high, largest = int(plane.min()), int(plane.max()), (1 << bit_depth) - 1
+    if low < 0 or high > largest:
+        raise ConfigError(f"{what} returned samples {low}..{high}; {bit_depth} bits allow 0..{largest}")
+    return np.ascontiguousarray(plane, np.uint16)
+
+
+def _kept(plane: np.ndarray) -> np.ndarray:
+    """A copy that cannot be written to."""
+    kept = plane.copy()
+    kept.flags.writeable = False
+    return kept
 
 
 class OwnInterFilter:
@@ -83,109 +171,158 @@ class OwnInterFilter:
 
     Parameters
     ----------
-    own : object with `predict` and `learn`, see above
+    make : makes the filter
     sps : Sps
+
+    Attributes
+    ----------
+    own : the filter in its present state
     """
 
-    has_lesson = False
+    has_lesson, wants_blocks = False, True
     names = ("own",)
 
-    def __init__(self, own: Any, sps: Sps) -> None:
-        self._own, self._shape, self.bit_depth = own, (sps.height, sps.width), sps.bit_depth
-        self._needs = tuple(getattr(own, "needs", _NEEDS))
-        known = ("overlapped", *(f"further_{k}" for k in (1, 2, 3)))
-        if not {*self._needs} <= {*known}:
-            raise ConfigError(f"the filter needs {', '.join(self._needs)}; there are {', '.join(known)}")
-        further = max((known.index(name) for name in self._needs), default=0)
+    def __init__(self, make: Maker, sps: Sps) -> None:
+        self._make, self.own = make, make()
+        self._shape, self.bit_depth = (sps.height, sps.width), sps.bit_depth
+        self._needs = tuple(getattr(self.own, "needs", NEEDS))
+        if not {*self._needs} <= {*FURTHER}:
+            raise ConfigError(f"the filter needs {', '.join(self._needs)}; there are {', '.join(FURTHER)}")
+        further = max((FURTHER.index(name) for name in self._needs), default=0)
         self.params = InterLumaSettings(control=Control.NEVER, overlapped="overlapped" in self._needs, further=further)
         self._inputs: FilterInputs | None = None
+        self._output = np.zeros(self._shape, np.uint16)
+        self._history = bytes(16)
 
-    def predict(self, pred_y, aux, qp, areas=None) -> list[np.ndarray]:
-        """As PredictionFilter.predict."""
-        names = (*(["overlapped"] if self.params.overlapped else []), "further_1", "further_2", "further_3")
-        found = {name: plane.copy() for name, plane in zip(names, aux, strict=False) if name in self._needs}
-        self._inputs = FilterInputs(pred_y.copy(), found, qp, self.bit_depth)
-        return [to_samples(self._own.predict(self._inputs), self._shape, self.bit_depth, "predict()")]
+    def predict(self, pred_y: np.ndarray, aux: Any, qp: int, blocks: PredictionBlocks) -> list[np.ndarray]:
+        """As PredictionFilter.predict, but for `blocks`."""
+        names = FURTHER if self.params.overlapped else FURTHER[1:]
+        found = {name: _kept(plane) for name, plane in zip(names, aux, strict=False) if name in self._needs}
+        shown = PredictionBlocks(*map(_kept, blocks))
+        self._inputs = FilterInputs(_kept(pred_y), MappingProxyType(found), qp, self.bit_depth, shown)
+        made = self.own.predict(self._inputs)
+        self._output = _kept(checked_plane("predict()", made, self._shape, self.bit_depth))
+        return [self._output]
 
     def output(self, expert: Any) -> None:
         """As PredictionFilter.output: there is none."""
 
     def learn(self, recon_y: np.ndarray, coded: np.ndarray, qp: int) -> LearnReport:
         """As PredictionFilter.learn."""
-        where = np.repeat(np.repeat(coded == CODED, 4, 0), 4, 1)
-        self._own.learn(OwnLesson(self._inputs, np.ascontiguousarray(recon_y), where))
-        return LearnReport(0, 0, False)
+        assert self._inputs is not None
+        is_coded, target = _kept(coded == CODED), _kept(recon_y.astype(np.uint16))
+        self._history = hashlib.blake2b(self._history + self._output.tobytes(), digest_size=16).digest()
+        lesson = FilterLesson(self._inputs, self._output, target, is_coded)
+        steps = self.own.learn(lesson) if callable(getattr(self.own, "learn", None)) else 0
+        error = np.abs(self._output.astype(np.int64) - target)[lesson.mask]
+        return LearnReport(steps if isinstance(steps, int) else 0, int(error.sum()), False)
 
     def obey(self, order: Any) -> None:
         """As PredictionFilter.obey: it takes no orders."""
 
     def reset(self) -> None:
         """At an IDR picture."""
-        if callable(getattr(self._own, "reset", None)):
-            self._own.reset()
+        self._history = bytes(16)
+        if callable(getattr(self.own, "reset", None)):
+            self.own.reset()
+        else:
+            self.own = self._make()
 
     def digest(self) -> bytes:
-        """16 bytes that name the state, as far as the filter tells it."""
-        named = self._own.digest() if callable(getattr(self._own, "digest", None)) else b""
-        return hashlib.blake2b(named, digest_size=16).digest()
+        """16 bytes that name what it has made since the IDR picture, and its state as far as it tells that."""
+        named = self.own.digest() if callable(getattr(self.own, "digest", None)) else b""
+        return hashlib.blake2b(self._history + named, digest_size=16).digest()
 
 
 class OwnLoopFilter:
     """An in-loop filter of one's own, with the interface of LoopFilter.
 
-    Parameters
-    ----------
-    own : object with `filter`, see above
-    sps : Sps
+    Parameters, `own`: as OwnInterFilter.
     """
 
-    def __init__(self, own: Any, sps: Sps) -> None:
-        self._own, self._bit_depth = own, sps.bit_depth
+    def __init__(self, make: Maker, sps: Sps) -> None:
+        self.own, self._bit_depth = make(), sps.bit_depth
 
     def run(self, planes: Planes, qp: int, slice_type: int) -> Planes:
         """As LoopFilter.run."""
         inner = [plane[pad:-pad, pad:-pad].copy() for plane, pad in zip(planes, (PAD_Y, PAD_C, PAD_C), strict=True)]
-        made = self._own.filter(Planes(*inner))
-        if len(made) != len(inner):
-            raise ConfigError(f"filter() returned {len(made)} planes; expected 3")
-        return Planes(*(to_samples(m, i.shape, self._bit_depth, "filter()") for m, i in zip(made, inner, strict=True)))
+        shown = LoopPlanes(*inner)
+        shown.qp, shown.picture_type, shown.bit_depth = qp, PICTURE_TYPES[slice_type], self._bit_depth
+        made = self.own.filter(shown)
+        if not isinstance(made, (tuple, list)) or len(made) != len(inner):
+            count = f"{len(made)} planes" if isinstance(made, (tuple, list)) else f"a {type(made).__name__}"
+            raise ConfigError(f"filter() returned {count}; expected 3 planes")
+        pairs = zip(made, inner, strict=True)
+        return Planes(*(checked_plane("filter()", plane, i.shape, self._bit_depth) for plane, i in pairs))
 
 
 class _Place(NamedTuple):
     """Where a filter of one's own can go."""
 
-    methods: tuple[str, ...]
+    method: str  # that it must have
     adaptor: type
 
 
-_PLACES: Mapping[str, _Place] = MappingProxyType(
+PLACES: Mapping[str, _Place] = MappingProxyType(
     {
-        INTER_LUMA.name: _Place(("predict", "learn"), OwnInterFilter),
-        LOOP.name: _Place(("filter",), OwnLoopFilter),
+        INTER_LUMA.name: _Place("predict", OwnInterFilter),
+        LOOP.name: _Place("filter", OwnLoopFilter),
     }
 )
 
 
-def check_own_filters(filters: Mapping[str, Any]) -> None:
+def check_own_filters(filters: Mapping[str, Maker]) -> None:
     """Refuse what cannot be a filter.
 
     Raises
     ------
-    ConfigError : an unknown place, or an object without its methods
+    ConfigError : an unknown place, or an object without the method of its place
     """
-    for place, own in filters.items():
-        if place not in _PLACES:
-            raise ConfigError(f"no filter of one's own goes in place of {place!r}; expected {' or '.join(_PLACES)}")
-        missing = [name for name in _PLACES[place].methods if not callable(getattr(own, name, None))]
-        if missing:
-            raise ConfigError(f"the filter for {place} has no method {missing[0]}()")
+    for place, make in filters.items():
+        if place not in PLACES:
+            raise ConfigError(f"a filter of one's own can be {' or '.join(PLACES)}, not {place}")
+        check_own_filter(place, make())
 
 
-def make_own_filters(filters: Mapping[str, Any], sps: Sps) -> dict[str, Any]:
-    """Arguments of PictureCodec: what stands in for the built-in filters.
+def check_own_filter(place: str, own: object) -> None:
+    """Make sure that an object has the method of its place.
+
+    Raises
+    ------
+    ConfigError : it has not
+    """
+    method = PLACES[place].method
+    if not callable(getattr(own, method, None)):
+        raise ConfigError(f"{place}: {type(own).__name__} has no method {method}()")
+
+
+def check_announced(filters: Collection[str], announced: LearnedTools | None) -> None:
+    """Make sure that a decoder has been given the filters that a sequence needs, and no others.
+
+    filters : names of the tools that they are for
+
+    Raises
+    ------
+    BitstreamError : one is missing
+    ConfigError : one is not needed
+    """
+    for place in PLACES:
+        settings = announced.settings_of(tool_named(place)) if announced else None
+        is_needed = settings is not None and settings.weights_digest == NO_WEIGHTS
+        if is_needed and place not in filters:
+            raise BitstreamError(
+                f"the stream needs a filter of one's own for {place}: decode(..., tools={{'{place}': ...}})",
+                "learned_weights_digest",
+            )
+        if place in filters and not is_needed:
+            raise ConfigError(f"the stream has no filter of one's own for {place}, but one is given")
+
+
+def make_own_filters(filters: Mapping[str, Maker], sps: Sps) -> dict[str, Any]:
+    """Arguments of PictureCodec: what stands in for the filters that ship.
 
     Raises
     ------
     ConfigError : a filter that needs what there is not
     """
-    return {place: _PLACES[place].adaptor(own, sps) for place, own in filters.items()}
+    return {place: PLACES[place].adaptor(make, sps) for place, make in filters.items()}

@@ -30,13 +30,13 @@ class Offset:
     def predict(self, inputs):
         assert isinstance(inputs, FilterInputs) and {*inputs.aux} == {*self.needs}
         assert all(plane.shape == inputs.prediction.shape for plane in inputs.aux.values())
-        return inputs.prediction + self.offset
+        return inputs.rounded(inputs.prediction + self.offset)
 
     def learn(self, lesson):
         error = lesson.target.astype(int) - lesson.inputs.prediction
-        assert error.shape == lesson.coded.shape and lesson.coded.dtype == bool
+        assert error.shape == lesson.mask.shape and lesson.coded.dtype == bool
         self.seen.append(np.abs(error).sum())
-        self.offset = float(error[lesson.coded].mean()) if lesson.coded.any() else 0.0
+        self.offset = float(error[lesson.mask].mean()) if lesson.coded.any() else 0.0
 
     def reset(self):
         self.offset = 0.0
@@ -49,11 +49,16 @@ class Brighter:
     """An in-loop filter that is sometimes right."""
 
     def filter(self, planes):
-        return [plane + np.float32(0.6) for plane in planes]
+        return [np.minimum(plane + 1, 255) for plane in planes]
+
+
+def makers(filters):
+    """Functions that give these filters."""
+    return {place: lambda own=own: own for place, own in filters.items()}
 
 
 def run(filters, config=CONFIG):
-    coded = list(encode(config, *CLIP, filters=filters))
+    coded = list(encode(config, *CLIP, filters=makers(filters)))
     return b"".join(picture.data for picture in coded), coded
 
 
@@ -66,14 +71,14 @@ def test_a_decoder_with_the_same_filters_follows(config):
     assert {*reports[1].expert_shares} == {"own"}
     assert any(report.filtered_share > 0 for report in reports[1:])
     assert reports[0].loop_share is not None
-    with pytest.raises(BitstreamError, match="filter of its own"):
+    with pytest.raises(BitstreamError, match="filter of one's own for inter_luma"):
         list(decode(io.BytesIO(data)))
     twin = Offset()
-    decoded = list(decode(io.BytesIO(data), filters={"inter_luma": twin, "loop": Brighter()}))
+    decoded = list(decode(io.BytesIO(data), filters=makers({"inter_luma": twin, "loop": Brighter()})))
     assert_same_pictures([picture.frame for picture in decoded], [picture.recon for picture in coded])
     assert (twin.seen, twin.offset) == (own.seen, own.offset)
     with pytest.raises(MismatchError, match="learner's state"):
-        list(decode(io.BytesIO(data), filters={"inter_luma": Other(), "loop": Brighter()}))
+        list(decode(io.BytesIO(data), filters=makers({"inter_luma": Other(), "loop": Brighter()})))
 
 
 class Other(Offset):
@@ -97,7 +102,7 @@ def test_the_identity_costs_only_its_choice():
 @pytest.mark.parametrize(
     ("filters", "message"),
     [
-        ({"intra": Offset()}, "goes in place of 'intra'; expected inter_luma or loop"),
+        ({"intra": Offset()}, "can be inter_luma or loop, not intra"),
         ({"loop": Offset()}, r"no method filter\(\)"),
         ({"inter_luma": Brighter()}, r"no method predict\(\)"),
     ],
@@ -109,7 +114,11 @@ def test_what_is_no_filter(filters, message):
 
 @pytest.mark.parametrize(
     ("plane", "message"),
-    [(np.zeros((3, 3)), r"\(3, 3\); expected numbers \(72, 136\)"), (np.full((72, 136), np.nan), "no finite numbers")],
+    [
+        (np.zeros((3, 3), int), r"\(3, 3\) int64; expected \(72, 136\) integers"),
+        (np.full((72, 136), np.nan), "float64; expected"),
+        (np.full((72, 136), 256), "samples 256..256; 8 bits allow 0..255"),
+    ],
 )
 def test_planes_that_are_none(plane, message):
     class Wrong(Offset):

@@ -12,6 +12,7 @@ from codecsim.codec.stages.compensation import Compensation
 from codecsim.codec.stages.stage import Opening, Samples, Stage
 from codecsim.kernels.binding import bind
 from codecsim.learned.inter.auxiliary import Further, predict_further, stack_reference_motion
+from codecsim.learned.inter.blocks import prediction_blocks
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.inter.size_classes import block_areas
 from codecsim.picture.blocks import CBF_CB, CBF_CR, CBF_Y, MODE_INTER, choose_nowhere
@@ -84,9 +85,12 @@ class InterFiltering(Stage):
 
     def inputs(self, picture: PictureStore) -> tuple[Any, ...]:
         """What the luma filter takes, after `prepare`: arguments of PredictionFilter.predict."""
-        sizes_count = self.luma.params.block_size != BlockSize.SHARED
-        areas = block_areas(picture.blocks) if sizes_count else None
-        return picture.pred.y, self._auxiliary, picture.slice.qp, areas
+        if self.luma.wants_blocks:
+            blocks: Any = prediction_blocks(picture.blocks, picture.picture.motion)
+        else:
+            sizes_count = self.luma.params.block_size != BlockSize.SHARED
+            blocks = block_areas(picture.blocks) if sizes_count else None
+        return picture.pred.y, self._auxiliary, picture.slice.qp, blocks
 
     def filter(self, picture: PictureStore) -> None:
         """Let the learners obey the picture's order, then filter the prediction."""

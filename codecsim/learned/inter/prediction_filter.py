@@ -130,6 +130,8 @@ class PredictionFilter:
     names : tuple of str, theirs
     """
 
+    wants_blocks = False  # but their areas
+
     def __init__(self, params, width, height, bit_depth=8, initial=None, threads=1):
         if width < 4 or height < 4 or width % 4 or height % 4 or not 8 <= bit_depth <= 12:
             raise ConfigError(f"learned tools: no filter for {width}x{height} at {bit_depth} bits")

@@ -56,6 +56,8 @@ class SizeClassFilter:
     Parameters, errors, `experts` and `names`: as PredictionFilter.
     """
 
+    wants_blocks = False  # but their areas
+
     def __init__(self, params, *args):
         self.params, self._limits = params, CLASS_LIMITS[params.block_size]
         self.filters = tuple(PredictionFilter(params, *args) for _ in range(n_filters(params)))
