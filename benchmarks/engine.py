@@ -41,6 +41,7 @@ from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.learned.learner import LearnerInputs
 from codecsim.tools.inter_luma import InterLumaSettings
 
 SIZE = 64
@@ -174,17 +175,17 @@ def picture_times(params):
     width, height = CIF
     rng = np.random.default_rng(2)
     pred = rng.integers(60, 180, (height, width)).astype(np.uint16)
-    aux = tuple(pred.copy() for _ in range(params.n_aux))
     recon = (pred + rng.integers(-3, 4, pred.shape)).astype(np.uint16)
     coded = np.ones((height // 4, width // 4), np.uint8)
     learner, steps = PredictionFilter(params, width, height), 0
+    inputs = LearnerInputs(pred, {name: pred.copy() for name in learner.needs}, 32, 8)
 
     def learn():
         nonlocal steps
-        learner.predict(pred, aux, 32)
-        steps = learner.learn(recon, coded, 32).trained_steps
+        _, lesson = learner.predict(inputs)
+        steps = learner.learn(lesson, recon, coded).trained_steps
 
-    predict = best(lambda: learner.predict(pred, aux, 32), 15)
+    predict = best(lambda: learner.predict(inputs), 15)
     return 1000 * predict, 1000 * (best(learn, 5) - predict), steps
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import BitstreamError, ConfigError
-from codecsim.learned.engine.weights import InitialWeights, builtin_weights, with_more_inputs
+from codecsim.learned.engine.weights import builtin_weights
+from codecsim.learned.inter.start import Start, start_of
 from codecsim.learned.model_files import Model, find_model, load_model
 from codecsim.learned.own_filters import NO_WEIGHTS, check_announced
 from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings
@@ -33,17 +34,13 @@ class ActiveTool:
     is_own: bool = False  # a filter of one's own takes its place: see learned.own_filters
 
     def __post_init__(self) -> None:
-        if isinstance(self.settings, LearnerSettings) and self.model is not None:
-            check_inputs(self.settings, self.model)
+        if isinstance(self.settings, LearnerSettings):
+            start_of(self.settings, self.model)
 
     @property
-    def initial(self) -> InitialWeights:
-        """Weights that a learner starts from."""
-        if self.model is None:
-            return builtin_weights(self.settings.spec)
-        more = self.settings.inputs != self.model.inputs
-        initial = self.model.initial()
-        return with_more_inputs(initial, len(self.model.inputs), self.settings.spec.n_inputs) if more else initial
+    def start(self) -> Start:
+        """Input planes and weights that a learner starts from."""
+        return start_of(self.settings, self.model)
 
     @property
     def digest(self) -> bytes:
@@ -146,28 +143,6 @@ def starting_model(tool: Tool, name: str, settings: Any) -> Model | None:
     wanted = settings.without_sizes
     fits = bool(name) or (model.inputs, model.spec) == (wanted.inputs, wanted.spec)
     return model if fits else None
-
-
-def check_inputs(settings: LearnerSettings, model: Model) -> None:
-    """Make sure that a model takes what the settings give, but for the sizes of blocks, which it need not know.
-
-    Raises
-    ------
-    ConfigError : it does not; the text names the settings that it wants
-    """
-    if model.spec.n_outputs == 1 and model.inputs in (settings.inputs, settings.without_sizes.inputs):
-        if model.inputs != settings.inputs:
-            try:
-                with_more_inputs(model.initial(), len(model.inputs), settings.spec.n_inputs)
-            except ValueError as error:
-                raise ConfigError(f"model {model.name}: it cannot take the sizes of blocks too: {error}") from None
-        return
-    planes = settings.planes_of(model.inputs).items()
-    wanted = " ".join(f"--set {settings.group}.{name}={value}" for name, value in planes)
-    raise ConfigError(
-        f"model {model.name}: it takes {', '.join(model.inputs)} to {model.spec.n_outputs} output; the settings give "
-        f"{', '.join(settings.inputs)} to 1 output; to have what it takes, say {wanted}"
-    )
 
 
 def read_tools(sps: Sps, places: Sequence = (), own: Collection[str] = ()) -> ActiveTools:

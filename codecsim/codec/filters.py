@@ -6,22 +6,25 @@ from typing import Any
 
 from codecsim.codec.active_tools import ActiveTool, ActiveTools
 from codecsim.learned.inter.chroma_filter import ChromaFilter
-from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.learned.inter.prediction_filter import make_learner
 from codecsim.learned.inter.size_classes import CLASS_LIMITS, SizeClassFilter
 from codecsim.learned.intra.filter import IntraFilter
+from codecsim.learned.learner import Learner
 from codecsim.learned.loop.filter import LoopFilter
 from codecsim.learned.own_filters import make_own_filters
 from codecsim.syntax.headers import Sps
 from codecsim.tools import INTER_CHROMA, INTER_LUMA, INTRA, LOOP
 
 
-def _inter_luma(active: ActiveTool, sps: Sps, threads: int) -> PredictionFilter | SizeClassFilter:
-    kind = SizeClassFilter if active.settings.block_size in CLASS_LIMITS else PredictionFilter
-    return kind(active.settings, sps.width, sps.height, sps.bit_depth, active.initial, threads)
+def _inter_luma(active: ActiveTool, sps: Sps, threads: int) -> Learner:
+    make = SizeClassFilter if active.settings.block_size in CLASS_LIMITS else make_learner
+    inputs, initial = active.start
+    return make(active.settings, sps.width, sps.height, sps.bit_depth, initial, threads, inputs)
 
 
 def _inter_chroma(active: ActiveTool, sps: Sps, threads: int) -> ChromaFilter:
-    return ChromaFilter(active.settings, sps.width, sps.height, sps.bit_depth, active.initial, threads)
+    inputs, initial = active.start
+    return ChromaFilter(active.settings, sps.width, sps.height, sps.bit_depth, initial, threads, inputs)
 
 
 def _intra(active: ActiveTool, sps: Sps, threads: int) -> IntraFilter:

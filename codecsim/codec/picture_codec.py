@@ -4,7 +4,6 @@ A picture is a list of stages, see stages.stage.  `begin` binds all of them to a
 decoder parses and the encoder searches.  `predict` runs the stages of the prediction, `complete` the others.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -20,6 +19,7 @@ from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.codec.stages.stage import Opening, Stage
 from codecsim.entropy.contexts import init_contexts
 from codecsim.learned.intra.filter import IntraFilter
+from codecsim.learned.learner import LearnerGroup
 from codecsim.picture.dpb import CurrentPicture
 from codecsim.syntax.headers import SLICE_I, Pps, SliceHeader, Sps
 from codecsim.syntax.slice_data import code_slice_data
@@ -74,6 +74,7 @@ class PictureCodec(PictureStore):
     ) -> None:
         super().__init__(sps)
         self.stages = make_stages(sps, inter_luma, inter_chroma, intra, loop)
+        self._learners = LearnerGroup([learner for stage in self.stages for learner in stage.learners])
         self.observers: list[Callable[[Stage, PictureCodec], None]] = []
 
     def find(self, kind: type[AnyStage]) -> AnyStage | None:
@@ -152,14 +153,9 @@ class PictureCodec(PictureStore):
             report.learner_hash = self.learner_digest().hex()
 
     @property
-    def _learners(self) -> tuple[Any, ...]:
-        """All that learns, in the order of the stages."""
-        return tuple(learner for stage in self.stages for learner in stage.learners)
-
-    @property
     def learns(self) -> bool:
         """Whether there is a state that the stream has hashes of."""
-        return bool(self._learners)
+        return bool(self._learners.members)
 
     @property
     def takes_orders(self) -> bool:
@@ -168,10 +164,8 @@ class PictureCodec(PictureStore):
 
     def reset_learners(self) -> None:
         """At an IDR: what has been learnt is as the learners' parameters say."""
-        for learner in self._learners:
-            learner.reset()
+        self._learners.reset()
 
     def learner_digest(self) -> bytes:
         """16 bytes that name the state of all that learns."""
-        found = [learner.digest() for learner in self._learners]
-        return found[0] if len(found) == 1 else hashlib.blake2b(b"".join(found), digest_size=16).digest()
+        return self._learners.digest()

@@ -6,7 +6,8 @@ from types import MappingProxyType
 from codecsim.codec.active_tools import ActiveTool, ActiveTools
 from codecsim.codec.reports import PictureReport
 from codecsim.learned.engine.complexity import block_macs, fit_macs, inference_kmac, step_macs, training_kmac
-from codecsim.learned.inter.prediction_filter import choose_experts, linear_sides
+from codecsim.learned.inter.experts import choose_experts, linear_sides
+from codecsim.learned.inter.input_planes import planes_of
 from codecsim.learned.inter.rls import make_taps
 from codecsim.learned.inter.size_classes import n_filters
 from codecsim.picture.planes import VideoFormat
@@ -43,20 +44,23 @@ def kmac_per_pixel(
 
 
 def _inter_luma(active: ActiveTool, samples: int, reports: Sequence[PictureReport]) -> Cost:
-    settings, spec = active.settings, active.initial.spec
+    settings, (inputs, initial) = active.settings, active.start
     filtered = sum(report.filtered_share is not None for report in reports)
     steps = sum(report.trained_steps or 0 for report in reports)
-    experts = choose_experts(settings, active.initial)
-    features = [len(make_taps(sides)) + 1 for sides in linear_sides(settings, experts).values()]
+    experts = choose_experts(settings, initial)
+    sides = [linear_sides(expert, sum(plane.is_prediction for plane in planes_of(inputs))) for expert in experts]
+    features = [len(make_taps(squares)) + 1 for squares in sides if squares]
     fitted = sum(report.fitted_samples or 0 for report in reports) / samples
     nets = len({Expert.ONLINE if expert == Expert.MIX else expert for expert in experts} - {Expert.RLS})
-    inference = (nets * inference_kmac(spec) + sum(features) / 1000) * filtered / len(reports) * n_filters(settings)
-    training = training_kmac(spec, settings, steps, samples) + fitted * sum(map(fit_macs, features)) / 1000
+    inference = (
+        (nets * inference_kmac(initial.spec) + sum(features) / 1000) * filtered / len(reports) * n_filters(settings)
+    )
+    training = training_kmac(initial.spec, settings, steps, samples) + fitted * sum(map(fit_macs, features)) / 1000
     return inference, training
 
 
 def _inter_chroma(active: ActiveTool, samples: int, reports: Sequence[PictureReport]) -> Cost:
-    spec = active.initial.spec
+    spec = active.start.initial.spec
     ran = sum(report.chroma_used is not None for report in reports)
     steps = sum(report.chroma_trained_steps or 0 for report in reports)
     inference = inference_kmac(spec) / 2 * ran / len(reports)  # two components of a quarter

@@ -11,6 +11,7 @@ The encoder chooses per 32x32, in-loop per picture or block, where blocks take w
 that choice.  A decoder follows if it is given the same filter and its arithmetic gives the same bits there.
 """
 
+import copy
 import dataclasses
 import hashlib
 from collections.abc import Callable, Collection, Mapping
@@ -20,14 +21,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from codecsim.errors import BitstreamError, ConfigError
-from codecsim.learned.inter.blocks import PredictionBlocks
+from codecsim.learned.inter.blocks import PredictionBlocks, prediction_blocks
 from codecsim.learned.inter.inputs import CODED
-from codecsim.learned.inter.prediction_filter import LearnReport
+from codecsim.learned.learner import LearnerInputs, LearnReport
 from codecsim.picture.planes import PAD_C, PAD_Y, Planes
 from codecsim.syntax.headers import LearnedTools, Sps
 from codecsim.tools import INTER_LUMA, LOOP, tool_named
-from codecsim.tools.inter_luma import InterLumaSettings
-from codecsim.tools.learner import Control
 
 ADDITION = 16  # 8-bit samples: unit of differences in `FilterInputs.features`
 FURTHER = ("overlapped", "further_1", "further_2", "further_3")  # predictions that there can be
@@ -166,8 +165,19 @@ def _kept(plane: np.ndarray) -> np.ndarray:
     return kept
 
 
+class _Filtered(NamedTuple):
+    """A picture that has been filtered; a Lesson."""
+
+    inputs: FilterInputs
+    made: np.ndarray
+
+    def output(self, name: str) -> np.ndarray | None:
+        """As Lesson.output."""
+        return self.made if name == OwnInterFilter.names[0] else None
+
+
 class OwnInterFilter:
-    """A filter of one's own, with the interface of PredictionFilter.
+    """A filter of one's own as a Learner.
 
     Parameters
     ----------
@@ -179,46 +189,33 @@ class OwnInterFilter:
     own : the filter in its present state
     """
 
-    has_lesson, wants_blocks = False, True
+    takes_orders = False
     names = ("own",)
 
     def __init__(self, make: Maker, sps: Sps) -> None:
         self._make, self.own = make, make()
         self._shape, self.bit_depth = (sps.height, sps.width), sps.bit_depth
-        self._needs = tuple(getattr(self.own, "needs", NEEDS))
-        if not {*self._needs} <= {*FURTHER}:
-            raise ConfigError(f"the filter needs {', '.join(self._needs)}; there are {', '.join(FURTHER)}")
-        further = max((FURTHER.index(name) for name in self._needs), default=0)
-        self.params = InterLumaSettings(control=Control.NEVER, overlapped="overlapped" in self._needs, further=further)
-        self._inputs: FilterInputs | None = None
-        self._output = np.zeros(self._shape, np.uint16)
+        self.needs = tuple(getattr(self.own, "needs", NEEDS))
+        if not {*self.needs} <= {*FURTHER}:
+            raise ConfigError(f"the filter needs {', '.join(self.needs)}; there are {', '.join(FURTHER)}")
         self._history = bytes(16)
 
-    def predict(self, pred_y: np.ndarray, aux: Any, qp: int, blocks: PredictionBlocks) -> list[np.ndarray]:
-        """As PredictionFilter.predict, but for `blocks`."""
-        names = FURTHER if self.params.overlapped else FURTHER[1:]
-        found = {name: _kept(plane) for name, plane in zip(names, aux, strict=False) if name in self._needs}
-        shown = PredictionBlocks(*map(_kept, blocks))
-        self._inputs = FilterInputs(_kept(pred_y), MappingProxyType(found), qp, self.bit_depth, shown)
-        made = self.own.predict(self._inputs)
-        self._output = _kept(checked_plane("predict()", made, self._shape, self.bit_depth))
-        return [self._output]
+    def predict(self, inputs: LearnerInputs) -> tuple[list[np.ndarray], _Filtered]:
+        """As Learner.predict."""
+        assert inputs.blocks is not None and inputs.motion is not None
+        found = {name: _kept(inputs.aux[name]) for name in FURTHER if name in self.needs}
+        shown = PredictionBlocks(*map(_kept, prediction_blocks(inputs.blocks, inputs.motion)))
+        kept = FilterInputs(_kept(inputs.prediction), MappingProxyType(found), inputs.qp, self.bit_depth, shown)
+        made = _kept(checked_plane("predict()", self.own.predict(kept), self._shape, self.bit_depth))
+        return [made], _Filtered(kept, made)
 
-    def output(self, expert: Any) -> None:
-        """As PredictionFilter.output: there is none."""
-
-    def learn(self, recon_y: np.ndarray, coded: np.ndarray, qp: int) -> LearnReport:
-        """As PredictionFilter.learn."""
-        assert self._inputs is not None
-        is_coded, target = _kept(coded == CODED), _kept(recon_y.astype(np.uint16))
-        self._history = hashlib.blake2b(self._history + self._output.tobytes(), digest_size=16).digest()
-        lesson = FilterLesson(self._inputs, self._output, target, is_coded)
-        steps = self.own.learn(lesson) if callable(getattr(self.own, "learn", None)) else 0
-        error = np.abs(self._output.astype(np.int64) - target)[lesson.mask]
+    def learn(self, lesson: _Filtered, target: np.ndarray, coded: np.ndarray) -> LearnReport:
+        """As Learner.learn."""
+        self._history = hashlib.blake2b(self._history + lesson.made.tobytes(), digest_size=16).digest()
+        shown = FilterLesson(lesson.inputs, lesson.made, _kept(target.astype(np.uint16)), _kept(coded == CODED))
+        steps = self.own.learn(shown) if callable(getattr(self.own, "learn", None)) else 0
+        error = np.abs(lesson.made.astype(np.int64) - target)[shown.mask]
         return LearnReport(steps if isinstance(steps, int) else 0, int(error.sum()), False)
-
-    def obey(self, order: Any) -> None:
-        """As PredictionFilter.obey: it takes no orders."""
 
     def reset(self) -> None:
         """At an IDR picture."""
@@ -227,6 +224,15 @@ class OwnInterFilter:
             self.own.reset()
         else:
             self.own = self._make()
+
+    def snapshot(self) -> Any:
+        """As Learner.snapshot."""
+        return copy.deepcopy(self.own), self._history
+
+    def restore(self, snapshot: Any) -> None:
+        """As Learner.restore."""
+        own, self._history = snapshot
+        self.own = copy.deepcopy(own)
 
     def digest(self) -> bytes:
         """16 bytes that name what it has made since the IDR picture, and its state as far as it tells that."""

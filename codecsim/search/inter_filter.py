@@ -42,7 +42,7 @@ class InterFilterSearch:
         if not stage.on:
             return
         cost_of, lam = functools.partial(_filtering_cost, codec, stage, aim), aim.state.value.weights.lam
-        if stage.luma.has_lesson:
+        if stage.has_lesson:
             choose_order(codec, stage, cost_of, lam)
         if self._sender is not None:
             self._sender.choose(codec, stage, aim.orig.y, cost_of, lam)

@@ -22,20 +22,15 @@ def choose_order(picture: PictureStore, stage: InterFiltering, cost_of: Callable
     cost_of : rate-distortion cost of the picture with what the stage has filtered
     lam : cost of a bit
     """
-    before, best, handicap = [learner.snapshot() for learner in stage.learners], None, 0.0
+    before, best, handicap = stage.group.snapshot(), None, 0.0
     for order in Order:
-        _restore(stage, before)
+        stage.group.restore(before)
         stage.order = order
         stage.filter(picture)
         cost = cost_of() + handicap
         if order == Order.TRAIN:
             handicap = MARGIN * cost + lam * HEADER_BITS
         if best is None or cost < best[0]:
-            best = cost, order, [learner.snapshot() for learner in stage.learners]
+            best = cost, order, stage.group.snapshot()
     _, stage.order, after = best
-    _restore(stage, after)
-
-
-def _restore(stage, snapshots):
-    for learner, snapshot in zip(stage.learners, snapshots, strict=True):
-        learner.restore(snapshot)
+    stage.group.restore(after)

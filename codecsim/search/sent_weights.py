@@ -16,10 +16,12 @@ from codecsim.codec.stages.inter_filter import InterFiltering
 from codecsim.errors import ConfigError
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.learned.inter.signalled import SignalledLearner
+from codecsim.learned.learner import Learner
 from codecsim.picture.blocks import CHOICE_LOG2, MODE_INTER
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import Sps
-from codecsim.tools.learner import BlockSize, Control, Expert, Reset
+from codecsim.tools.learner import Control, Expert, Reset
 
 EPOCHS_Q2 = 96  # of training on a picture's source
 STEPS = tuple(2.0**-k for k in range(2, 9))  # of quantisation of what is added
@@ -34,7 +36,7 @@ class WeightSender:
 
     Parameters
     ----------
-    luma : PredictionFilter, whose weights are added to
+    luma : Learner, a PredictionFilter to whose weights is added, or one that takes orders
     sps : Sps
 
     Raises
@@ -42,16 +44,19 @@ class WeightSender:
     ConfigError : a net for each class of block sizes, or none that blocks may choose
     """
 
-    def __init__(self, luma: PredictionFilter, sps: Sps) -> None:
-        params = luma.params
-        shared = params.block_size in (BlockSize.SHARED, BlockSize.INPUT)
-        if not shared or not params.experts & (Expert.ONLINE | Expert.MIX):
+    def __init__(self, luma: Learner, sps: Sps) -> None:
+        own = luma.learner if isinstance(luma, SignalledLearner) else luma
+        if not isinstance(own, PredictionFilter):
             raise ConfigError("oracle 'weights' needs one net that learns, for blocks of all sizes")
-        own = {"control": Control.ALWAYS, "reset": Reset.NEVER, "experts": Expert.ONLINE, "average_q8": 0, "replay": 1}
-        params = dataclasses.replace(params, **own, epochs_q2=EPOCHS_Q2, hot_share_q8=1, worse_q8=0)
-        self._tuner = PredictionFilter(params, sps.width, sps.height, sps.bit_depth, luma.state.initial)
-        last = luma.spec.layers[-1]
-        self._last_layer = np.zeros(luma.spec.n_weights, bool)
+        self._filter, params = own, own.params
+        if not params.experts & (Expert.ONLINE | Expert.MIX):
+            raise ConfigError("oracle 'weights' needs one net that learns, for blocks of all sizes")
+        usual = {"control": Control.ALWAYS, "reset": Reset.NEVER, "experts": Expert.ONLINE, "average_q8": 0}
+        params = dataclasses.replace(params, **usual, replay=1, epochs_q2=EPOCHS_Q2, hot_share_q8=1, worse_q8=0)
+        size = sps.width, sps.height, sps.bit_depth
+        self._tuner = PredictionFilter(params, *size, own.state.initial, inputs=own.inputs)
+        last = own.net.spec.layers[-1]
+        self._last_layer = np.zeros(own.net.spec.n_weights, bool)
         self._last_layer[last.weights : last.end] = True
         self.begin()
 
@@ -77,24 +82,24 @@ class WeightSender:
         best, kept = cost_of(), None
         for _, bits, delta in sorted(self._candidates(picture, stage, orig, lam), key=lambda found: found[0])[:TRIED]:
             learner.restore(self._before)
-            learner.state.move(delta)
+            self._filter.state.move(delta)
             stage.filter(picture)
             cost = cost_of() + lam * bits
             if cost < best:
                 best, kept, self.bits = cost, delta, bits
         learner.restore(self._before)
         if kept is not None:
-            learner.state.move(kept)
+            self._filter.state.move(kept)
 
     def _candidates(self, picture, stage, orig, lam):
         """[(estimated cost, bits, (n,) float32 addition to the weights), ...]."""
         inputs, tuner = stage.inputs(picture), self._tuner
         inter = picture.blocks.pred_mode >= MODE_INTER
-        start = stage.luma.state.weights.copy()
+        start = self._filter.state.weights.copy()
         tuner.state.reset()
         tuner.state.master[:] = start
-        tuner.predict(*inputs)
-        tuner.learn(orig, CODED * inter.astype(np.uint8), picture.slice.qp)
+        _, lesson = tuner.predict(inputs)
+        tuner.learn(lesson, orig, CODED * inter.astype(np.uint8))
         added, samples, found = tuner.state.master - start, np.kron(inter, np.ones((4, 4), bool)), {}
         plain = block_costs(picture.pred.y, orig, samples, lam)
         for chosen in (np.ones_like(self._last_layer), self._last_layer):
@@ -105,7 +110,7 @@ class WeightSender:
                 bits = _HEADER_BITS + level_bits(levels[chosen])
                 tuner.state.master[:] = start
                 tuner.state.move((levels * step).astype(np.float32))
-                cost = np.minimum(plain, block_costs(tuner.predict(*inputs)[0], orig, samples, lam)).sum()
+                cost = np.minimum(plain, block_costs(tuner.predict(inputs)[0][0], orig, samples, lam)).sum()
                 found[levels.tobytes()] = float(cost) + lam * bits, bits, (levels * step).astype(np.float32)
         return list(found.values())
 

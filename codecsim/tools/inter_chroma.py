@@ -39,11 +39,6 @@ class InterChromaSettings(LearnerSettings):
             raise ConfigError(f"inter_chroma.further is {self.further}; expected 0")
 
     @property
-    def n_aux(self) -> int:
-        """Auxiliary predictions that the filter of a component takes."""
-        return self.overlapped + self.luma_addition + self.luma_detail
-
-    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the input planes, in order, as model files have them."""
         return ("prediction", *(plane for plane, name in self.switches if getattr(self, name)))

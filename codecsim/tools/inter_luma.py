@@ -23,11 +23,6 @@ class InterLumaSettings(LearnerSettings):
     )
 
     @property
-    def n_aux(self) -> int:
-        """Auxiliary predictions that `PredictionFilter.predict` takes, the overlapped one first."""
-        return self.overlapped + self.further
-
-    @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the input planes, in order, as model files have them."""
         planes = {

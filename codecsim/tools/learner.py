@@ -168,6 +168,10 @@ class LearnerSettings(StreamSettings):
     # input planes by names in model files, and the settings that switch them
     switches: ClassVar[tuple[tuple[str, str], ...]] = ()
 
+    def can_switch(self, plane: str) -> bool:
+        """Whether settings say if a net takes an input plane; of others model files say so alone."""
+        return plane in ("prediction", "block_size") or plane.startswith("further_") or plane in dict(self.switches)
+
     def planes_of(self, inputs: Sequence[str]) -> dict[str, int]:
         """The settings that give the inputs of a model, as far as settings can."""
         wanted = {name: int(plane in inputs) for plane, name in self.switches}
@@ -189,11 +193,6 @@ class LearnerSettings(StreamSettings):
     def rates(self) -> tuple[float, float, float, float]:
         """Rates for update.optimise."""
         return self.learning_rate, self.beta1, self.beta2, self.epsilon
-
-    @property
-    def n_aux(self) -> int:
-        """Auxiliary predictions that the filter takes."""
-        raise NotImplementedError
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ KINDS = {
             "chroma_filter": "frozen",
             "settings": {"inter_luma": {"model": UNTRAINED}, "inter_chroma": {"model": UNTRAINED, **_CONTEXT}},
         },
-        lambda stage: [(net.state, k) for k, net in enumerate(stage.chroma.components, 1)],
+        lambda stage: [(net.state, k) for k, net in enumerate(stage.chroma.members, 1)],
     ),
 }
 

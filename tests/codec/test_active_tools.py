@@ -9,6 +9,7 @@ from codecsim.codec.active_tools import ARITHMETIC_VERSION, ActiveTool, ActiveTo
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.filters import make_filters
 from codecsim.errors import BitstreamError, ConfigError, ModelError
+from codecsim.learned.learner import LearnerInputs
 from codecsim.syntax.headers import LearnedTools, Sps
 from codecsim.tools import INTER_CHROMA, INTER_LUMA, LOOP, OVERLAP, TOOLS
 from codecsim.tools.inter_luma import InterLumaSettings
@@ -33,7 +34,8 @@ def test_announced_and_found(settings):
     assert found[INTER_LUMA].settings == settings
     learner = make_filters(found, sps)["inter_luma"]
     pred = np.full((32, 64), 9, np.uint16)
-    np.testing.assert_array_equal(learner.predict(pred, (pred,) * settings.n_aux, 30)[0], pred)
+    planes, _ = learner.predict(LearnerInputs(pred, dict.fromkeys(learner.needs, pred), 30, 8))
+    np.testing.assert_array_equal(planes[0], pred)
 
 
 def test_nothing_to_announce():
@@ -105,8 +107,8 @@ def test_settings_of_a_configuration():
     assert luma_of(config="ra").experts == Expert.INITIAL | Expert.ONLINE | Expert.RLS
     assert luma_of(settings={"search.learner_trials": True}).control == Control.SIGNALLED
     assert len(resolve_tools(EncoderConfig("ai"))) == 0
-    with pytest.raises(ConfigError, match="no setting 'inter_luma.n_aux'"):
-        EncoderConfig(settings={"inter_luma.n_aux": 1})
+    with pytest.raises(ConfigError, match="no setting 'inter_luma.n_inputs'"):
+        EncoderConfig(settings={"inter_luma.n_inputs": 1})
 
 
 def test_learning_starts_from_the_weights_that_ship_where_they_fit():

@@ -240,9 +240,9 @@ class Follower:
 
     def _filter(self, stage, codec):
         if stage.filtered is not None:
-            _, others, qp, _ = stage.inputs(codec)
+            others = [stage.lessons[0].inputs.aux[name].astype(np.int64) for name in stage.luma.needs]
             self.learner.obey(self.picture["order"])
-            outputs = self.learner.predict(self.pred, [plane.astype(np.int64) for plane in others], qp)
+            outputs = self.learner.predict(self.pred, others, codec.slice.qp)
             assert np.array_equal(outputs, stage.filtered.y)
             self.filtered += 1
 

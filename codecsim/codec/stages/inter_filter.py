@@ -1,6 +1,7 @@
 """Normative. The learned filters of inter prediction, luma and chroma: what they make, and where it is taken."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,16 @@ from codecsim.codec.stages.compensation import Compensation
 from codecsim.codec.stages.stage import Opening, Samples, Stage
 from codecsim.kernels.binding import bind
 from codecsim.learned.inter.auxiliary import Further, predict_further, stack_reference_motion
-from codecsim.learned.inter.blocks import prediction_blocks
+from codecsim.learned.inter.chroma_filter import ChromaFilter
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.inter.size_classes import block_areas
+from codecsim.learned.learner import Learner, LearnerGroup, LearnerInputs, LearnReport
 from codecsim.picture.blocks import CBF_CB, CBF_CR, CBF_Y, MODE_INTER, choose_nowhere
-from codecsim.picture.planes import PAD_C, PAD_Y, Planes
+from codecsim.picture.planes import Planes
 from codecsim.syntax.headers import Sps
 from codecsim.tools import INTER_CHROMA, INTER_LUMA
-from codecsim.tools.learner import BlockSize, Control, Expert
+
+FURTHER = ("further_1", "further_2", "further_3")  # predictions from the first, second, third other reference picture
 
 
 class InterFiltering(Stage):
@@ -28,34 +31,39 @@ class InterFiltering(Stage):
     Parameters
     ----------
     compensation : Compensation of the same list, before this stage
-    luma : learned.inter.PredictionFilter, or what has its interface
-    chroma : learned.inter.ChromaFilter, or None
+    luma : Learner, which finds in LearnerInputs.aux what it needs of `overlapped`, `further_1` to `further_3` and
+        `areas`, of size_classes.block_areas
+    chroma : ChromaFilter, or None
 
     Attributes
     ----------
     on : bool, whether the filters run in the picture
     chroma_used : bool, whether blocks take filtered chroma with filtered luma
     filtered : Planes of (experts, H, W), of no chroma where that stays as it is; None until the filters have run
+    chroma_alternative : U and V as the chroma filter made them, whether used or not; nothing where it did not run
+    lessons : of each learner, when they have run
+    reports : LearnReport of each, when they have learnt
     """
 
     name = "inter_filter"
     predicts = True
 
-    def __init__(self, sps: Sps, compensation: Compensation, luma: Any, chroma: Any = None) -> None:
+    def __init__(self, sps: Sps, compensation: Compensation, luma: Learner, chroma: ChromaFilter | None = None) -> None:
         super().__init__()
         self.luma, self.chroma, self._compensation = luma, chroma, compensation
         self.learners = (luma,) if chroma is None else (luma, chroma)
-        self._further = [np.zeros((sps.height, sps.width), np.uint16) for _ in range(luma.params.further)]
-        self._auxiliary: list[np.ndarray] = []
-        self._chroma_overlapped: tuple[np.ndarray, ...] = ()
+        self.group = LearnerGroup(self.learners)
+        self.takes_orders = luma.takes_orders
+        self._further = {name: np.zeros((sps.height, sps.width), np.uint16) for name in FURTHER if name in luma.needs}
+        self._aux: dict[str, np.ndarray] = {}
         self.on, self.chroma_used = False, False
-        self.takes_orders = luma.params.control == Control.SIGNALLED
         self._forget()
 
     def _forget(self) -> None:
         self.filtered: Planes | None = None
-        self._filtered_chroma: tuple[np.ndarray, ...] = ()
-        self.reports: tuple[Any, ...] = ()  # LearnReport of each learner, when they have learnt
+        self.chroma_alternative: tuple[np.ndarray, ...] = ()
+        self.lessons: tuple[Any, ...] = ()
+        self.reports: tuple[LearnReport, ...] = ()
 
     def begin(self, picture: PictureStore, opening: Opening) -> Mapping[str, int]:
         """Nothing is chosen."""
@@ -66,62 +74,71 @@ class InterFiltering(Stage):
         return {"experts": len(self.luma.names) if self.on else 0}
 
     def prepare(self, picture: PictureStore) -> None:
-        """Make the further predictions that the filters take as inputs."""
+        """Make what the filter of luma takes beside the prediction."""
         self._forget()
         if not self.on:
             return
-        other, settings = self._compensation, self.luma.params
-        if self.chroma is not None and self.chroma.params.overlapped:
-            self._chroma_overlapped = tuple(other.overlapped(picture, component) for component in (1, 2))
-        self._auxiliary = [other.overlapped(picture, 0)] if settings.overlapped else []
-        if settings.further:
+        self._aux = {}
+        if "overlapped" in self.luma.needs:
+            self._aux["overlapped"] = self._compensation.overlapped(picture, 0)
+        if "areas" in self.luma.needs:
+            self._aux["areas"] = block_areas(picture.blocks)
+        if self._further:
             context, refs = picture.motion_context.value, bind(picture.rc.value.refs)
             further = bind(
                 Further(*stack_reference_motion(picture.places), context.ref_poc, context.num_ref, context.cur_poc)
             )
-            for rank, plane in enumerate(self._further):
+            for name, plane in self._further.items():
+                rank = FURTHER.index(name)
                 predict_further(picture.bound_motion, refs, further, rank, plane, picture.bound_inter_scratch)
-            self._auxiliary += self._further
-
-    def inputs(self, picture: PictureStore) -> tuple[Any, ...]:
-        """What the luma filter takes, after `prepare`: arguments of PredictionFilter.predict."""
-        if self.luma.wants_blocks:
-            blocks: Any = prediction_blocks(picture.blocks, picture.picture.motion)
-        else:
-            sizes_count = self.luma.params.block_size != BlockSize.SHARED
-            blocks = block_areas(picture.blocks) if sizes_count else None
-        return picture.pred.y, self._auxiliary, picture.slice.qp, blocks
-
-    def filter(self, picture: PictureStore) -> None:
-        """Let the learners obey the picture's order, then filter the prediction."""
-        for learner in self.learners:
-            learner.obey(self.order)
-        luma = np.stack(self.luma.predict(*self.inputs(picture)))
-        if self.chroma is not None:
-            self._filtered_chroma = self.chroma.predict(
-                picture.pred, self._chroma_overlapped or picture.pred[1:], luma[-1], picture.slice.qp
-            )
-        self.filtered = Planes(luma, *picture.pred[1:])
-        self.use_chroma(picture, self.chroma_used)
-
-    def use_chroma(self, picture: PictureStore, used: bool) -> None:
-        """Say, after `filter`, whether blocks take filtered chroma with any of the luma experts."""
-        self.chroma_used, luma = used, self.filtered.y
-        planes, count = (self._filtered_chroma, len(luma)) if used else (picture.pred[1:], 0)
-        self.filtered = Planes(luma, *(np.repeat(plane[np.newaxis], count, 0) for plane in planes))
+            self._aux |= self._further
 
     @property
-    def chroma_alternative(self) -> tuple[np.ndarray, ...]:
-        """U and V as the chroma filter made them, whether used or not; nothing where it did not run."""
-        return self._filtered_chroma
+    def has_lesson(self) -> bool:
+        """Whether the learners wait for an order."""
+        return self.takes_orders and self.luma.has_lesson
+
+    def inputs(self, picture: PictureStore) -> LearnerInputs:
+        """What the filter of luma takes, after `prepare`."""
+        motion, depth = picture.picture.motion, picture.sps.bit_depth
+        return LearnerInputs(picture.pred.y, self._aux, picture.slice.qp, depth, picture.blocks, motion)
+
+    def _chroma_inputs(self, picture: PictureStore, filtered_luma: np.ndarray) -> list[LearnerInputs]:
+        """What the filters of U and V take: LearnerInputs that share what is made once."""
+        needs = self.chroma.needs if self.chroma is not None else ()
+        luma = replace(self.inputs(picture), aux={"luma": picture.pred.y, "filtered_luma": filtered_luma})
+        found = []
+        for component in (1, 2):
+            aux = dict(luma.aux)
+            if "overlapped" in needs:
+                aux["overlapped"] = self._compensation.overlapped(picture, component)
+            found.append(replace(luma, prediction=picture.pred[component], aux=aux))
+        return found
+
+    def filter(self, picture: PictureStore) -> Planes:
+        """Let the learners obey the picture's order, then filter the prediction; returns `filtered`."""
+        self.group.obey(self.order)
+        planes, lesson = self.luma.predict(self.inputs(picture))
+        luma, self.lessons = np.stack(planes), (lesson,)
+        if self.chroma is not None:
+            self.chroma_alternative, lesson = self.chroma.predict(self._chroma_inputs(picture, luma[-1]))
+            self.lessons += (lesson,)
+        self.filtered = Planes(luma, *picture.pred[1:])
+        return self.use_chroma(picture, self.chroma_used)
+
+    def use_chroma(self, picture: PictureStore, used: bool) -> Planes:
+        """Say, after `filter`, whether blocks take filtered chroma with any of the luma experts; returns `filtered`."""
+        luma = self.filtered.y if self.filtered is not None else np.zeros((0, 0, 0), np.uint16)
+        planes, count = (self.chroma_alternative, len(luma)) if used else (picture.pred[1:], 0)
+        self.chroma_used = used
+        self.filtered = Planes(luma, *(np.repeat(plane[np.newaxis], count, 0) for plane in planes))
+        return self.filtered
 
     def apply(self, picture: PictureStore) -> None:
         """Take what the filters make where it is chosen; they run if they have not yet."""
         if not self.on:
             return
-        if self.filtered is None:
-            self.filter(picture)
-        for others, pred in zip(self.filtered, picture.pred, strict=True):
+        for others, pred in zip(self.filtered or self.filter(picture), picture.pred, strict=True):
             if len(others):
                 apply_choice(picture.bound_blocks, picture.blocks.filtering.taken, others, pred)
 
@@ -174,27 +191,23 @@ class InterLearning(Stage):
         self._filtering = filtering
         self._coded = np.zeros((sps.height // 4, sps.width // 4), np.uint8)
         self.oracle: Planes | None = None
-        self._online: np.ndarray | None = None
 
     def apply(self, picture: PictureStore) -> None:
         """Let the filters learn if they have run."""
-        stage, coded, self._online = self._filtering, self._coded, None
-        if stage.filtered is None:
+        stage, coded = self._filtering, self._coded
+        if not stage.lessons:
             return
-        planes, inter = picture.picture.planes, picture.blocks.pred_mode >= MODE_INTER
+        planes, inter = picture.picture.inner(), picture.blocks.pred_mode >= MODE_INTER
         mark_coded(picture.bound_blocks, coded)
-        luma = planes.y[PAD_Y:-PAD_Y, PAD_Y:-PAD_Y]
-        self._online = stage.luma.output(Expert.ONLINE)
         if self.oracle is not None:
-            luma, coded[:] = self.oracle.y, CODED * inter
-        stage.reports = (stage.luma.learn(luma, coded, picture.slice.qp),)
+            planes, coded[:] = self.oracle, CODED * inter
+        stage.reports = (stage.luma.learn(stage.lessons[0], planes.y, coded),)
         if stage.chroma is None:
             return
         mark_residuals(picture.bound_blocks, coded)
-        chroma = [plane[PAD_C:-PAD_C, PAD_C:-PAD_C] for plane in planes[1:]]
         if self.oracle is not None:
-            chroma, coded[:] = list(self.oracle[1:]), np.where(inter, CBF_Y | CBF_CB | CBF_CR, 0)
-        stage.reports += (stage.chroma.learn(chroma, coded, picture.slice.qp),)
+            coded[:] = np.where(inter, CBF_Y | CBF_CB | CBF_CR, 0)
+        stage.reports += (stage.chroma.learn(stage.lessons[1], planes[1:], coded),)
 
     @property
     def has_learnt(self) -> bool:
@@ -203,10 +216,12 @@ class InterLearning(Stage):
 
     def inspect(self, picture: PictureStore) -> Mapping[str, Any]:
         """What the net that learns missed the reconstruction by."""
-        if self._online is None:
+        lessons = self._filtering.lessons
+        online = lessons[0].output("online") if lessons else None
+        if online is None:
             return {"losses": None}
         mark_coded(picture.bound_blocks, self._coded)
-        return {"losses": unit_losses(self._online, picture.picture.inner().y, self._coded)}
+        return {"losses": unit_losses(online, picture.picture.inner().y, self._coded)}
 
 
 def unit_losses(filtered: np.ndarray, recon: np.ndarray, coded: np.ndarray) -> np.ndarray:

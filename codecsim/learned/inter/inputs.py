@@ -14,11 +14,11 @@ CODED, UNCODED = 1, 2  # of a unit of an inter block: its luma residual is coded
 
 
 @kernel
-def fill_prediction(pred, margin, bit_depth, planes):
-    """planes[0] = (pred - mid-grey), 8 per 8-bit sample."""
+def fill_prediction(pred, margin, bit_depth, planes, plane):
+    """planes[plane] = (pred - mid-grey), 8 per 8-bit sample."""
     middle = np.int32(1 << (bit_depth - 1))
     for y in range(pred.shape[0]):
-        row, to = pred[y], planes[0, y + margin][margin:]
+        row, to = pred[y], planes[plane, y + margin][margin:]
         for x in range(pred.shape[1]):
             to[x] = ((np.int32(row[x]) - middle) << 11) >> bit_depth
 

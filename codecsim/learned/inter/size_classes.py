@@ -1,12 +1,14 @@
 """Normative.  Sizes of blocks as the filter of inter prediction takes them, and a filter for each class of sizes."""
 
-import hashlib
+from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from codecsim.errors import ConfigError
-from codecsim.learned.inter.prediction_filter import LearnReport, PredictionFilter
+from codecsim.learned.inter.experts import PictureLesson
+from codecsim.learned.inter.prediction_filter import make_learner
+from codecsim.learned.learner import LearnerGroup, LearnerInputs, LearnReport, joined_report
 from codecsim.picture.blocks import (
     MODE_INTER,
     PART_2NxnD,
@@ -14,7 +16,7 @@ from codecsim.picture.blocks import (
     PART_nLx2N,
     PART_nRx2N,
 )
-from codecsim.tools.learner import BlockSize
+from codecsim.tools.learner import BlockSize, LearnerSettings
 
 # Largest log2 of areas of each class but the last one.
 CLASS_LIMITS = MappingProxyType({BlockSize.TWO_CLASSES: (8,), BlockSize.THREE_CLASSES: (7, 9)})
@@ -22,7 +24,7 @@ _DOUBLED = np.array([0, 1, 1, 2, 1, 1, 1, 1])  # by PART_*: doublings from the l
 
 
 def n_filters(params):
-    """Filters that run over each picture with these InterLumaSettings."""
+    """Filters that run over each picture with these LearnerSettings."""
     return len(CLASS_LIMITS.get(params.block_size, ())) + 1
 
 
@@ -50,78 +52,46 @@ def block_areas(blocks):
     return (2 * log2 - _DOUBLED[part] - is_quarter).astype(np.uint8)
 
 
-class SizeClassFilter:
+class _SizeLesson:
+    """Lessons of the filter of each class; a Lesson."""
+
+    def __init__(self, inputs: LearnerInputs, classes: np.ndarray) -> None:
+        self.inputs, self.classes = inputs, classes
+        self.lessons: tuple[PictureLesson, ...] = ()
+
+    def merge(self, planes: Sequence[np.ndarray]) -> np.ndarray:
+        """What the block's class has of planes, one for each class."""
+        return np.choose(np.repeat(np.repeat(self.classes, 4, 0), 4, 1), planes)
+
+    def output(self, name: str) -> np.ndarray | None:
+        """As Lesson.output."""
+        planes = [lesson.output(name) for lesson in self.lessons]
+        return None if planes[0] is None else self.merge(planes)
+
+
+class SizeClassFilter(LearnerGroup):
     """A PredictionFilter for each class of block sizes: each block has what its class's made, and teaches that alone.
 
-    Parameters, errors, `experts` and `names`: as PredictionFilter.
+    Parameters and errors as PredictionFilter.  A Learner.
     """
 
-    wants_blocks = False  # but their areas
-
-    def __init__(self, params, *args):
+    def __init__(self, params: LearnerSettings, *args: Any, **kwargs: Any) -> None:
+        super().__init__([make_learner(params, *args, **kwargs) for _ in range(n_filters(params))])
         self.params, self._limits = params, CLASS_LIMITS[params.block_size]
-        self.filters = tuple(PredictionFilter(params, *args) for _ in range(n_filters(params)))
-        self.experts, self.names = self.filters[0].experts, self.filters[0].names
-        self._classes = None
+        self.names = self.members[0].names
+        self.needs = (*self.members[0].needs, "areas")
 
-    def predict(self, pred_y, aux, qp, areas):
-        """Filter a picture's prediction, and keep the inputs for `learn`: as PredictionFilter.
+    def predict(self, inputs: LearnerInputs) -> tuple[list[np.ndarray], _SizeLesson]:
+        """As Learner.predict; the classes follow from `areas`."""
+        lesson = _SizeLesson(inputs, np.searchsorted(self._limits, inputs.aux["areas"]).astype(np.uint8))
+        made, lesson.lessons = zip(*(own.predict(inputs) for own in self.members), strict=True)
+        return [lesson.merge(planes) for planes in zip(*made, strict=True)], lesson
 
-        areas : (height // 4, width // 4) uint8 of `block_areas`
-        """
-        self._classes = np.searchsorted(self._limits, areas).astype(np.uint8)
-        made = [own.predict(pred_y, aux, qp) for own in self.filters]
-        return [self._merge(planes) for planes in zip(*made, strict=True)]
-
-    def _merge(self, planes):
-        """What the block's class has of planes, one for each class."""
-        return np.choose(np.repeat(np.repeat(self._classes, 4, 0), 4, 1), planes)
-
-    def output(self, expert):
-        """As PredictionFilter.output."""
-        planes = [own.output(expert) for own in self.filters]
-        return None if planes[0] is None else self._merge(planes)
-
-    def learn(self, recon_y, coded, qp):
-        """Learn from the reconstruction of the picture that `predict` saw last: as PredictionFilter."""
-        if self._classes is None:
-            raise ConfigError("learned tools: learn() needs the inputs of a predict() before it")
-        reports = [
-            own.learn(recon_y, np.where(self._classes == k, coded, np.uint8(0)), qp)
-            for k, own in enumerate(self.filters)
-        ]
-        return LearnReport(
-            sum(report.trained_steps for report in reports),
-            sum(report.accumulated_loss for report in reports),
-            any(report.reset for report in reports),
-            sum(report.fitted_samples for report in reports),
+    def learn(self, lesson: _SizeLesson, target: np.ndarray, coded: np.ndarray) -> LearnReport:
+        """As Learner.learn."""
+        return joined_report(
+            [
+                own.learn(part, target, np.where(lesson.classes == k, coded, np.uint8(0)))
+                for k, (own, part) in enumerate(zip(self.members, lesson.lessons, strict=True))
+            ]
         )
-
-    @property
-    def has_lesson(self):
-        """Whether a picture waits for an order."""
-        return self.filters[0].has_lesson
-
-    def obey(self, order):
-        """As PredictionFilter.obey."""
-        for own in self.filters:
-            own.obey(order)
-
-    def snapshot(self):
-        """As PredictionFilter.snapshot."""
-        return tuple(own.snapshot() for own in self.filters)
-
-    def restore(self, snapshot):
-        """As PredictionFilter.restore."""
-        for own, kept in zip(self.filters, snapshot, strict=True):
-            own.restore(kept)
-
-    def reset(self):
-        """At an IDR: as PredictionFilter.reset."""
-        for own in self.filters:
-            own.reset()
-
-    def digest(self):
-        """16 bytes that name the state of all."""
-        states = b"".join(own.digest() for own in self.filters)
-        return hashlib.blake2b(states, digest_size=16).digest()

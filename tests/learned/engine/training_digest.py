@@ -9,13 +9,12 @@ from codecsim.learned.engine.self_check import golden_digest
 from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.inputs import CODED, UNCODED
-from codecsim.learned.inter.prediction_filter import PredictionFilter
-from codecsim.learned.inter.size_classes import CLASS_LIMITS, SizeClassFilter
 from codecsim.learned.intra.filter import UNIT_LOG2, pack_nets
 from codecsim.learned.intra.learner import IntraLearner
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.tools.intra import IntraSettings
 from codecsim.tools.learner import Control, Method, Reset
+from tests.learned.inter.running import Running
 from tests.learned.inter.settings import PLAIN
 from tests.learned.intra.intra_examples import learn
 from tests.learned.intra.intra_models import random_model
@@ -35,17 +34,16 @@ def pictures(count, height, width):
 
 def run(params, threads, count, spec=None, height=128, width=192):
     """Digest of the outputs and the states, and the number of training steps."""
-    kind = SizeClassFilter if params.block_size in CLASS_LIMITS else PredictionFilter
-    learner = kind(params, width, height, 8, builtin_weights(spec or params.spec), threads)
+    learner = Running(params, width, height, 8, builtin_weights(spec or params.spec), threads)
     areas = (5 + (np.arange(height // 4)[:, None] // 3 + np.arange(width // 4) // 5) % 8).astype(np.uint8)
     kinds = np.array([CODED, CODED, CODED, UNCODED, 0], np.uint8)
     coded = kinds[(np.arange(height // 4)[:, None] + np.arange(width // 4)) % 5]
     outputs, steps = 0, 0
     for pred, recon in pictures(count, height, width):
-        aux = [np.roll(recon, 1 + k, k % 2) for k in range(params.n_aux)]
+        aux = [np.roll(recon, 1 + k, k % 2) for k in range(4)]
         for filtered in learner.predict(pred, aux, 30, areas):
             outputs = (outputs * 31 + int(filtered.astype(np.int64).sum())) % 2**61
-        steps += learner.learn(recon, coded, 30).trained_steps
+        steps += learner.learn(recon, coded).trained_steps
     return f"{learner.digest().hex()} {outputs:x}", steps
 
 

@@ -1,9 +1,13 @@
 """The filter of chroma: its inputs and what it learns from, told again in NumPy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from codecsim.learned.inter.chroma_filter import ChromaFilter, coded_chroma, detail, sum_of_four
+from codecsim.learned.inter.chroma_filter import ChromaFilter, coded_chroma
+from codecsim.learned.inter.input_planes import detail, sum_of_four
+from codecsim.learned.learner import LearnerInputs
 from codecsim.picture.blocks import CBF_CB, CBF_CR, CBF_Y
 from codecsim.picture.planes import Planes
 from codecsim.tools.inter_chroma import InterChromaSettings
@@ -53,6 +57,12 @@ def naive_filter(master, params, pred, aux, qp, bit_depth):
     return np.clip(p + (y + 512 // scale) // (1024 // scale), 0, (1 << bit_depth) - 1)
 
 
+def inputs(pred, overlapped, luma, qp, bit_depth=8):
+    """Of U and V: LearnerInputs."""
+    of_luma = LearnerInputs(pred.u, {"luma": pred.y, "filtered_luma": luma, "overlapped": overlapped[0]}, qp, bit_depth)
+    return of_luma, dataclasses.replace(of_luma, prediction=pred.v, aux={**of_luma.aux, "overlapped": overlapped[1]})
+
+
 def material(seed, bit_depth):
     """Prediction, overlapped chroma, filtered luma and reconstructed chroma that have much in common."""
     rng = np.random.default_rng(seed)
@@ -86,17 +96,17 @@ def test_prediction_equals_naive_twin(change, bit_depth):
     for k in range(3):
         pred, overlapped, luma, recon = material(k, bit_depth)
         addition, outstanding = naive_cues(pred.y, luma)
-        found = chroma.predict(pred, overlapped, luma, qp)
-        for net, plane, other, filtered in zip(chroma.components, pred[1:], overlapped, found, strict=True):
+        found, lesson = chroma.predict(inputs(pred, overlapped, luma, qp, bit_depth))
+        for net, plane, other, filtered in zip(chroma.members, pred[1:], overlapped, found, strict=True):
             aux = [other] if params.overlapped else []
             cues = [addition] if params.luma_addition else []
             cues += [outstanding] if params.luma_detail else []
             aux += [np.clip(plane + cue, 0, (1 << bit_depth) - 1) for cue in cues]
             expected = naive_filter(net.state.weights, params, plane, aux, qp, bit_depth)
             np.testing.assert_array_equal(filtered, expected)
-        chroma.learn(recon, units, qp)
+        chroma.learn(lesson, recon, units)
     assert (found[0] != pred.u).any()
-    assert chroma.components[0].digest() != chroma.components[1].digest()
+    assert chroma.members[0].digest() != chroma.members[1].digest()
 
 
 def test_cues_equal_naive_twin():
@@ -124,8 +134,8 @@ def test_reset_forgets_both_components():
     params = InterChromaSettings(channels=8, tile_log2=4)
     chroma, fresh = (ChromaFilter(params, WIDTH, HEIGHT) for _ in range(2))
     pred, overlapped, luma, recon = material(0, 8)
-    chroma.predict(pred, overlapped, luma, 30)
-    report = chroma.learn(recon, np.full((HEIGHT // 4, WIDTH // 4), CBF_CR, np.uint8), 30)
+    _, lesson = chroma.predict(inputs(pred, overlapped, luma, 30))
+    report = chroma.learn(lesson, recon, np.full((HEIGHT // 4, WIDTH // 4), CBF_CR, np.uint8))
     assert report.trained_steps and chroma.digest() != fresh.digest()
     chroma.reset()
     assert chroma.digest() == fresh.digest()
@@ -141,7 +151,7 @@ def test_luma_helps():
             pred, overlapped, luma, _ = material(k, 8)
             wanted = (sum_of_four(luma) - sum_of_four(pred.y)) // 2
             recon = tuple(np.clip(plane + wanted, 0, 255).astype(np.uint16) for plane in pred[1:])
-            found = chroma.predict(pred, overlapped, luma, 30)
-            chroma.learn(recon, units, 30)
+            found, lesson = chroma.predict(inputs(pred, overlapped, luma, 30))
+            chroma.learn(lesson, recon, units)
         errors.append(np.abs(found[0].astype(int) - recon[0]).sum())
     assert errors[1] < 0.8 * errors[0]

@@ -14,9 +14,9 @@ from codecsim.errors import ConfigError, ModelError
 from codecsim.learned.engine import complexity, self_check
 from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights
-from codecsim.learned.inter.prediction_filter import PredictionFilter
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.tools.learner import Control, LossKind, Method, Order, Reset
+from tests.learned.inter.running import Running
 from tests.learned.inter.settings import PLAIN
 from tests.reference import naive_engine
 
@@ -46,9 +46,9 @@ def everywhere(height, width):
 def test_starts_as_identity(size, bit_depth, params, epochs, tile):
     height, width = size[0] // 4 * 4, size[1] // 4 * 4
     pred, recon = picture(0, height, width, bit_depth)
-    learner = PredictionFilter(params, width, height, bit_depth)
-    np.testing.assert_array_equal(learner.predict(pred, (recon, pred)[: params.n_aux], 30)[0], pred)
-    report = learner.learn(recon, everywhere(height, width), 30)
+    learner = Running(params, width, height, bit_depth)
+    np.testing.assert_array_equal(learner.predict(pred, (recon, pred), 30)[0], pred)
+    report = learner.learn(recon, everywhere(height, width))
     assert report.trained_steps == epochs * -(-height // tile) * -(-width // tile)
     assert report.accumulated_loss == np.abs(pred.astype(int) - recon).sum()
 
@@ -69,11 +69,11 @@ def test_starts_as_identity(size, bit_depth, params, epochs, tile):
 )
 @pytest.mark.parametrize("bit_depth", [8, 10])
 def test_learning_reduces_error(change, bit_depth):
-    learner = PredictionFilter(dataclasses.replace(SMALL, **change), 96, 64, bit_depth)
+    learner = Running(dataclasses.replace(SMALL, **change), 96, 64, bit_depth)
     for k in range(14):
         pred, recon = picture(k, 64, 96, bit_depth)
         filtered = learner.predict(pred, (), 30)[0]
-        learner.learn(recon, everywhere(64, 96), 30)
+        learner.learn(recon, everywhere(64, 96))
     before, after = (np.abs(p.astype(int) - recon).sum() for p in (pred, filtered))
     assert after < 0.85 * before
 
@@ -82,23 +82,23 @@ def test_auxiliary_planes_help():
     """An auxiliary prediction that errs the other way can be learnt at once."""
     errors = []
     for further in (0, 2):
-        learner = PredictionFilter(dataclasses.replace(SMALL, further=further), 96, 64)
+        learner = Running(dataclasses.replace(SMALL, further=further), 96, 64)
         for k in range(10):
             pred, recon = picture(k, 64, 96)
             other = (2 * recon.astype(int) - pred).clip(0, 255).astype(np.uint16)
             filtered = learner.predict(pred, (other, pred)[:further], 30)[0]
-            learner.learn(recon, everywhere(64, 96), 30)
+            learner.learn(recon, everywhere(64, 96))
         errors.append(np.abs(filtered.astype(int) - recon).sum())
     assert errors[1] < 0.6 * errors[0]
 
 
 def test_two_sides_and_thread_counts_agree():
-    sides = [PredictionFilter(SMALL, 200, 72, threads=threads) for threads in (1, 1, 2, 3)]
+    sides = [Running(SMALL, 200, 72, threads=threads) for threads in (1, 1, 2, 3)]
     for k in range(5):
         pred, recon = picture(k, 72, 200)
         coded = np.random.default_rng(k).integers(0, 2, (18, 50)).astype(np.uint8)
         outputs = {side.predict(pred, (), 30 + k)[0].tobytes() for side in sides}
-        reports = {side.learn(recon, coded, 30 + k) for side in sides}
+        reports = {side.learn(recon, coded) for side in sides}
         assert len(outputs) == len(reports) == len({side.digest() for side in sides}) == 1
         if k == 2:
             for side in sides:
@@ -110,13 +110,13 @@ def test_two_sides_and_thread_counts_agree():
 def test_prediction_equals_naive_twin(params, bit_depth):
     """Input planes, borders, tiles, output rounding: told again in NumPy."""
     height, width, qp = 72, 136, 37
-    learner = PredictionFilter(params, width, height, bit_depth)
+    learner = Running(params, width, height, bit_depth)
     for k in range(2):
         pred, recon = picture(k, height, width, bit_depth)
-        aux = (np.roll(recon, 1, 0), np.roll(recon, 2, 1))[: params.n_aux]
+        aux = (np.roll(recon, 1, 0), np.roll(recon, 2, 1))[: len(learner.needs)]
         expected = naive_filter(learner.state.weights, params, pred, aux, qp, bit_depth)
         np.testing.assert_array_equal(learner.predict(pred, aux, qp)[0], expected)
-        learner.learn(recon, everywhere(height, width), qp)
+        learner.learn(recon, everywhere(height, width))
     assert (expected != pred).any()
 
 
@@ -140,10 +140,10 @@ def naive_filter(master, params, pred, aux, qp, bit_depth, *further):
 
 
 def test_average_of_weights():
-    learner = PredictionFilter(dataclasses.replace(SMALL, average_q8=64), 32, 32)
+    learner = Running(dataclasses.replace(SMALL, average_q8=64), 32, 32)
     state = learner.state
     average, seen = state.master.copy(), []
-    train = learner._train
+    train = learner.net.train
 
     def watch(step):
         nonlocal average
@@ -151,10 +151,10 @@ def test_average_of_weights():
         average = average + np.float32(0.25) * (state.master - average)
         seen.append(step)
 
-    learner._train = watch
+    learner.net.train = watch
     pred, recon = picture(0, 32, 32)
     learner.predict(pred, (), 30)
-    learner.learn(recon, everywhere(32, 32), 30)
+    learner.learn(recon, everywhere(32, 32))
     assert len(seen) == 4
     np.testing.assert_array_equal(state.average, average)
     assert state.weights is state.average
@@ -171,47 +171,47 @@ def test_samples_without_residual_teach_nothing():
     coded[4:10, 3:9] = 1
     digests = set()
     for fill in (0, 200):
-        learner = PredictionFilter(SMALL, 64, 64)
+        learner = Running(SMALL, 64, 64)
         learner.predict(pred, (), 30)
         mask = np.kron(coded, np.ones((4, 4))) > 0
-        learner.learn(np.where(mask, recon, fill).astype(np.uint16), coded, 30)
+        learner.learn(np.where(mask, recon, fill).astype(np.uint16), coded)
         digests.add(learner.digest())
     assert len(digests) == 1
 
 
 def test_nothing_coded_trains_nothing():
-    learner = PredictionFilter(SMALL, 64, 64)
+    learner = Running(SMALL, 64, 64)
     pred, recon = picture(0, 64, 64)
     learner.predict(pred, (), 30)
-    report = learner.learn(recon, np.zeros((16, 16), np.uint8), 30)
+    report = learner.learn(recon, np.zeros((16, 16), np.uint8))
     assert report == (0, 0, False, 0)
     np.testing.assert_array_equal(learner.state.master, learner.state.initial.master)
 
 
 def test_threshold_trains_on_what_it_waited_for():
     params = dataclasses.replace(SMALL, control=Control.THRESHOLD, threshold_q8=(2**24 - 1,) * 4)
-    learner = PredictionFilter(params, 64, 64)
+    learner = Running(params, 64, 64)
     losses = []
     for k in range(3):
         pred, recon = picture(k, 64, 64)
         learner.predict(pred, (), 30)
-        report = learner.learn(recon, everywhere(64, 64), 30)
+        report = learner.learn(recon, everywhere(64, 64))
         assert report.trained_steps == 0
         losses.append(report.accumulated_loss)
     assert losses[0] < losses[1] < losses[2]
-    learner.params = dataclasses.replace(params, threshold_q8=(1,) * 4)
+    learner.net.params = dataclasses.replace(params, threshold_q8=(1,) * 4)
     learner.predict(pred, (), 30)
-    assert learner.learn(recon, everywhere(64, 64), 30).trained_steps > 0
+    assert learner.learn(recon, everywhere(64, 64)).trained_steps > 0
     assert learner.state.waiting_loss == 0
 
 
 def test_reset_at_idr():
     pred, recon = picture(0, 64, 64)
-    fresh = PredictionFilter(SMALL, 64, 64).digest()
+    fresh = Running(SMALL, 64, 64).digest()
     for reset, same in ((Reset.IDR, True), (Reset.AUTO, True), (Reset.NEVER, False)):
-        learner = PredictionFilter(dataclasses.replace(SMALL, reset=reset), 64, 64)
+        learner = Running(dataclasses.replace(SMALL, reset=reset), 64, 64)
         learner.predict(pred, (), 30)
-        learner.learn(recon, everywhere(64, 64), 30)
+        learner.learn(recon, everywhere(64, 64))
         assert learner.digest() != fresh
         learner.reset()
         assert (learner.digest() == fresh) == same
@@ -220,12 +220,12 @@ def test_reset_at_idr():
 @pytest.mark.parametrize("experts", ["online", "online,rls,mix"])
 def test_a_snapshot_brings_all_back(experts):
     params = dataclasses.replace(SMALL, control=Control.SIGNALLED, experts=experts)
-    learner = PredictionFilter(params, 64, 64)
+    learner = Running(params, 64, 64)
     for k in range(2):
         pred, recon = picture(k, 64, 64)
         learner.obey(Order.TRAIN)
         learner.predict(pred, (), 30)
-        learner.learn(recon, everywhere(64, 64), 30)
+        learner.learn(recon, everywhere(64, 64))
         recon[:] = 0  # the lesson is a copy
     kept, found = learner.snapshot(), {}
     for order in (*Order, *Order):
@@ -237,19 +237,19 @@ def test_a_snapshot_brings_all_back(experts):
         digest = learner.digest(), learner.predict(pred, (), 30)[-1].tobytes()
         assert found.setdefault(order, digest) == digest
     assert len({*found.values()}) == 3
-    assert found[Order.RESET][0] == PredictionFilter(params, 64, 64).digest()
+    assert found[Order.RESET][0] == Running(params, 64, 64).digest()
 
 
 def test_automatic_reset_when_the_scene_turns_against_the_net():
     params = dataclasses.replace(SMALL, reset=Reset.AUTO, reset_memory_log2=1, control=Control.ALWAYS)
-    learner = PredictionFilter(params, 96, 64)
+    learner = Running(params, 96, 64)
     resets = []
     for k in range(12):
         pred, recon = picture(k, 64, 96)
         if k >= 8:  # what was blurred is now too sharp
             pred, recon = recon, pred
         learner.predict(pred, (), 30)
-        resets.append(learner.learn(recon, everywhere(64, 96), 30).reset)
+        resets.append(learner.learn(recon, everywhere(64, 96)).reset)
     assert resets[8:].count(True) == 1
     assert not any(resets[:8])
 
@@ -261,25 +261,25 @@ def test_initial_weights_other_than_the_identity():
     initial = InitialWeights(spec, master)
     assert not initial.is_identity
     assert initial.digest() != builtin_weights(spec).digest()
-    learner = PredictionFilter(dataclasses.replace(SMALL, control=Control.NEVER), 64, 64, initial=initial)
+    learner = Running(dataclasses.replace(SMALL, control=Control.NEVER), 64, 64, initial=initial)
     pred = np.full((64, 64), 100, np.uint16)
     np.testing.assert_array_equal(learner.predict(pred, (), 30)[0], pred + 16)
-    learner.learn(pred, everywhere(64, 64), 30)
+    learner.learn(pred, everywhere(64, 64))
     assert learner.state.initial_loss == learner.state.online_loss == 16 * 64 * 64
     with pytest.raises(ConfigError, match="initial weights"):
-        PredictionFilter(InterLumaSettings(further=3), 64, 64, initial=initial)
+        Running(InterLumaSettings(further=3), 64, 64, initial=initial)
 
 
 def test_wrong_use():
-    learner = PredictionFilter(SMALL, 64, 32)
+    learner = Running(SMALL, 64, 32)
     with pytest.raises(ConfigError, match="expected 32x64 uint16"):
         learner.predict(np.zeros((64, 32), np.uint16), (), 30)
-    with pytest.raises(ConfigError, match="expected 0 auxiliary planes, got 1"):
-        learner.predict(*[np.zeros((32, 64), np.uint16)], (np.zeros((32, 64), np.uint16),), 30)
-    with pytest.raises(ConfigError, match="needs the inputs of a predict"):
-        learner.learn(np.zeros((32, 64), np.uint16), everywhere(32, 64), 30)
+    with pytest.raises(ConfigError, match="overlapped, further_1 are needed, but are not given"):
+        Running(InterLumaSettings(), 64, 32).predict(np.zeros((32, 64), np.uint16), (), 30)
+    with pytest.raises(ConfigError, match="no input plane 'colour'"):
+        Running(SMALL, 64, 32, inputs=("prediction", "colour"))
     with pytest.raises(ConfigError, match="no filter for 66x32"):
-        PredictionFilter(SMALL, 66, 32)
+        Running(SMALL, 66, 32)
 
 
 def test_self_check_notices_other_arithmetic(monkeypatch):
@@ -303,14 +303,14 @@ def test_self_check_notices_other_arithmetic(monkeypatch):
 
 def test_flushing_subnormals_is_noticed_later_too():
     torch = pytest.importorskip("torch")
-    learner = PredictionFilter(SMALL, 64, 64)
+    learner = Running(SMALL, 64, 64)
     pred, recon = picture(0, 64, 64)
     learner.predict(pred, (), 30)
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor cannot flush")
     try:
         with pytest.raises(ModelError, match="subnormal"):
-            learner.learn(recon, everywhere(64, 64), 30)
+            learner.learn(recon, everywhere(64, 64))
     finally:
         torch.set_flush_denormal(False)
 
@@ -328,10 +328,11 @@ CACHE_PROBE = """
 import json, sys, numpy, numba
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.learned.inter.prediction_filter import PredictionFilter
+from codecsim.learned.learner import LearnerInputs
 learner = PredictionFilter(InterLumaSettings(), 64, 64)
 plane = numpy.zeros((64, 64), numpy.uint16)
-learner.predict(plane, (plane, plane), 30)
-learner.learn(plane, numpy.ones((16, 16), numpy.uint8), 30)
+_, lesson = learner.predict(LearnerInputs(plane, {"overlapped": plane, "further_1": plane}, 30, 8))
+learner.learn(lesson, plane, numpy.ones((16, 16), numpy.uint8))
 kernels = {
     f"{name}.{key}": value
     for name, module in list(sys.modules.items())

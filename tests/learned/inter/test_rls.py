@@ -8,9 +8,10 @@ import pytest
 from codecsim.learned.engine import ops_plain, ops_vector
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights
 from codecsim.learned.inter import rls
-from codecsim.learned.inter.prediction_filter import PredictionFilter, choose_experts
+from codecsim.learned.inter.experts import choose_experts
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.tools.learner import Expert
+from tests.learned.inter.running import Running
 from tests.learned.inter.test_prediction_filter import everywhere, picture
 from tests.reference.rls import LinearTwin
 
@@ -82,14 +83,14 @@ def test_a_feature_that_is_never_there_is_left_alone():
 @pytest.mark.parametrize("experts", ["rls", "mix", "online,rls", "online,rls,mix"])
 def test_two_sides_agree_and_learn(experts):
     params = InterLumaSettings(channels=8, experts=experts)
-    sides = [PredictionFilter(params, 96, 64, threads=threads) for threads in (1, 3)]
+    sides = [Running(params, 96, 64, threads=threads) for threads in (1, 3)]
     fresh = sides[0].digest()
     for k in range(8):
         pred, recon = picture(k, 64, 96)
         aux = (np.roll(pred, 1, 0), np.roll(pred, 2, 1))
         outputs = [side.predict(pred, aux, 30) for side in sides]
         np.testing.assert_array_equal(*outputs)
-        assert len({side.learn(recon, everywhere(64, 96), 30) for side in sides}) == 1
+        assert len({side.learn(recon, everywhere(64, 96)) for side in sides}) == 1
         assert sides[0].digest() == sides[1].digest() != fresh
     before = np.abs(pred.astype(int) - recon).sum()
     assert all(np.abs(output.astype(int) - recon).sum() < 0.85 * before for output in outputs[0][-1:])
@@ -98,10 +99,10 @@ def test_two_sides_agree_and_learn(experts):
 
 
 def test_linear_filters_alone_train_no_net():
-    learner = PredictionFilter(InterLumaSettings(experts="rls"), 64, 64)
+    learner = Running(InterLumaSettings(experts="rls"), 64, 64)
     pred, recon = picture(0, 64, 64)
     learner.predict(pred, (pred, pred), 30)
-    assert learner.learn(recon, everywhere(64, 64), 30) == (0, 0, False, 64 * 64)
+    assert learner.learn(recon, everywhere(64, 64)) == (0, 0, False, 64 * 64)
     np.testing.assert_array_equal(learner.state.master, learner.state.initial.master)
 
 

@@ -8,12 +8,12 @@ import pytest
 from codecsim.errors import ConfigError
 from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, NetSpec
 from codecsim.learned.engine.weights import InitialWeights, with_more_inputs
-from codecsim.learned.inter.prediction_filter import PredictionFilter
-from codecsim.learned.inter.size_classes import CLASS_LIMITS, SizeClassFilter, block_areas
+from codecsim.learned.inter.size_classes import CLASS_LIMITS, block_areas
 from codecsim.picture.blocks import MODE_INTER, MODE_INTRA, MODE_SKIP, PART_NxN, make_blocks
 from codecsim.syntax.prediction import part_geometry
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.tools.learner import BlockSize, Control, Order
+from tests.learned.inter.running import Running
 from tests.learned.inter.test_prediction_filter import naive_filter, picture
 from tests.reference import naive_engine
 
@@ -48,16 +48,16 @@ def test_areas_of_all_partitions():
 @pytest.mark.parametrize("bit_depth", [8, 10])
 def test_size_as_an_input_equals_naive_twin(bit_depth):
     params = dataclasses.replace(PARAMS, block_size=BlockSize.INPUT, qp_plane=True)
-    learner, areas = PredictionFilter(params, *SIZE[::-1], bit_depth), random_areas()
+    learner, areas = Running(params, *SIZE[::-1], bit_depth), random_areas()
     for k in range(3):
         pred, recon = picture(k, *SIZE, bit_depth)
         plane = np.kron(2 * areas.astype(int) - 17, np.ones((4, 4), int)) * 128
         expected = naive_filter(learner.state.weights, params, pred, (), 30, bit_depth, plane)
         np.testing.assert_array_equal(learner.predict(pred, (), 30, areas)[0], expected)
-        learner.learn(recon, np.ones_like(areas), 30)
+        learner.learn(recon, np.ones_like(areas))
     assert (expected != pred).any()
     assert (learner.predict(pred, (), 30, areas)[0] != learner.predict(pred, (), 30, areas[::-1].copy())[0]).any()
-    with pytest.raises(ConfigError, match="sizes of blocks are an input"):
+    with pytest.raises(ConfigError, match="areas are needed, but are not given"):
         learner.predict(pred, (), 30)
 
 
@@ -65,8 +65,9 @@ def test_size_as_an_input_equals_naive_twin(bit_depth):
 def test_classes_are_filters_of_their_own(kind):
     """Each of them sees the whole picture, learns from its blocks, and makes their samples."""
     params = dataclasses.replace(PARAMS, block_size=kind, experts="online,rls,mix")
-    both = SizeClassFilter(params, *SIZE[::-1])
-    twins = [PredictionFilter(params, *SIZE[::-1]) for _ in both.filters]
+    both = Running(params, *SIZE[::-1])
+    alone = dataclasses.replace(params, block_size=BlockSize.SHARED)
+    twins = [Running(alone, *SIZE[::-1]) for _ in both.members]
     limits = (-1, *CLASS_LIMITS[kind], 99)
     steps = 0
     for k in range(4):
@@ -79,25 +80,25 @@ def test_classes_are_filters_of_their_own(kind):
             assert 0 < inside.mean() < 1
             for found, expected in zip(outputs, twin.predict(pred, (), 30), strict=True):
                 np.testing.assert_array_equal(found[samples], expected[samples])
-            steps += twin.learn(recon, coded * inside, 30).trained_steps
-        report = both.learn(recon, coded, 30)
-        assert [own.digest() for own in both.filters] == [twin.digest() for twin in twins]
+            steps += twin.learn(recon, coded * inside).trained_steps
+        report = both.learn(recon, coded)
+        assert [own.digest() for own in both.members] == [twin.digest() for twin in twins]
         steps -= report.trained_steps
     assert steps == 0 and report.trained_steps > 0 and report.fitted_samples > 0
-    assert len({own.digest() for own in both.filters}) == len(twins)
+    assert len({own.digest() for own in both.members}) == len(twins)
     assert (outputs[0] != pred).any()
 
 
 def test_reset_orders_and_snapshots():
     params = dataclasses.replace(PARAMS, block_size=BlockSize.THREE_CLASSES, control=Control.SIGNALLED)
-    learner, fresh = (SizeClassFilter(params, *SIZE[::-1]) for _ in range(2))
+    learner, fresh = (Running(params, *SIZE[::-1]) for _ in range(2))
     pred, recon = picture(0, *SIZE)
-    with pytest.raises(ConfigError, match="needs the inputs of a predict"):
-        learner.learn(recon, random_areas(), 30)
+    assert not learner.has_lesson
     learner.predict(pred, (), 30, random_areas())
-    assert learner.output(learner.experts[0]).tobytes() == pred.tobytes()
-    learner.learn(recon, np.ones_like(random_areas()), 30)
-    assert learner.has_lesson and learner.output(learner.experts[0]) is None
+    assert learner.lesson.output(learner.names[0]).tobytes() == pred.tobytes()
+    assert learner.lesson.output("mix") is None
+    learner.learn(recon, np.ones_like(random_areas()))
+    assert learner.has_lesson
     kept, found = learner.snapshot(), {}
     for order in (*Order, *Order):
         learner.restore(kept)
