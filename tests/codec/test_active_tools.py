@@ -113,7 +113,7 @@ def test_settings_of_a_configuration():
 
 def test_learning_starts_from_the_weights_that_ship_where_they_fit():
     def initial(**settings):
-        return resolve_tools(EncoderConfig(settings={"inter_luma": settings}))[INTER_LUMA].initial
+        return resolve_tools(EncoderConfig(settings={"inter_luma": settings}))[INTER_LUMA].start.initial
 
     assert initial().digest() != initial(model="untrained").digest()
     assert initial(channels=8).is_identity
