@@ -29,7 +29,7 @@ class Offset:
 
     def predict(self, inputs):
         assert isinstance(inputs, FilterInputs) and {*inputs.aux} == {*self.needs}
-        assert inputs.blocks.pred_mode.max() > 0 and inputs.motion.ref_idx.max() == 0
+        assert inputs.blocks.is_inter.any() and inputs.blocks.reference.max() >= 0
         assert all(plane.shape == inputs.prediction.shape for plane in inputs.aux.values())
         return inputs.rounded(inputs.prediction + self.offset)
 

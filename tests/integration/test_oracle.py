@@ -35,7 +35,7 @@ def test_it_learns_from_what_the_decoder_lacks():
     assert [report.bits for report in oracle.reports[:2]] == [report.bits for report in honest.reports[:2]]
     assert oracle.reports[1].accumulated_loss > honest.reports[1].accumulated_loss  # of every inter block
     assert oracle.reports[1].learner_hash != honest.reports[1].learner_hash
-    with pytest.raises(BitstreamError, match="experiment, which cannot be decoded"):
+    with pytest.raises(BitstreamError, match="oracle, which cannot be decoded"):
         list(decode(io.BytesIO(oracle.data)))
 
 
