@@ -90,7 +90,7 @@ def _varied(result, key):
     rng, pictures = random.Random(key), []
     for picture in result["pictures"]:
         factor = 1 + rng.uniform(-NOISE, NOISE)
-        parts = {name: bits if name == "hashes" else round(bits * factor) for name, bits in picture["parts"].items()}
+        parts = {name: round(bits * factor) for name, bits in picture["parts"].items()}
         qualities = {name: picture[name] + rng.uniform(-NOISE, NOISE) for name in ("psnr_y", "psnr_u", "psnr_v")}
         pictures.append(picture | qualities | {"parts": parts, "bits": sum(parts.values())})
     means = {name: sum(picture[name] for picture in pictures) / len(pictures) for name in qualities}

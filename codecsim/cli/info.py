@@ -69,7 +69,8 @@ def _print_pictures(result: dict) -> None:
     pictures = make_table(*columns, title=f"{result['frames']} pictures of {result['width']}x{result['height']}")
     for picture in result["pictures"]:
         pictures.add_row(*(_shown(picture.get(name)) for name in columns))
-    parts = make_table("part", "bits", "share", title=f"{result['bits']} bits, {result['kbps']:.2f} kbit/s")
+    rates = f"{result['bits']} bits, {result['kbps']:.2f} kbit/s, and {result['hash_bits']} bits of hashes"
+    parts = make_table("part", "bits", "share", title=rates)
     for part, bits in sorted(result["parts"].items(), key=lambda item: -item[1]):
         parts.add_row(part, str(bits), f"{bits / result['bits']:.1%}")
     print_table(pictures)

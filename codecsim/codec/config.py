@@ -195,6 +195,10 @@ class EncoderConfig(Settings):
             if tool.settings:
                 tool.settings(**self._at_qp(tool.name, qp))
 
+    def with_settings(self, settings: Mapping[str, Any]) -> "EncoderConfig":
+        """The same with these settings, in any form that `read_settings` takes, beside or in place of its own."""
+        return dataclasses.replace(self, settings={**self.settings, **flat_settings(settings)})
+
     def mode(self, tool: Tool) -> str:
         """How a tool is used: one of its modes."""
         return tool.mode(getattr(self, tool.option))

@@ -180,7 +180,7 @@ class _Decoder:
             type="BPI"[header.slice_type],
             qp=header.qp,
             bits=bits,
-            parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), 0, parts),
+            parts=bits_by_part(bits, 8 * (len(nal.rbsp) - data_start), parts),
         )
         codec.report(report)
         report.seconds = time.perf_counter() - started
@@ -214,9 +214,7 @@ class _Decoder:
     def _take_messages(self, nal):
         """Check the hashes in an SEI unit behind the waiting picture."""
         picture, report = self._waiting
-        bits = 8 * nal.size
-        report.bits += bits
-        report.parts["hashes"] += bits
+        report.hash_bits += 8 * nal.size
         if not self._check:
             return
         for message in read_sei(nal, self._trace):

@@ -202,11 +202,12 @@ class Encoder:
             poc=structure.poc,
             type="BPI"[structure.slice_type],
             qp=header.qp,
-            bits=8 * len(data),
+            bits=8 * len(data) - hash_bits,
+            hash_bits=hash_bits,
             psnr_y=psnr[0],
             psnr_u=psnr[1],
             psnr_v=psnr[2],
-            parts=bits_by_part(8 * len(data), slice_bits, hash_bits, self._coder.value.parts),
+            parts=bits_by_part(8 * len(data) - hash_bits, slice_bits, self._coder.value.parts),
             picture_hash="".join(value.hex() for value in messages[0].values),
         )
         for part, unit in units.items():

@@ -22,7 +22,8 @@ class PictureReport:
     poc: int  # picture order count, 0 at every IDR picture
     type: str  # I, P or B
     qp: int
-    bits: int  # of all NAL units of the picture, parameter sets before it included
+    bits: int  # of all NAL units of the picture without hashes, parameter sets before it included
+    hash_bits: int = 0  # of the messages that carry hashes
     psnr_y: float | None = None  # dB
     psnr_u: float | None = None
     psnr_v: float | None = None
@@ -46,20 +47,24 @@ class PictureReport:
     learner_hash: str | None = None  # 32 hex digits
     picture_hash: str | None = None  # Y, U and V, in hexadecimal; what the encoder sends
 
+    @property
+    def file_bits(self) -> int:
+        """All that the picture takes in the file."""
+        return self.bits + self.hash_bits
+
     def take_from_headers(self, part, bits):
         """Say that so many of the bits of headers are of another part."""
         self.parts["headers"] -= bits
         self.parts[part] = bits
 
 
-def bits_by_part(total, slice_data_bits, hash_bits, costs):
+def bits_by_part(total, slice_data_bits, costs):
     """Divide a picture's bits.
 
     Parameters
     ----------
-    total : int, bits of all its NAL units
+    total : int, bits of all its NAL units but the hashes
     slice_data_bits : int, of which slice data
-    hash_bits : int, of which hashes
     costs : (NUM_PARTS,) int64, model cost of each part of the slice data in any unit
 
     Returns
@@ -72,7 +77,5 @@ def bits_by_part(total, slice_data_bits, hash_bits, costs):
     missing = slice_data_bits - sum(shares)
     for index in np.argsort([-r for r in remainders], kind="stable")[:missing]:
         shares[index] += 1
-    parts = {"headers": total - hash_bits - sum(shares)}
-    parts |= {_NAMES[k]: shares[k] for k in range(NUM_PARTS)}
-    parts["hashes"] = hash_bits
-    return parts
+    parts = {"headers": total - sum(shares)}
+    return parts | {_NAMES[k]: shares[k] for k in range(NUM_PARTS)}

@@ -98,7 +98,12 @@ def read_result(path: str | pathlib.Path) -> dict:
 
 
 def coded_bits(result: dict) -> int:
-    """Bits of a result without those of the hashes, where it tells: a check of the decoder that some streams lack."""
+    """Bits of a result without those of the hashes: a check of the decoder that some streams lack.
+
+    `bits` of results without a version of their form has the hashes in it.
+    """
+    if "version" in result:
+        return result["bits"]
     return result["bits"] - sum(picture.get("parts", {}).get("hashes", 0) for picture in result.get("pictures", []))
 
 

@@ -34,7 +34,7 @@ from typing import NamedTuple
 import codecsim
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
-from codecsim.experiments.compare import coded_bits, lacking
+from codecsim.experiments.compare import lacking
 from codecsim.experiments.quality import with_quality_of
 from codecsim.experiments.runs import PLANES, plain
 from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
@@ -252,8 +252,8 @@ class Database:
             "clip_sha256": clip.sha256,
             "frames_asked": config.frames,
             "frames": result["frames"],
-            "bits": result["bits"],
-            "hash_bits": result["bits"] - coded_bits(result),
+            "bits": result["file_bits"],
+            "hash_bits": result["hash_bits"],
             **{f"psnr_{plane}": result[f"psnr_{plane}"] for plane in PLANES},
             "encoder_seconds": result["cpu_seconds"],
             "decoder_seconds": done.decoder_seconds,

@@ -23,6 +23,7 @@ from codecsim.picture.planes import VideoFormat, change_bit_depth
 
 PLANES = ("y", "u", "v")
 NO_FILTERS: Mapping[str, Callable] = MappingProxyType({})
+FORM_VERSION = 2  # of results as JSON; 1, which did not say so, counted the hashes in `bits`
 
 
 def encode_video(
@@ -175,7 +176,8 @@ def _encoding(name, config, video_format, reports, stream_sha256, times):
     """The result of an encoding; `stream_sha256`: None where there is no stream."""
     from codecsim.experiments.costs import kmac_per_pixel
 
-    result = _summary(video_format, reports, sum(report.bits for report in reports), times)
+    file_bits = sum(report.bits + report.hash_bits for report in reports)
+    result = _summary(video_format, reports, file_bits, times)
     result |= {"input": name, "config": config.config, "qp": config.qp}
     result |= {f"psnr_{plane}": _mean([getattr(report, f"psnr_{plane}") for report in reports]) for plane in PLANES}
     result["encoder"] = {"version": __version__, "options": plain(config)}
@@ -308,14 +310,19 @@ class _CountingReader:
         return data
 
 
-def _summary(video_format: VideoFormat, reports: list, bits: int, clock: "_Clock | Times") -> dict:
+def _summary(video_format: VideoFormat, reports: list, file_bits: int, clock: "_Clock | Times") -> dict:
+    hash_bits = sum(report.hash_bits for report in reports)
+    bits = file_bits - hash_bits
     return {
+        "version": FORM_VERSION,
         "frames": len(reports),
         "width": video_format.width,
         "height": video_format.height,
         "fps": float(video_format.fps),
         "bit_depth": video_format.bit_depth,
         "bits": bits,
+        "hash_bits": hash_bits,
+        "file_bits": file_bits,
         "kbps": float(bits * video_format.fps / len(reports) / 1000),
         "seconds": clock.seconds,
         "cpu_seconds": clock.cpu_seconds,

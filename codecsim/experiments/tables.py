@@ -215,7 +215,7 @@ def points_table(title: str, curves: Mapping[str, Curve]) -> Table:
             qualities = (result[f"psnr_{plane}"] for plane in PLANES)
             times = (result["seconds"], seconds.get(result["bits"]))
             others = (result.get(field) for _, _, field in fields)
-            rows.append(Row((clip, result["frames"], qp, bits, result["bits"] - bits, *qualities, *times, *others)))
+            rows.append(Row((clip, result["frames"], qp, bits, result["hash_bits"], *qualities, *times, *others)))
     columns = [Column(name) for name in ("clip", "pictures", "QP", "bits", "hash bits")]
     columns += [Column(f"PSNR {plane.upper()}", "{:.3f}") for plane in PLANES]
     columns += [Column("encoder s", "{:.2f}"), Column("decoder s", "{:.2f}")]

@@ -33,7 +33,9 @@ def test_encode_decode_info(clip, tmp_path, capsys, config, mode):
     assert (encoded["frames"], encoded["width"], encoded["height"], encoded["fps"]) == (FRAMES, WIDTH, HEIGHT, 25)
     assert (encoded["bit_depth"], encoded["config"], encoded["qp"]) == (8, config, 32)
     assert [picture["poc"] for picture in encoded["pictures"]] == ([0, 2, 1] if config == "ra" else [0, 1, 2])
-    assert encoded["bits"] == stream.stat().st_size * 8 == sum(picture["bits"] for picture in encoded["pictures"])
+    assert encoded["file_bits"] == stream.stat().st_size * 8 == encoded["bits"] + encoded["hash_bits"]
+    for name in ("bits", "hash_bits"):
+        assert encoded[name] == sum(picture[name] for picture in encoded["pictures"]) > 0
     for picture in encoded["pictures"]:
         learned = {"I": {"learner_hash"}}.get(picture["type"], LEARNED_FIELDS) if mode == "online" else set()
         assert picture.keys() >= PICTURE_FIELDS | learned
@@ -43,8 +45,9 @@ def test_encode_decode_info(clip, tmp_path, capsys, config, mode):
 
     result = run_json(["decode", stream, "-o", decoded], capsys)
     assert decoded.read_bytes() == recon.read_bytes()
-    assert (result["frames"], result["bits"]) == (FRAMES, encoded["bits"])
-    shared = ("poc", "type", "qp", "bits", "parts")
+    for name in ("version", "frames", "bits", "hash_bits", "file_bits", "kbps"):
+        assert result[name] == encoded[name]
+    shared = ("poc", "type", "qp", "bits", "hash_bits", "parts")
     assert [[picture[name] for name in shared] for picture in result["pictures"]] == [
         [picture[name] for name in shared] for picture in encoded["pictures"]
     ]

@@ -89,7 +89,7 @@ def test_refused(wrong, error, message):
 
 def test_a_filter_without_settings_has_no_parameters():
     loop = resolve_tools(EncoderConfig(filter="off", loop_filter="on")).announcement()
-    wrong = dataclasses.replace(loop, settings=(dataclasses.replace(loop.settings[0], parameters=(1,)),))
+    wrong = loop.with_settings((dataclasses.replace(loop.settings[0], parameters=(1,)),))
     with pytest.raises(BitstreamError, match="the in-loop filter has no parameters"):
         read_tools(sps_of(wrong))
     assert read_tools(sps_of(loop))[LOOP].model

@@ -1,7 +1,5 @@
 """With the chroma filter on, decoder and encoder hold the same pictures and the same learners."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -30,8 +28,9 @@ SWITCHES = [
 
 
 def encode_chroma(chroma_learn, clip, config="ldp", qp=27, **options):
-    options = {"preset": "fast", "chroma_filter": "online", **options, "settings": {"inter_luma": {"channels": 8}}}
-    return run_encoder(EncoderConfig(config, qp, settings={"inter_chroma": {**SMALL, **chroma_learn}}, **options), clip)
+    settings = {"inter_luma": {"channels": 8}, "inter_chroma": {**SMALL, **chroma_learn}}
+    options = {"preset": "fast", "chroma_filter": "online", **options}
+    return run_encoder(EncoderConfig(config, qp, **options).with_settings(settings), clip)
 
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=lambda switch: "-".join(f"{k}={v}" for k, v in switch.items()))
@@ -83,8 +82,7 @@ def test_weights_that_ship():
     clip = make_clip("texture", 72, 40, 3)
     config = EncoderConfig("ldp", 27, preset="fast", chroma_filter="frozen")
     trained, untrained = (
-        run_encoder(dataclasses.replace(config, settings={"inter_chroma": {"model": name}}), clip)
-        for name in (None, "untrained")
+        run_encoder(config.with_settings({"inter_chroma": {"model": name}}), clip) for name in ("", "untrained")
     )
     for run in (trained, untrained):
         check_own_decoder(run)

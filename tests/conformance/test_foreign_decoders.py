@@ -1,6 +1,5 @@
 """With learned tools off, decoders of other people decode our streams to our reconstruction."""
 
-import dataclasses
 import itertools
 import shutil
 
@@ -39,30 +38,24 @@ def _matrix():
         qp, options = (0, 22, 32, 37, 51)[k % 5], {"preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2]}
         found.append(_row(clip, *depths, EncoderConfig(config, qp, filter="off", **options)))
     for k, (config, clip) in enumerate(itertools.product(("ai", "ldp"), CLIPS)):
-        depth, tools = (
-            (None, 10)[k // 2 % 2],
-            {"settings": {"hevc": {"adaptive_qp": (1, 4, 12)[k % 3], "qp_group": QP_GROUPS[k % 4]}}},
-        )
-        options = {
-            "preset": PRESETS[k % 3],
-            "hash": ("md5", "crc")[k % 2],
-            "settings": {"hevc": {"transform_skip": k % 2 == 0}},
-        }
+        depth = (None, 10)[k // 2 % 2]
+        hevc = {"adaptive_qp": (1, 4, 12)[k % 3], "qp_group": QP_GROUPS[k % 4], "transform_skip": k % 2 == 0}
+        options = {"preset": PRESETS[k % 3], "hash": ("md5", "crc")[k % 2], "settings": {"hevc": hevc}}
         qp = (51, 0, 22, 32, 37)[k % 5]
-        found.append(_adaptive_row(clip, EncoderConfig(config, qp, filter="off", **options, **tools), depth))
+        found.append(_adaptive_row(clip, EncoderConfig(config, qp, filter="off", **options), depth))
     return found
 
 
 def _row(clip, bit_depth, internal, config):
     """A clip of `bit_depth` bits, coded at `internal` bits."""
     name = f"{_name(clip, config.config, config.qp)}-{bit_depth}-as-{internal or bit_depth}-bits"
-    config = dataclasses.replace(config, settings={"hevc": {"internal_bit_depth": internal}})
+    config = config.with_settings({"hevc": {"internal_bit_depth": internal or 0}})
     return pytest.param((*clip, 0, bit_depth), config, id=name)
 
 
 def _adaptive_row(clip, config, internal=None):
-    name = f"{_name(clip, config.config, config.qp)}-adaptive-{config.adaptive_qp}-groups-{config.qp_group}"
-    config = dataclasses.replace(config, settings={"hevc": {"internal_bit_depth": internal}})
+    name = f"{_name(clip, config.config, config.qp)}-adaptive-{config.hevc.adaptive_qp}-groups-{config.hevc.qp_group}"
+    config = config.with_settings({"hevc": {"internal_bit_depth": internal or 0}})
     return pytest.param(clip, config, id=f"{name}-10-bits" if internal else name)
 
 

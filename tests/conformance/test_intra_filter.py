@@ -94,7 +94,7 @@ def test_the_search_learns_what_the_reconstruction_learns(monkeypatch, model):
 def test_inter(options, inter_pictures, model):
     learn = {} if "filter" in options else {"channels": 8, "tile_log2": 4, "epochs_q2": 4}
     settings = {"inter_luma": learn, "intra": {"model": model, "inter_pictures": inter_pictures}}
-    config = EncoderConfig(qp=27, settings=settings, intra_filter="frozen", **options)
+    config = EncoderConfig(qp=27, intra_filter="frozen", **options).with_settings(settings)
     check_own_decoder(run_encoder(config, make_clip("cut", 72, 56, 6)), threads=2, models=[model])
 
 

@@ -59,7 +59,7 @@ def encode_learning(learn, count=5, size=(72, 40), **options):
     """`Run` over a small clip."""
     options = {"preset": "fast", "intra_period": 3, "filter": "online", **options}
     return run_encoder(
-        EncoderConfig("ldp", 30, settings={"inter_luma": learn}, **options), make_clip("texture", *size, count)
+        EncoderConfig("ldp", 30, **options).with_settings({"inter_luma": learn}), make_clip("texture", *size, count)
     )
 
 
@@ -83,7 +83,7 @@ def test_block_sizes(config, block_size):
         "settings": {"hevc": {"internal_bit_depth": 10}, "search": {"amp": True, "filter_passes": 2}},
     }
     run = run_encoder(
-        EncoderConfig(config, 24, preset="fast", settings={"inter_luma": learn}, **options),
+        EncoderConfig(config, 24, preset="fast", **options).with_settings({"inter_luma": learn}),
         make_clip("zoom", 74, 54, 9),
     )
     check_own_decoder(run)
@@ -129,7 +129,7 @@ def test_overlapped_motion_compensation(config, mode):
         }
         learn = {} if mode == "off" else SMALL
         run = run_encoder(
-            EncoderConfig(config, 27, preset="fast", settings={"inter_luma": learn}, **options),
+            EncoderConfig(config, 27, preset="fast", **options).with_settings({"inter_luma": learn}),
             make_clip("zoom", 106, 54, 9),
         )
         check_own_decoder(run)
@@ -163,7 +163,7 @@ def test_reset_at_idr_makes_it_a_random_access_point():
     run = encode_learning(SMALL, count=6)
     starts = [k for k, report in enumerate(run.reports) if report.type == "I"]
     assert starts == [0, 3]
-    sizes = [report.bits // 8 for report in run.reports]
+    sizes = [report.file_bits // 8 for report in run.reports]
     rest = run._replace(data=run.data[sum(sizes[:3]) :], recon=run.recon[3:], reports=run.reports[3:])
     check_own_decoder(rest)
 

@@ -70,7 +70,7 @@ def test_each_order_does_what_it_says(order):
 def test_always_to_train_is_to_learn_always(order):
     order(TRAIN)
     clip = make_clip("texture", 72, 40, 6)
-    always = run_encoder(dataclasses.replace(CONFIG, settings={"inter_luma": {**LEARN, "control": "always"}}), clip)
+    always = run_encoder(CONFIG.with_settings({"inter_luma": {**LEARN, "control": "always"}}), clip)
     signalled = run_encoder(CONFIG, clip)
     assert_same_pictures(signalled.recon, always.recon)
     assert [r.bits for r in signalled.reports[1:]] == [r.bits for r in always.reports[1:]]
@@ -106,11 +106,7 @@ def test_by_trial(monkeypatch):
 
 
 def test_frozen_takes_no_orders():
-    run = run_encoder(
-        dataclasses.replace(
-            CONFIG, filter="frozen", settings={"inter_luma": FROZEN, "search": {"learner_trials": True}}
-        ),
-        make_clip("flat", 72, 40, 3),
-    )
+    settings = {"inter_luma": FROZEN, "search": {"learner_trials": True}}
+    run = run_encoder(dataclasses.replace(CONFIG, filter="frozen", settings=settings), make_clip("flat", 72, 40, 3))
     check_own_decoder(run)
     assert {*orders_of(run)} == {None}

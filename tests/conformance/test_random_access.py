@@ -19,7 +19,7 @@ def encode_and_cut(poc, **options):
     config = EncoderConfig("ra", 32, preset="fast", intra_period=8, **options)
     run = run_encoder(config, make_clip("texture", 72, 40, COUNT))
     skipped = [report.poc for report in run.reports].index(poc)
-    return run.data[sum(report.bits for report in run.reports[:skipped]) // 8 :], run
+    return run.data[sum(report.file_bits for report in run.reports[:skipped]) // 8 :], run
 
 
 @pytest.mark.parametrize("start", [8, 16])
@@ -30,7 +30,7 @@ def test_leading_pictures_are_left_out(start):
     pictures = list(decode(io.BytesIO(data)))
     assert_same_pictures([picture.frame for picture in pictures], run.recon[start:])
     assert [picture.report.poc for picture in pictures] == list(range(start, COUNT))
-    assert sum(picture.report.bits for picture in pictures) == 8 * len(data)
+    assert sum(picture.report.file_bits for picture in pictures) == 8 * len(data)
     check_ffmpeg(Run(data, run.recon[start:], []))
 
 

@@ -59,6 +59,7 @@ def test_other_files_are_refused(tmp_path, content):
 
 
 def test_hashes_do_not_count():
+    """In results of the first form, which had no version, they were among the bits."""
     anchor, test = points(), points()
     for result in test:
         result["bits"] += 900

@@ -103,7 +103,17 @@ OPERATIONS = {
 }
 READS = ("open", "find", "pieces", "experiment")
 CLIP = Clip("a", "a.y4m", 64, 64, 2, "01")
-RESULT = {"frames": 2, "bits": 8, "psnr_y": 1.0, "psnr_u": 1.0, "psnr_v": 1.0, "cpu_seconds": 1.0, "pictures": []}
+RESULT = {
+    "frames": 2,
+    "bits": 6,
+    "hash_bits": 2,
+    "file_bits": 8,
+    "psnr_y": 1.0,
+    "psnr_u": 1.0,
+    "psnr_v": 1.0,
+    "cpu_seconds": 1.0,
+    "pictures": [],
+}
 DONE = Done(RESULT, None, 1.0, "m", "s")
 
 

@@ -18,9 +18,9 @@ def curve(scale=1.0, size=(176, 144), costs=None, seconds=2.0, qps=QPS):
     encoded = []
     for qp in qps:
         bits = round(scale * 1000 * 2 ** ((37 - qp) / 5))
-        point = {"width": size[0], "height": size[1], "frames": 3, "bits": bits + 100, "seconds": seconds, "qp": qp}
+        point = {"width": size[0], "height": size[1], "frames": 3, "bits": bits, "seconds": seconds, "qp": qp}
         point |= {f"psnr_{plane}": 60 - qp / 2 for plane in "yuv"}
-        point["pictures"] = [{"parts": {"residual": bits, "hashes": 100}}]
+        point |= {"version": 2, "hash_bits": 100, "pictures": [{"parts": {"residual": bits}}]}
         encoded.append(point | ({"kmac_per_pixel": costs} if costs else {}))
     decoded = [
         {name: point[name] for name in ("width", "height", "frames", "bits")} | {"decoder": {}, "seconds": 1.0}

@@ -434,7 +434,7 @@ def test_the_command_from_plan_to_preset(tmp_path, clips, capsys):
     result = json.loads(capsys.readouterr().out)
     with Database(database) as kept:
         rows = kept.curve(sources_digest(), clips[1]["a"].sha256, _preset_config(plan, found))
-    assert [row["bits"] for row in rows if row["qp"] == 37] == [result["bits"]]
+    assert [row["bits"] for row in rows if row["qp"] == 37] == [result["file_bits"]]
 
     words = ["tune", plan, "--clips", clips[0], "--preset", preset, "--database", database]
     assert run([*map(str, words), "--json", "--quiet"]) == 0

@@ -68,7 +68,7 @@ def decode_all(data):
 def test_truncation(runs):
     """Cut anywhere: whole pictures before the cut come out right, and a picture that is cut is an error."""
     for run in runs:
-        ends = np.cumsum([report.bits // 8 for report in run.reports])
+        ends = np.cumsum([report.file_bits // 8 for report in run.reports])
         rng = np.random.default_rng(len(run.data))
         around = [end + d for end in ends for d in (-30, -3, -1, 0, 1, 2, 3, 5, 6)]
         for cut in {*range(60), *around, *rng.integers(0, len(run.data), 60)}:

@@ -55,7 +55,7 @@ def test_same_bytes_twice(config):
 @pytest.mark.parametrize("config", CONFIGS)
 def test_bits_add_up(config):
     run = run_encoder(config, make_clip("cut", 72, 56, 5))
-    assert sum(report.bits for report in run.reports) == 8 * len(run.data)
+    assert sum(report.file_bits for report in run.reports) == 8 * len(run.data)
     decoded = sorted(decode(io.BytesIO(run.data)), key=lambda picture: picture.coding_index)
     decoded = [picture.report for picture in decoded]
     for report in [*run.reports, *decoded]:
@@ -169,7 +169,7 @@ def test_coding_at_another_bit_depth_is_coding_samples_of_that_depth(mode):
     ten_bits = dataclasses.replace(video_format, bit_depth=10)
     up = [Frame(*(plane.astype(np.uint16) * 4 for plane in frame)) for frame in frames]
     shifted = run_encoder(
-        EncoderConfig("ldp", 27, settings={"hevc": {"internal_bit_depth": 10}}, **options), (video_format, frames)
+        EncoderConfig("ldp", 27, **options).with_settings({"hevc": {"internal_bit_depth": 10}}), (video_format, frames)
     )
     own = run_encoder(EncoderConfig("ldp", 27, **options), (ten_bits, up))
     assert shifted.data == own.data
@@ -177,7 +177,7 @@ def test_coding_at_another_bit_depth_is_coding_samples_of_that_depth(mode):
 
     finer = [Frame(*(plane + np.uint16(k % 2) for plane in frame)) for k, frame in enumerate(up)]
     rounded = run_encoder(
-        EncoderConfig("ldp", 27, settings={"hevc": {"internal_bit_depth": 8}}, **options), (ten_bits, finer)
+        EncoderConfig("ldp", 27, **options).with_settings({"hevc": {"internal_bit_depth": 8}}), (ten_bits, finer)
     )
     assert rounded.data == run_encoder(EncoderConfig("ldp", 27, **options), (video_format, frames)).data
 
@@ -199,7 +199,7 @@ def test_rate_and_quality_do_not_depend_on_the_bit_depth(qp):
 
 
 def test_unknown_bit_depths_are_refused():
-    with pytest.raises(ConfigError, match="internal bit depth 9; expected one of 8, 10"):
+    with pytest.raises(ConfigError, match="internal_bit_depth is 9; expected one of 0, 8, 10"):
         EncoderConfig(settings={"hevc": {"internal_bit_depth": 9}})
 
 

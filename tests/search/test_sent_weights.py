@@ -62,7 +62,7 @@ def test_what_is_sent_counts_and_pays():
     qp, clip = 10, make_clip("texture", 200, 136, 3)
     config = dataclasses.replace(CONFIG, qp=qp)
     sent, frozen = (run_encoder(dataclasses.replace(config, oracle=name), clip) for name in ("weights", None))
-    assert sum(report.bits for report in sent.reports) == 8 * len(sent.data)
+    assert sum(report.file_bits for report in sent.reports) == 8 * len(sent.data)
     assert all(sum(report.parts.values()) == report.bits for report in sent.reports)
     bits = [report.parts.get("sent_weights", 0) for report in sent.reports]
     assert bits[0] == 0 and min(bits[1:]) > 1000
@@ -72,7 +72,7 @@ def test_what_is_sent_counts_and_pays():
         sum(lam * r.bits + 200 * 136 * 255**2 * 10 ** (-r.psnr_y / 10) for r in run.reports) for run in (sent, frozen)
     ]
     assert costs[0] < 0.9 * costs[1]
-    with pytest.raises(BitstreamError, match="oracle, which cannot be decoded"):
+    with pytest.raises(BitstreamError, match="an experiment, which cannot be decoded"):
         list(decode(io.BytesIO(sent.data)))
 
 
@@ -102,10 +102,10 @@ def test_nothing_is_sent_where_it_does_not_pay(monkeypatch):
 def test_beside_learning(options):
     run = run_encoder(dataclasses.replace(CONFIG, filter="online", **options), make_clip("zoom", 136, 72, 4))
     assert any(report.trained_steps for report in run.reports)
-    assert sum(report.bits for report in run.reports) == 8 * len(run.data)
+    assert sum(report.file_bits for report in run.reports) == 8 * len(run.data)
 
 
 @pytest.mark.parametrize("learn", [{"block_size": "two_classes"}, {"experts": "rls"}], ids=str)
 def test_one_net_is_needed(learn):
     with pytest.raises(ConfigError, match="needs one net that learns"):
-        run_encoder(dataclasses.replace(CONFIG, settings={"inter_luma": {**LEARN, **learn}}), CLIP)
+        run_encoder(CONFIG.with_settings({"inter_luma": {**LEARN, **learn}}), CLIP)

@@ -22,7 +22,9 @@ def files(tmp_path_factory):
     learn = {"channels": 8, "tile_log2": 5}
     tools = {"chroma_filter": "online", "intra_filter": "online", "loop_filter": "on", "obmc": True}
     runs = {
-        "learned": run_encoder(EncoderConfig("ldp", 27, preset="fast", settings={"inter_luma": learn}, **tools), clip),
+        "learned": run_encoder(
+            EncoderConfig("ldp", 27, preset="fast", **tools).with_settings({"inter_luma": learn}), clip
+        ),
         "plain": run_encoder(EncoderConfig("ra", 32, preset="fast", filter="off"), (clip[0], clip[1][:-2])),
         "small": run_encoder(EncoderConfig("ai", 40, preset="fast", filter="off"), make_clip("flat", 16, 16, 1)),
     }

@@ -119,7 +119,7 @@ def test_what_cannot_be_shown_is_said_at_once(paths, source, error, message, fil
 
 def test_a_stream_that_breaks_later_shows_what_came_before(files, tmp_path):
     run = files.runs["learned"]
-    start = sum(report.bits for report in run.reports[:3]) // 8
+    start = sum(report.file_bits for report in run.reports[:3]) // 8
     damaged = bytearray(run.data)
     damaged[start + 40] ^= 0x55
     path = tmp_path / "damaged.bin"

@@ -12,7 +12,7 @@ PICTURES = "pictures, in coding order"
 
 def picture_bits(picture: dict) -> int:
     """Bits of a picture without hashes."""
-    return picture["bits"] - picture.get("parts", {}).get("hashes", 0)
+    return picture["bits"]
 
 
 def gain_figure(study: Study, config: str, clip: str) -> dict:

@@ -41,7 +41,6 @@ PARTS = {
     "learned_flags": "#CC6677",
     "loop_filter": "#117733",
     "headers": "#88CCEE",
-    "hashes": "#C8C8C8",
 }
 OTHER = "#AA4499"  # of what has no colour above
 SHORT, TALL = 330, 420  # heights of figures, pixels

@@ -68,10 +68,7 @@ def picture_costs(pictures, qp: int, samples: int) -> list[float]:
     samples : of luma in a picture
     """
     lam = 0.57 * 2.0 ** ((qp - 12) / 3.0)
-    return [
-        samples * PEAK / 10 ** (picture["psnr_y"] / 10) + lam * (picture["bits"] - picture["parts"]["hashes"])
-        for picture in pictures
-    ]
+    return [samples * PEAK / 10 ** (picture["psnr_y"] / 10) + lam * picture["bits"] for picture in pictures]
 
 
 class Evaluator:

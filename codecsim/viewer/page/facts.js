@@ -1,7 +1,7 @@
 // What is told about a picture: its table, and the bar of what its bits are for.
 export const PART_COLOURS = {
   headers: "#8b93a1", modes: "#5b8cff", motion: "#36c5c9", residual: "#ffb14c", learned_flags: "#b07cff",
-  loop_filter: "#ffe66d", hashes: "#565d69",
+  loop_filter: "#ffe66d",
 };
 
 // Rows of [name, text for each stream]; those without any text are left out.
@@ -35,6 +35,7 @@ export function pictureFacts(r) {
     coded: ordinal(r.coding_index + 1),
     QP: `${r.qp}`,
     bits: `${r.bits}`,
+    "bits of hashes": `${r.hash_bits}`,
     "PSNR Y": r.psnr_y === undefined ? "" : `${r.psnr_y.toFixed(2)} dB`,
     "U, V": r.psnr_u === undefined ? "" : `${r.psnr_u.toFixed(2)}, ${r.psnr_v.toFixed(2)}`,
     filtered: [percent(r.filtered_share), ...experts.map(([name, share]) => `${name} ${percent(share)}`)].join("\n"),

@@ -21,6 +21,8 @@ def result_of(clip, config, scale=1.0, frames=6, size=(176, 144), measured=False
     pictures = [_picture(index, config, scale * (1 + len(clip) / 10)) for index in range(frames)]
     bits = sum(picture["bits"] for picture in pictures)
     result = {"width": size[0], "height": size[1], "frames": frames, "fps": 25.0, "bit_depth": 8, "bits": bits}
+    hash_bits = HASHES * frames
+    result |= {"version": 2, "hash_bits": hash_bits, "file_bits": bits + hash_bits}
     result |= {f"psnr_{p}": sum(picture[f"psnr_{p}"] for picture in pictures) / frames for p in "yuv"}
     result |= {"kbps": bits * 25 / frames / 1000, "seconds": 2.0, "cpu_seconds": 1.5 / scale, "qp": config.qp}
     result |= {"config": config.config, "encoder": {"version": "0.1.0"}, "pictures": pictures}
@@ -33,10 +35,17 @@ def result_of(clip, config, scale=1.0, frames=6, size=(176, 144), measured=False
 
 def _picture(index, config, scale):
     coded = round(scale * (4000 if index == 0 else 1000) * 2 ** ((37 - config.qp) / 5))
-    parts = {"headers": 40, "modes": coded // 4, "motion": 0 if index == 0 else coded // 8, "hashes": HASHES}
-    parts["residual"] = coded + HASHES - sum(parts.values())
+    parts = {"headers": 40, "modes": coded // 4, "motion": 0 if index == 0 else coded // 8}
+    parts["residual"] = coded - sum(parts.values())
     kind, wave = "I" if index == 0 else "P", 0.3 * math.sin(index)
-    picture = {"poc": index, "type": kind, "qp": config.qp + (index > 0), "bits": coded + HASHES, "parts": parts}
+    picture = {
+        "poc": index,
+        "type": kind,
+        "qp": config.qp + (index > 0),
+        "bits": coded,
+        "hash_bits": HASHES,
+        "parts": parts,
+    }
     picture |= {"psnr_y": 55 - config.qp / 1.7 + wave, "psnr_u": 60 - config.qp / 2, "psnr_v": 61 - config.qp / 2}
     if config.filter == "online" and index:
         trained = index % 3 == 0

@@ -16,7 +16,7 @@ from codecsim.experiments.report.rates import costs_figure, gains_figure, rd_fig
 from codecsim.experiments.report.shares import experts_figure, parts_figure
 from codecsim.experiments.report.study import read_study
 from codecsim.experiments.report.style import ARMS, DARK, EXPERTS, OTHER, PARTS, REFERENCE, SYMBOLS, colour_of, line
-from tests.experiments.report.synthetic import HASHES, OFF, QPS, make_database
+from tests.experiments.report.synthetic import OFF, QPS, make_database
 
 
 def traces(figure, name, panel=0):
@@ -42,7 +42,7 @@ def test_rate_and_distortion_leave_hashes_out(study):
     figure = rd_figure(study, "ldp", "cars")
     curve = study.curves["ldp"]["cars"]["obmc"]
     (trace,) = traces(figure, "obmc", panel=1)
-    assert trace["x"] == pytest.approx([(r["bits"] - 6 * HASHES) * 25 / 6 / 1000 for r in curve.encoded], rel=1e-4)
+    assert trace["x"] == pytest.approx([r["bits"] * 25 / 6 / 1000 for r in curve.encoded], rel=1e-4)
     assert trace["y"] == pytest.approx([result["psnr_u"] for result in curve.encoded], rel=1e-4)
     ticks = figure["layout"]["xaxis"]["tickvals"]
     assert min(ticks) <= min(trace["x"]) and max(ticks) >= max(trace["x"])
@@ -97,7 +97,7 @@ def test_differences_of_pictures(study):
     (quality,), (bits,) = traces(figure, "online"), traces(figure, "online", panel=1)
     curves = study.curves["ldp"]["cars"]
     off, online = (curves[name].encoded[1]["pictures"] for name in ("off", "online"))
-    expected = [100 * ((b["bits"] - HASHES) / (a["bits"] - HASHES) - 1) for a, b in zip(off, online, strict=True)]
+    expected = [100 * (b["bits"] / a["bits"] - 1) for a, b in zip(off, online, strict=True)]
     assert bits["y"] == pytest.approx(expected, rel=1e-3) and quality["y"] == [0.0] * 6
     assert bits["text"][1] == "POC 1, P, QP 28" and not traces(figure, "off")
 

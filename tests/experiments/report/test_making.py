@@ -187,5 +187,5 @@ def test_a_missing_package_is_named(database, tmp_path, capsys, monkeypatch, pac
     monkeypatch.setitem(__import__("sys").modules, package, None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert run(["report", str(database), "-o", str(tmp_path / "p.html")]) == 2
-    assert f"{package} is not installed" in capsys.readouterr().err
+    assert f"needs {package}, which is not installed" in capsys.readouterr().err
     assert not pathlib.Path(tmp_path / "p.html").exists()

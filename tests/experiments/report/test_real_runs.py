@@ -21,7 +21,7 @@ preset = "fast"
 [arms.off]
 filter = "off"
 [arms.all]
-learner = {experts = "online,rls,mix"}
+inter_luma = {experts = "online,rls,mix"}
 chroma-filter = "online"
 obmc = true
 intra-filter = "frozen"
