@@ -18,7 +18,7 @@ from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet
 from codecsim.learned.engine.update import ADAM, MASKED, update_average
 from codecsim.learned.engine.weights import builtin_weights
-from codecsim.learned.inter.prediction_filter import UNIT_LOG2
+from codecsim.learned.inter.online_net import UNIT_LOG2
 from codecsim.learned.model_files import Model
 from codecsim.training.emphasis import emphasise
 from codecsim.training.filter_samples import KINDS, FilterSamples
