@@ -113,9 +113,8 @@ def _resolve(tool: Tool, config: EncoderConfig, run: Run) -> ActiveTool:
     own, name = config.tool_settings(tool), config.model_name(tool)
     settings = tool.settings(**tool.usual(own, run)) if tool.settings else None
     model = starting_model(tool, name, settings)
-    preferred = getattr(model, "learner", None)
-    if tool.settings and preferred:
-        settings = tool.settings(**tool.usual({**preferred, **own}, run))
+    if tool.settings and model is not None and model.learner:
+        settings = tool.settings(**tool.usual({**model.learner, **own}, run))
     return ActiveTool(tool, settings, model)
 
 

@@ -8,6 +8,8 @@ says; its metadata hold one JSON object under the key `codecsim`:
     architecture  the network's shape, as the kind writes it
     inputs        names of the input planes, in order, without the plane of zeros that makes their number even
     digest        32 hexadecimal digits that name the weights; optional, checked where present
+    learner       settings of the tool that the weights work best with: an object of names to values; optional.  They
+                  are defaults of an encoding that starts from the weights
 
 Models that ship with codecsim are `models/<name>/<version>/weights.safetensors`.
 """
@@ -18,7 +20,7 @@ import json
 import math
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -97,6 +99,7 @@ class Model:
     weights : (n,) float32 in canonical order, within +-MASTER_LIMIT
     inputs : tuple of str, names of the input planes
     name : str, for messages
+    learner : settings of the tool that the weights work best with, by name
 
     Raises
     ------
@@ -108,6 +111,7 @@ class Model:
     weights: np.ndarray
     inputs: tuple
     name: str = ""
+    learner: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         wanted = sum(math.prod(shape) for _, shape in self.tensors)
@@ -154,6 +158,8 @@ def save_model(path, model):
         "inputs": list(model.inputs),
         "digest": model.digest.hex(),
     }
+    if model.learner:
+        header["learner"] = dict(model.learner)
     with output_errors(str(path)):
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
     with atomic_output(path) as file:
@@ -269,6 +275,13 @@ def _header(path, name):
     return header
 
 
+def _is_value(value):
+    """Whether a setting can have it: a number, a word, true or false, or a list of numbers."""
+    if isinstance(value, list):
+        return all(isinstance(item, int | float) for item in value)
+    return isinstance(value, bool | int | float | str)
+
+
 def read_model(path, name):
     """Read and check the model in a file.
 
@@ -285,6 +298,9 @@ def read_model(path, name):
         raise ModelError(f"{name}: an architecture that cannot be: {error}") from None
     if not isinstance(inputs, list) or not all(isinstance(item, str) and item for item in inputs):
         raise ModelError(f"{name}: inputs are {inputs!r}; expected a list of names")
+    learner = header.get("learner", {})
+    if not isinstance(learner, dict) or not all(_is_value(value) for value in learner.values()):
+        raise ModelError(f"{name}: learner is {learner!r}; expected an object of settings to numbers, words or truth")
     parts = []
     with safe_open(path, "np") as file:
         expected = dict(kind.tensors(spec))
@@ -298,7 +314,7 @@ def read_model(path, name):
                     f"{name}: {tensor_name} is {tensor.dtype} {tensor.shape}; expected float32 {tuple(shape)}"
                 )
             parts.append(tensor.ravel())
-    model = Model(header["kind"], spec, np.concatenate(parts), inputs, name)
+    model = Model(header["kind"], spec, np.concatenate(parts), inputs, name, learner)
     if header.get("digest", model.digest.hex()) != model.digest.hex():
         raise ModelError(f"{name}: the weights have the digest {model.digest.hex()}, the file says {header['digest']}")
     return model

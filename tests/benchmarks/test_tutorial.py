@@ -58,7 +58,8 @@ def run(place, command):
 def test_every_edit_finds_its_place():
     changed = apply.edit_sources(ROOT)
     assert {*changed} == {
-        f"codecsim/learned/{name}.py" for name in ("inputs", "params", "prediction_filter", "controller")
+        f"codecsim/{name}.py"
+        for name in ("learned/inter/input_planes", "learned/inter/controller", "tools/inter_luma", "tools/learner")
     }
     for name, source in changed.items():
         compile(source, name, "exec")
@@ -77,7 +78,7 @@ def test_edits_are_made_on_request(tmp_path):
         (tmp_path / name).write_text((ROOT / name).read_text())
     command = [sys.executable, BENCHMARKS / "tutorial" / "apply.py", "--sources", tmp_path]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and "edited codecsim/learned/inter/inputs.py" in done.stdout
+    assert done.returncode == 0 and "edited codecsim/learned/inter/input_planes.py" in done.stdout
     assert {name: (tmp_path / name).read_text() for name in apply.edit_sources(ROOT)} == apply.edit_sources(ROOT)
     assert "NetSpec(" in (tmp_path / "stack.py").read_text()
 
@@ -90,7 +91,7 @@ def test_edits_are_made_once(tmp_path):
     command = [sys.executable, BENCHMARKS / "tutorial" / "apply.py", "--sources", tmp_path]
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert again.returncode == 1 and again.stdout == ""
-    assert again.stderr.startswith("apply: error: codecsim/learned/inter/inputs.py: has been edited already")
+    assert again.stderr.startswith("apply: error: codecsim/learned/inter/input_planes.py: has been edited already")
     assert {name: (tmp_path / name).read_text() for name in edited} == edited
     assert not (tmp_path / "stack.py").exists()
     for edit in apply.edits(TEXT):  # each of them would be refused
