@@ -17,7 +17,7 @@ from codecsim.tools import INTER_CHROMA, INTER_LUMA, INTRA, LOOP
 
 
 def _inter_luma(active: ActiveTool, sps: Sps, threads: int) -> Learner:
-    make = SizeClassFilter if active.settings.block_size in CLASS_LIMITS else make_learner
+    make: Callable[..., Learner] = SizeClassFilter if active.settings.block_size in CLASS_LIMITS else make_learner
     inputs, initial = active.start
     return make(active.settings, sps.width, sps.height, sps.bit_depth, initial, threads, inputs)
 

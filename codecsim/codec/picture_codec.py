@@ -81,6 +81,10 @@ class PictureCodec(PictureStore):
         """The stage of a class, None where the sequence has none."""
         return next((stage for stage in self.stages if isinstance(stage, kind)), None)
 
+    def stage(self, kind: type[AnyStage]) -> AnyStage:
+        """The stage of a class, of those that every sequence has."""
+        return next(stage for stage in self.stages if isinstance(stage, kind))
+
     def begin(
         self, current: CurrentPicture, header: SliceHeader, pps: Pps, tools: int, order: Order = Order.TRAIN
     ) -> None:

@@ -16,6 +16,7 @@ Models that ship with codecsim are `models/<name>/<version>/weights.safetensors`
 
 import dataclasses
 import functools
+import hashlib
 import json
 import math
 import pathlib
@@ -23,7 +24,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -37,6 +38,8 @@ from codecsim.learned.engine.weights import InitialWeights
 from codecsim.learned.intra.spec import IntraSpec
 from codecsim.learned.loop.spec import LoopSpec
 from codecsim.resources import resource_folder
+from codecsim.tools import tool_named
+from codecsim.tools.learner import LearnerSettings
 
 FORMAT = 1
 WEIGHTS_FILE, CARD_FILE = "weights.safetensors", "card.md"
@@ -107,7 +110,7 @@ class Model:
     """
 
     kind: str
-    spec: object
+    spec: Any
     weights: np.ndarray
     inputs: tuple
     name: str = ""
@@ -131,8 +134,12 @@ class Model:
 
     @functools.cached_property
     def digest(self):
-        """16 bytes that name the weights in a stream."""
-        return KINDS[self.kind].digest(self.spec, self.weights)
+        """16 bytes that name the weights in a stream, and input planes of which the stream's settings say nothing."""
+        digest = KINDS[self.kind].digest(self.spec, self.weights)
+        settings = tool_named(self.kind).settings
+        if not issubclass(settings or object, LearnerSettings) or all(map(settings.can_switch, self.inputs)):
+            return digest
+        return hashlib.blake2b(digest + " ".join(self.inputs).encode(), digest_size=16).digest()
 
     def initial(self):
         """`InitialWeights` of a network that learns (whose spec is a NetSpec)."""

@@ -37,7 +37,7 @@ class PictureChoices:
     def __init__(self, codec: PictureCodec, config: EncoderConfig) -> None:
         self._codec, effort = codec, config.search
         self._search = PictureSearch(codec, effort, config.hevc.adaptive_qp)
-        self._compensation, self._filtering = codec.find(Compensation), codec.find(InterFiltering)
+        self._filtering = codec.find(InterFiltering)
         self._filter_search = InterFilterSearch(codec, config) if self._filtering is not None else None
         self._passes = effort.filter_passes
         self._choices: dict[str, Callable[[PictureCodec, Any, Aim], None]] = {
@@ -86,7 +86,7 @@ class PictureChoices:
 
         The search knows neither.  Given this source, it looks for the prediction that they make right.
         """
-        final, plain = self._codec.pred, self._compensation.plain
+        final, plain = self._codec.pred, self._codec.stage(Compensation).plain
         top = (1 << self._codec.sps.bit_depth) - 1
         aims = (np.clip(o - (f.astype(np.int32) - p), 0, top) for o, f, p in zip(orig, final, plain, strict=True))
         return Planes(*(aim.astype(np.uint16) for aim in aims))

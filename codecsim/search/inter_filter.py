@@ -27,13 +27,15 @@ class InterFilterSearch:
     """
 
     def __init__(self, codec: PictureCodec, config: EncoderConfig) -> None:
-        filtering, self._learning = codec.find(InterFiltering), codec.find(InterLearning)
+        self._learning = codec.find(InterLearning)
         self._from_source = config.oracle == "original"
-        self._sender = WeightSender(filtering.luma, codec.sps) if config.oracle == "weights" else None
+        filtering, sends = codec.find(InterFiltering), config.oracle == "weights"
+        self._sender = WeightSender(filtering.luma, codec.sps) if filtering is not None and sends else None
 
     def begin(self, orig: Planes) -> None:
         """A picture begins, of which this is the source."""
-        self._learning.oracle = orig if self._from_source else None
+        if self._learning is not None:
+            self._learning.oracle = orig if self._from_source else None
         if self._sender is not None:
             self._sender.begin()
 
@@ -47,8 +49,9 @@ class InterFilterSearch:
         if self._sender is not None:
             self._sender.choose(codec, stage, aim.orig.y, cost_of, lam)
         stage.filter(codec)
-        choose_chroma(codec, stage, aim)
-        choose_where(codec, aim.state, stage.filtered, aim.state.value.rc.blocks.filtering, FILTER_CHOICE)
+        choose_where(
+            codec, aim.state, choose_chroma(codec, stage, aim), aim.state.value.rc.blocks.filtering, FILTER_CHOICE
+        )
 
     def units(self) -> Mapping[str, bytes]:
         """NAL units that go with the picture, by the part of its bits that they are."""
@@ -57,15 +60,19 @@ class InterFilterSearch:
 
 def _filtering_cost(codec: PictureCodec, stage: InterFiltering, aim: Aim) -> float:
     """Cost of the picture if each 32x32 has the choice among what the stage has filtered; decisions stay."""
-    choose_chroma(codec, stage, aim)
     choice = aim.state.value.rc.blocks.filtering
-    return cost_of_choice(codec, aim.state, stage.filtered, choice, FILTER_CHOICE)
+    return cost_of_choice(codec, aim.state, choose_chroma(codec, stage, aim), choice, FILTER_CHOICE)
 
 
-def choose_chroma(codec: PictureCodec, stage: InterFiltering, aim: Aim) -> None:
-    """Let the picture use filtered chroma unless that is farther from the source than the prediction is."""
+def choose_chroma(codec: PictureCodec, stage: InterFiltering, aim: Aim) -> Planes:
+    """Let the picture use filtered chroma unless that is farther from the source than the prediction is.
+
+    Returns
+    -------
+    Planes : what the filtered stage lets blocks choose from
+    """
     if not stage.chroma_alternative:
-        return
+        return stage.use_chroma(codec, False)
     inter = np.kron(codec.blocks.pred_mode >= MODE_INTER, np.ones((2, 2), bool))
     gain = 0.0
     weights = aim.state.value.weights
@@ -73,4 +80,4 @@ def choose_chroma(codec: PictureCodec, stage: InterFiltering, aim: Aim) -> None:
         source = aim.orig[k].astype(np.int64)
         before, after = ((source - plane)[inter] for plane in (codec.pred[k], stage.chroma_alternative[k - 1]))
         gain += weight * float(np.sum(before * before) - np.sum(after * after))
-    stage.use_chroma(codec, gain >= 0)
+    return stage.use_chroma(codec, gain >= 0)

@@ -22,7 +22,8 @@ def choose_order(picture: PictureStore, stage: InterFiltering, cost_of: Callable
     cost_of : rate-distortion cost of the picture with what the stage has filtered
     lam : cost of a bit
     """
-    before, best, handicap = stage.group.snapshot(), None, 0.0
+    before, handicap = stage.group.snapshot(), 0.0
+    least, best, after = float("inf"), Order.TRAIN, before
     for order in Order:
         stage.group.restore(before)
         stage.order = order
@@ -30,7 +31,7 @@ def choose_order(picture: PictureStore, stage: InterFiltering, cost_of: Callable
         cost = cost_of() + handicap
         if order == Order.TRAIN:
             handicap = MARGIN * cost + lam * HEADER_BITS
-        if best is None or cost < best[0]:
-            best = cost, order, stage.group.snapshot()
-    _, stage.order, after = best
+        if cost < least:
+            least, best, after = cost, order, stage.group.snapshot()
+    stage.order = best
     stage.group.restore(after)

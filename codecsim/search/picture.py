@@ -109,7 +109,7 @@ class PictureSearch:
     def _search(self, state):
         """Decide all rows; where the intra filter learns, it does so as it will in the reconstruction."""
         codec = self._codec
-        count, learner = rows_of(codec.rc), codec.find(Reconstruction).learning
+        count, learner = rows_of(codec.rc), codec.stage(Reconstruction).learning
         if learner is None:
             search_rows(state, codec.slice.qp, 0, count)
             return

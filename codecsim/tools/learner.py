@@ -168,9 +168,10 @@ class LearnerSettings(StreamSettings):
     # input planes by names in model files, and the settings that switch them
     switches: ClassVar[tuple[tuple[str, str], ...]] = ()
 
-    def can_switch(self, plane: str) -> bool:
+    @classmethod
+    def can_switch(cls, plane: str) -> bool:
         """Whether settings say if a net takes an input plane; of others model files say so alone."""
-        return plane in ("prediction", "block_size") or plane.startswith("further_") or plane in dict(self.switches)
+        return plane in ("prediction", "block_size") or plane.startswith("further_") or plane in dict(cls.switches)
 
     def planes_of(self, inputs: Sequence[str]) -> dict[str, int]:
         """The settings that give the inputs of a model, as far as settings can."""

@@ -22,13 +22,13 @@ class Loader(importlib.machinery.SourceFileLoader):
         return compile(pathlib.Path(MODULES[name][1]).read_bytes(), MODULES[name][0], "exec", dont_inherit=True)
 
 
-class JitLoader(importlib.machinery.SourceFileLoader):
+class DigestLoader(importlib.machinery.SourceFileLoader):
     """Lets the digests of kernels see the other text."""
 
     def exec_module(self, module):
         super().exec_module(module)
-        usual = module._source_path
-        module._source_path = lambda name: pathlib.Path(MODULES[name][1]) if name in MODULES else usual(name)
+        usual = module._source
+        module._source = lambda name: pathlib.Path(MODULES[name][1]).read_bytes() if name in MODULES else usual(name)
 
 
 class Finder:
@@ -36,8 +36,8 @@ class Finder:
     def find_spec(name, path=None, target=None):
         if name in MODULES:
             return importlib.util.spec_from_loader(name, Loader(name, MODULES[name][0]))
-        if name == "codecsim.kernels.jit":
-            return importlib.util.spec_from_loader(name, JitLoader(name, {jit!r}))
+        if name == "codecsim.kernels.sources":
+            return importlib.util.spec_from_loader(name, DigestLoader(name, {digests!r}))
         return None
 
 
@@ -61,5 +61,5 @@ def replace_sources(folder, root, sources):
         dotted = ".".join(pathlib.PurePath(name).with_suffix("").parts)
         (folder / f"{dotted}.txt").write_text(content)
         modules[dotted] = (str(root / name), str(folder / f"{dotted}.txt"))
-    text = _CUSTOMISE.format(modules=modules, jit=str(root / "codecsim" / "jit.py"))
+    text = _CUSTOMISE.format(modules=modules, digests=str(root / "codecsim" / "kernels" / "sources.py"))
     (folder / "sitecustomize.py").write_text(text)

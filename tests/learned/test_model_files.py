@@ -1,5 +1,6 @@
 """Model files: what is written is read again, what cannot be is refused, what is asked for is found."""
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -11,6 +12,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from codecsim.cli import run
+from codecsim.codec.active_tools import resolve_tools
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError, ModelError
 from codecsim.formats.video import create_video
 from codecsim.learned import model_files
@@ -27,6 +30,8 @@ from codecsim.learned.model_files import (
     shipped_models,
 )
 from codecsim.picture.planes import Frame, VideoFormat
+from codecsim.tools import INTER_LUMA as INTER_LUMA_TOOL
+from codecsim.tools.inter_luma import InterLumaSettings
 
 README = (pathlib.Path(__file__).parents[2] / "models" / "README.md").read_text()
 MIXED = NetSpec(4, (("conv1", 16), ("depthwise3", 16), ("conv3", 8)), 2)
@@ -57,6 +62,30 @@ def test_round_trip(tmp_path, spec):
     assert found.digest == InitialWeights(spec, model.weights).digest() == found.initial().digest()
     with pytest.raises(ValueError, match="read-only"):
         found.weights[0] = 1
+
+
+def test_weights_bring_the_settings_they_like(tmp_path):
+    """Defaults of an encoding, which its own settings override; the stream carries them, so a decoder needs none."""
+    settings = InterLumaSettings()
+    weights = builtin_weights(settings.spec).master
+    liked = {"replay": 3, "learning_rate": 1e-3, "loss": "l1", "threshold_q8": [1, 2, 3, 4]}
+    path = tmp_path / "liked.safetensors"
+    save_model(path, Model(INTER_LUMA, settings.spec, weights, settings.inputs, learner=liked))
+    assert load_model(path).learner == liked
+    config = EncoderConfig(settings={"inter_luma": {"model": str(path), "replay": 4}})
+    found = resolve_tools(config)[INTER_LUMA_TOOL].settings
+    wanted = dataclasses.replace(settings, model=found.model, **{**liked, "replay": 4})
+    assert found == wanted
+
+
+def test_planes_that_no_setting_switches_are_part_of_the_name():
+    """A stream says of them nothing but the digest of the weights."""
+    spec = NetSpec.plain(4, 8, 1)
+    weights, usual = builtin_weights(spec).master, ("prediction", "high_pass", "qp")
+    assert Model(INTER_LUMA, spec, weights, usual).digest == builtin_weights(spec).digest()
+    names = [usual, (*usual, "luma_detail"), ("luma_detail", *usual)]
+    assert len({Model(INTER_LUMA, spec, weights, inputs).digest for inputs in names}) == 3
+    assert len({Model(INTER_CHROMA, spec, weights, inputs).digest for inputs in names}) == 1
 
 
 def test_tensors_stand_in_canonical_order(tmp_path):
@@ -118,6 +147,8 @@ NET = {"n_inputs": 4, "hidden": [["conv1", 16], ["depthwise3", 16], ["conv3", 8]
         ({"digest": "0" * 32}, {}, None, "the file says 0000"),
         ({"inputs": "qp"}, {}, None, "expected a list of names"),
         ({"inputs": [1]}, {}, None, "expected a list of names"),
+        ({"learner": ["replay"]}, {}, None, "learner is .*; expected an object of settings"),
+        ({"learner": {"replay": {"at": 1}}}, {}, None, "learner is .*; expected an object of settings"),
         ({"architecture": []}, {}, None, "an architecture that cannot be"),
         ({"architecture": {"n_inputs": 4}}, {}, None, "an architecture that cannot be: 'hidden'"),
         ({"architecture": NET | {"hidden": [["conv9", 8]]}}, {}, None, "layers are conv3, conv1, depthwise3"),
@@ -233,7 +264,7 @@ def test_a_model_made_by_someone_else_codes_and_learns(tmp_path, monkeypatch, ca
     result = json.loads(capsys.readouterr().out)
     model = load_model("my_model.safetensors")
     assert model.spec.hidden == (("conv1", 16), ("depthwise3", 16), ("conv3", 8))
-    assert result["encoder"]["model"] == model.digest.hex()
+    assert result["encoder"]["weights"]["inter_luma"] == model.digest.hex()
     assert sum(picture.get("trained_steps", 0) for picture in result["pictures"]) > 20
     assert max(picture.get("filtered_share", 0) for picture in result["pictures"]) > 0
     assert run(decode) == 0

@@ -85,9 +85,8 @@ class InterFiltering(Stage):
             self._aux["areas"] = block_areas(picture.blocks)
         if self._further:
             context, refs = picture.motion_context.value, bind(picture.rc.value.refs)
-            further = bind(
-                Further(*stack_reference_motion(picture.places), context.ref_poc, context.num_ref, context.cur_poc)
-            )
+            mv, target = stack_reference_motion(picture.places)
+            further = bind(Further(mv, target, context.ref_poc, context.num_ref, context.cur_poc))
             for name, plane in self._further.items():
                 rank = FURTHER.index(name)
                 predict_further(picture.bound_motion, refs, further, rank, plane, picture.bound_inter_scratch)
@@ -96,7 +95,7 @@ class InterFiltering(Stage):
     @property
     def has_lesson(self) -> bool:
         """Whether the learners wait for an order."""
-        return self.takes_orders and self.luma.has_lesson
+        return self.takes_orders and self.group.has_lesson
 
     def inputs(self, picture: PictureStore) -> LearnerInputs:
         """What the filter of luma takes, after `prepare`."""

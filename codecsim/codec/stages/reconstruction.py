@@ -40,10 +40,10 @@ class Reconstruction(Stage):
     def begin(self, picture: PictureStore, opening: Opening) -> Mapping[str, int]:
         """Nothing is chosen."""
         picture.blocks.intra_filter[:] = 0
-        usable = self._intra is not None and (self._intra.params.inter_pictures or not opening.is_inter)
-        self.on = usable and opening.tools & INTRA.bit > 0
-        self.learning = self._intra.learner if self.on and not opening.is_inter else None
-        self.training = None
+        self.on, self.learning, self.training = False, None, None
+        if self._intra is not None and opening.tools & INTRA.bit:
+            self.on = self._intra.params.inter_pictures or not opening.is_inter
+            self.learning = None if opening.is_inter else self._intra.learner
         return {"intra_filter_on": int(self.on)}
 
     def recon_fields(self, qp: int) -> Mapping[str, Any]:

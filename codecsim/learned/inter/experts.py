@@ -158,7 +158,7 @@ class LinearExpert:
 
     def __init__(self, linear: LinearFilter, expert: Expert, base: Expert | None, further: tuple[Expert, ...]) -> None:
         self.linear, self._expert, self._base, self._further = linear, expert, base, further
-        self.requires = () if base is None else (base,)
+        self.requires: tuple[Expert, ...] = () if base is None else (base,)
 
     def _base_of(self, lesson: PictureLesson) -> np.ndarray:
         return lesson.inputs.prediction if self._base is None else lesson.outputs[self._base]

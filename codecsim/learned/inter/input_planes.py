@@ -5,6 +5,7 @@ To add a plane, add its entry to PLANES: a name, what its values mean, what it n
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -96,8 +97,8 @@ def detail(sums: np.ndarray) -> np.ndarray:
     """
     h, w = sums.shape
     padded = np.pad(sums, 2, mode="edge")
-    rows = sum(padded[k : k + h] for k in range(5))
-    return sums - sum(rows[:, k : k + w] for k in range(5)) // 25
+    rows = reduce(np.add, (padded[k : k + h] for k in range(5)))
+    return sums - reduce(np.add, (rows[:, k : k + w] for k in range(5))) // 25
 
 
 def _luma_sums(inputs: LearnerInputs) -> np.ndarray:

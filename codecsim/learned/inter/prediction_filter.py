@@ -67,7 +67,7 @@ class PredictionFilter:
         self._others = tuple(plane.needs[0] for plane in self._planes if plane.is_prediction)
         self.net = OnlineNet(params, self.shape, initial, threads)
         self.experts = choose_experts(params, initial)
-        self.names = tuple(expert.name.lower() for expert in self.experts)
+        self.names = tuple(str(expert.name).lower() for expert in self.experts)
         made = {expert: EXPERTS[expert](expert, self.net, self.experts, len(self._others)) for expert in self.experts}
         for required in {required for expert in made.values() for required in expert.requires}:
             made.setdefault(required, EXPERTS[required](required, self.net, self.experts, len(self._others)))

@@ -65,8 +65,8 @@ class _SizeLesson:
 
     def output(self, name: str) -> np.ndarray | None:
         """As Lesson.output."""
-        planes = [lesson.output(name) for lesson in self.lessons]
-        return None if planes[0] is None else self.merge(planes)
+        planes = [plane for plane in (lesson.output(name) for lesson in self.lessons) if plane is not None]
+        return self.merge(planes) if planes else None
 
 
 class SizeClassFilter(LearnerGroup):

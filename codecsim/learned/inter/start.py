@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from codecsim.errors import ConfigError
+from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights, with_more_inputs
 from codecsim.learned.inter.input_planes import planes_of
 from codecsim.learned.model_files import Model
@@ -28,11 +29,12 @@ def start_of(settings: LearnerSettings, model: Model | None = None) -> Start:
     """
     if model is None:
         return Start(settings.inputs, builtin_weights(settings.spec))
+    spec: NetSpec = model.spec
     planes, usual = planes_of(model.inputs), settings.without_sizes.inputs
     switched = tuple(plane.name for plane in planes if settings.can_switch(plane.name))
-    if model.spec.n_outputs == 1 and switched == settings.inputs:
+    if spec.n_outputs == 1 and switched == settings.inputs:
         return Start(model.inputs, model.initial())
-    if model.spec.n_outputs == 1 and switched == usual:
+    if spec.n_outputs == 1 and switched == usual:
         inputs = (*model.inputs, *settings.inputs[len(usual) :])
         try:
             return Start(inputs, with_more_inputs(model.initial(), len(planes), len(inputs) + len(inputs) % 2))
@@ -42,6 +44,6 @@ def start_of(settings: LearnerSettings, model: Model | None = None) -> Start:
         f"--set {settings.group}.{name}={value}" for name, value in settings.planes_of(model.inputs).items()
     )
     raise ConfigError(
-        f"model {model.name}: it takes {', '.join(model.inputs)} to {model.spec.n_outputs} output; the settings give "
+        f"model {model.name}: it takes {', '.join(model.inputs)} to {spec.n_outputs} output; the settings give "
         f"{', '.join(settings.inputs)} to 1 output; to have what it takes, say {wanted}"
     )
