@@ -7,7 +7,7 @@ import pytest
 
 from codecsim.codec.active_tools import ARITHMETIC_VERSION, ActiveTool, ActiveTools, read_tools, resolve_tools
 from codecsim.codec.config import EncoderConfig
-from codecsim.codec.filters import make_filters
+from codecsim.codec.implementations import make_filters
 from codecsim.errors import BitstreamError, ConfigError, ModelError
 from codecsim.learned.learner import LearnerInputs
 from codecsim.syntax.headers import LearnedTools, Sps
@@ -89,7 +89,7 @@ def test_refused(wrong, error, message):
 
 def test_a_filter_without_settings_has_no_parameters():
     loop = resolve_tools(EncoderConfig(filter="off", loop_filter="on")).announcement()
-    wrong = loop.with_settings((dataclasses.replace(loop.settings[0], parameters=(1,)),))
+    wrong = dataclasses.replace(loop, settings=(dataclasses.replace(loop.settings[0], parameters=(1,)),))
     with pytest.raises(BitstreamError, match="the in-loop filter has no parameters"):
         read_tools(sps_of(wrong))
     assert read_tools(sps_of(loop))[LOOP].model
