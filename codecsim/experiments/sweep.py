@@ -83,7 +83,7 @@ def run_plan(plan: Plan, database: str | os.PathLike, workers, quiet: bool = Fal
 
 def results(database: str | os.PathLike, experiment: Experiment, metrics: Sequence[str] = ()) -> list[dict]:
     """The points of an experiment that are done, in its order, with what was measured of `metrics`."""
-    names = ("frames", "bits", "hash_bits", "psnr_y", "psnr_u", "psnr_v", "encoder_seconds", "decoder_seconds")
+    names = ("frames", "hash_bits", "psnr_y", "psnr_u", "psnr_v", "encoder_seconds", "decoder_seconds")
     points = []
     with Database(database) as kept:
         for cell in experiment.cells:
@@ -91,7 +91,9 @@ def results(database: str | os.PathLike, experiment: Experiment, metrics: Sequen
             if row is not None:
                 where = {"arm": cell.arm, "config": cell.config, "clip": cell.clip, "qp": cell.qp}
                 measured = quality_of(json.loads(row["result"]), metrics) if metrics else {}
-                points.append(where | {name: row[name] for name in (*names, "stream_sha256", "key")} | measured)
+                sizes = {"bits": row["bits"] - row["hash_bits"], "file_bits": row["bits"]}
+                kept_of_row = {name: row[name] for name in (*names, "stream_sha256", "key")}
+                points.append(where | sizes | kept_of_row | measured)
     return points
 
 

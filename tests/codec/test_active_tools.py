@@ -7,9 +7,12 @@ import pytest
 
 from codecsim.codec.active_tools import ARITHMETIC_VERSION, ActiveTool, ActiveTools, read_tools, resolve_tools
 from codecsim.codec.config import EncoderConfig
-from codecsim.codec.implementations import make_filters
+from codecsim.codec.filters import make_filters
 from codecsim.errors import BitstreamError, ConfigError, ModelError
+from codecsim.learned.engine.weights import builtin_weights
+from codecsim.learned.inter.start import start_of
 from codecsim.learned.learner import LearnerInputs
+from codecsim.learned.model_files import Model
 from codecsim.syntax.headers import LearnedTools, Sps
 from codecsim.tools import INTER_CHROMA, INTER_LUMA, LOOP, OVERLAP, TOOLS
 from codecsim.tools.inter_luma import InterLumaSettings
@@ -119,3 +122,13 @@ def test_learning_starts_from_the_weights_that_ship_where_they_fit():
     assert initial(channels=8).is_identity
     with pytest.raises(ConfigError, match="say --set inter_luma.high_pass=1 --set inter_luma.overlapped=1"):
         initial(model="prediction-luma", further=0)
+
+
+def test_built_in_weights_are_those_of_all_planes():
+    """A stream names weights by shape and values: the built-in ones look at the sizes of blocks where these are on."""
+    settings, plain = InterLumaSettings(block_size="input"), InterLumaSettings()
+    weights = builtin_weights(plain.spec).master
+    with pytest.raises(ConfigError, match="its weights are the built-in ones"):
+        start_of(settings, Model(INTER_LUMA.model_kind, plain.spec, weights, plain.inputs))
+    assert start_of(plain, Model(INTER_LUMA.model_kind, plain.spec, weights, plain.inputs)).inputs == plain.inputs
+    assert start_of(settings, Model(INTER_LUMA.model_kind, plain.spec, 0 - weights, plain.inputs)).inputs

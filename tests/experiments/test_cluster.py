@@ -23,7 +23,7 @@ preset = "fast"
 filter = "off"
 intra-period = 8
 [arms.online]
-learner = {channels = 8, experts = "online,rls"}
+inter_luma = {channels = 8, experts = "online,rls"}
 chroma-filter = "online"
 """
 

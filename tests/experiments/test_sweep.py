@@ -20,7 +20,7 @@ from codecsim.formats.video import open_video
 
 EXAMPLE = pathlib.Path(__file__).parents[2] / "benchmarks" / "experiments" / "bunny.toml"
 HEAD = 'clips = ["*.y4m"]\nqps = [27, 37]\nframes = 2\n[common]\npreset = "fast"\n'
-OFF, ON = '[arms.off]\nfilter = "off"\n', "[arms.on]\nlearner = {channels = 8}\n"
+OFF, ON = '[arms.off]\nfilter = "off"\n', "[arms.on]\ninter_luma = {channels = 8}\n"
 SAME_AS_OFF = '[arms.same]\nfilter = "off"\n'
 
 
@@ -109,7 +109,7 @@ def test_a_dry_run_runs_nothing(write, tmp_path, capsys):
 
 
 def test_tables(write, capsys):
-    text = HEAD.replace("[27, 37]", "[22, 27, 32, 37]") + OFF + '[arms.thin]\nfilter = "off"\neffort = {sao = false}\n'
+    text = HEAD.replace("[27, 37]", "[22, 27, 32, 37]") + OFF + '[arms.thin]\nfilter = "off"\nsearch = {sao = false}\n'
     path = write(text)
     assert codecsim(["sweep", path, "--quiet", "--jobs", "2"]) == 0
     printed = capsys.readouterr().out

@@ -17,9 +17,9 @@ PER_BLOCK = -1  # value of a "where" in words
 
 
 def table(title):
-    """Rows of the first table below a heading that begins with `title`: lists of cells, without backticks."""
+    """Rows of the first table below a heading or clause that begins with `title`: lists of cells, without backticks."""
     text = SPECIFICATION.read_text()
-    found = re.search(rf"^### {re.escape(title)}.*?\n((?:.*\n)*?)((?:\|.*\n)+)", text, re.MULTILINE)
+    found = re.search(rf"^(?:### )?{re.escape(title)}\b.*?\n((?:.*\n)*?)((?:\|.*\n)+)", text, re.MULTILINE)
     rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in found[2].splitlines()]
     return rows[2:]
 

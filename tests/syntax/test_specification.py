@@ -16,6 +16,8 @@ from codecsim.codec.stages.compensation import Compensation
 from codecsim.codec.stages.inter_filter import InterFiltering, InterLearning
 from codecsim.entropy import contexts, elements
 from codecsim.entropy.cabac import NEXT_CONTEXT, RANGE_LPS
+from codecsim.learned.inter import input_planes
+from codecsim.learned.intra.inputs import INPUTS as INTRA_PLANES
 from codecsim.picture.blocks import CBF_Y, MODE_INTER
 from codecsim.picture.planes import PAD_Y
 from codecsim.settings.wire import pack, words_of
@@ -25,6 +27,7 @@ from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings, code_sps
 from codecsim.syntax.nal import SPS, read_nal_units
 from codecsim.syntax.sei import LearnerHash, write_sei
 from codecsim.tools import TOOLS, learner, tool_named
+from codecsim.tools.inter_luma import InterLumaSettings
 from tests.conformance.clips import make_clip
 from tests.conformance.make_streams import FOLDER, LEARN
 from tests.conformance.runs import run_encoder
@@ -48,7 +51,7 @@ OF_H265 = ("sps_", "payload_", "uuid_", "rbsp_", "general_profile_")  # names th
 
 
 def wire_fields(tool):
-    """[(name, bits, low, high, default)] of the settings of a tool that a stream carries, in order, as the code has it.
+    """[(name, bits, range, default)] of the settings of a tool that a stream carries, in order, as the code has it.
 
     Numbers are those of the stream; bits is None of a float, whose default is its value.
     """
@@ -57,8 +60,20 @@ def wire_fields(tool):
     for word, packed in zip(words_of(kind), pack(kind()), strict=True):
         is_float = word.declared.kind is float
         default = struct.unpack("<f", struct.pack("<I", packed))[0] if is_float else packed
-        found.append((word.name, None if is_float else word.declared.bits, word.low, word.high, default))
+        found.append((word.name, None if is_float else word.declared.bits, range_of(word), default))
     return found
+
+
+def range_of(word):
+    """What a word may be, as the tables of the specification have it."""
+    declared = word.declared
+    if declared.allowed:
+        return ", ".join(map(str, declared.allowed))
+    if declared.kind is float:
+        if declared.above:
+            return f"above {declared.low}"
+        return f"{declared.low}..{declared.high}" + (f", not {declared.high}" if declared.below else "")
+    return f"{word.low}..{word.high}"
 
 
 def names_traced(code):
@@ -112,15 +127,15 @@ def test_contexts():
 def test_settings(tool):
     rows = spec.settings_table(tool)
     assert [int(row[0]) for row in rows] == list(range(len(rows)))
-    for (_, name, bits, allowed, default), (code_name, code_bits, low, high, usual) in zip(
+    for (_, name, bits, allowed, default), (code_name, code_bits, code_range, usual) in zip(
         rows, wire_fields(tool), strict=True
     ):
-        assert name == code_name
+        assert (name, allowed) == (code_name, code_range)
         if code_bits is None:
             assert bits == "32, float"
             assert np.float32(default) == np.float32(usual)
         else:
-            assert (bits, allowed, default) == (str(code_bits), f"{low}..{high}", str(int(usual)))
+            assert (bits, default) == (str(code_bits), str(int(usual)))
 
 
 def test_numbers_of_choices():
@@ -131,6 +146,17 @@ def test_numbers_of_choices():
     for name, numbers in rows:
         assert issubclass(kinds[name], enum.IntEnum | enum.IntFlag)
         assert dict(re.findall(r"(\d+) (\w+)", numbers)) == {str(int(c)): c.name.lower() for c in kinds[name]}
+
+
+def test_input_planes():
+    text = spec.SPECIFICATION.read_text()
+    names = {re.sub(r"^further_\d$", "further_k", name) for name in input_planes.PLANES}
+    assert {name for name in names if f"`{name}`" not in text} == set()
+    assert [row[0] for row in spec.table("7.2")] == [
+        re.sub(r"^further_\d$", "further_k", name)
+        for name in InterLumaSettings(further=1, block_size=learner.BlockSize.INPUT).inputs
+    ]
+    assert tuple(name for row in spec.table("9.2") for name in row[0].split("`, `")) == INTRA_PLANES
 
 
 def test_files_named_exist():

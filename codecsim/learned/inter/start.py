@@ -27,8 +27,14 @@ def start_of(settings: LearnerSettings, model: Model | None = None) -> Start:
     ------
     ConfigError : a model for other planes, or for planes that there are not; the text names the settings that it wants
     """
+    builtin = builtin_weights(settings.spec)
     if model is None:
-        return Start(settings.inputs, builtin_weights(settings.spec))
+        return Start(settings.inputs, builtin)
+    if model.inputs != settings.inputs and model.digest == builtin.digest():
+        raise ConfigError(
+            f"model {model.name}: its weights are the built-in ones, which a stream takes for those of the planes "
+            f"{', '.join(settings.inputs)}, not {', '.join(model.inputs)}; give it other weights"
+        )
     spec: NetSpec = model.spec
     planes, usual = planes_of(model.inputs), settings.without_sizes.inputs
     switched = tuple(plane.name for plane in planes if settings.can_switch(plane.name))
