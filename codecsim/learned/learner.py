@@ -90,12 +90,14 @@ class Learner(LearnerState, Protocol):
     ----------
     names : what blocks may choose among: the planes that `predict` returns, in order
     needs : names of what LearnerInputs.aux must hold: see InterFiltering
-    takes_orders : whether it is a SignalledLearner, or a group of such; it then has their `obey` and `has_lesson`
     """
 
     names: tuple[str, ...]
     needs: tuple[str, ...]
-    takes_orders: bool
+
+    @property
+    def takes_orders(self) -> bool:
+        """Whether it is a SignalledLearner, or a group of such; it then has their `obey` and `has_lesson`."""
 
     def predict(self, inputs: LearnerInputs) -> tuple[list[np.ndarray], Any]:
         """Filter a prediction.
