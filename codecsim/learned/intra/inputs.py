@@ -7,6 +7,8 @@ prediction's last samples, repeated.  Blocks of horizontal directions (modes 2..
 net says of them, so the net sees vertical directions only.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from codecsim.hevc.indexing import natural
@@ -16,7 +18,21 @@ from codecsim.kernels.jit import kernel
 from codecsim.learned.engine.spec import ACT_CLIP
 from codecsim.learned.inter.inputs import QP_MIDDLE
 
-INPUTS = ("samples", "place", "row", "column", "planar", "qp", "size", "angle", "second_line", "mode")
+# What `fill_patch` can fill, in the order of their numbers, and what the values mean, int16 within +-8191.
+# To add a plane: its entry, its number, and its branch in `fill_patch`.  Nets take those that their model file names.
+PLANES: Mapping[str, str] = {
+    "samples": "decoded, substituted or predicted, minus the mean of the nearest references, 32 a sample of 8 bits",
+    "place": "where a sample comes from: -1024 decoded, -512 substituted, 1024 predicted, 512 repeated",
+    "row": "rows from the block's first, 64 each",
+    "column": "columns from the block's first, 64 each",
+    "planar": "the planar prediction minus the prediction, 32 a sample of 8 bits",
+    "qp": "the QP minus 32, 128 a step",
+    "size": "log2 of the size, 1024 a doubling, 0 between 8x8 and 16x16",
+    "angle": "32 times intraPredAngle, 0 without direction",
+    "second_line": "the prediction from the second line of references minus the prediction, 32 a sample of 8 bits",
+    "mode": "1024 planar, -1024 DC, 0 with a direction",
+}
+INPUTS = tuple(PLANES)
 SAMPLES, PLACE, ROW, COLUMN, TO_PLANAR, QP, SIZE, ANGLE, SECOND_LINE, MODE = range(len(INPUTS))
 NO_PLANE = -1  # fills up an odd number of planes: zeros
 MAX_MARGIN = 4  # context that lies in the units next to the block

@@ -206,17 +206,17 @@ def test_goes_back_to_a_snapshot():
 
 
 def test_parameters():
-    assert IntraSettings().pack() == (1,)
-    for params in (IntraSettings(False), IntraSettings(online=True, learning_rate=3e-4, blocks=7, passes=2)):
-        again = IntraSettings.unpack(params.pack())
-        assert again.pack() == params.pack()
+    assert IntraSettings().to_stream() == (1,)
+    for params in (IntraSettings(inter_pictures=False), IntraSettings(online=True, learning_rate=3e-4, blocks=7, passes=2)):
+        again = IntraSettings.from_stream(params.to_stream())
+        assert again.to_stream() == params.to_stream()
         assert again.online == params.online
     for wrong in ({"blocks": 0}, {"passes": 9}, {"learning_rate": "fast"}, {"reset_margin_q8": 0.5}, {"online": 2}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             IntraSettings(**wrong)
     for values in ((1, 1), (1, 1, 0x7FC00000, 128, 1, 4), (1, 1, 0, 0, 1, 4)):
         with pytest.raises(ConfigError):
-            IntraSettings.unpack(values)
+            IntraSettings.from_stream(values)
 
 
 def test_no_blocks_teach_nothing():
