@@ -207,7 +207,10 @@ def test_goes_back_to_a_snapshot():
 
 def test_parameters():
     assert IntraSettings().to_stream() == (1,)
-    for params in (IntraSettings(inter_pictures=False), IntraSettings(online=True, learning_rate=3e-4, blocks=7, passes=2)):
+    for params in (
+        IntraSettings(inter_pictures=False),
+        IntraSettings(online=True, learning_rate=3e-4, blocks=7, passes=2),
+    ):
         again = IntraSettings.from_stream(params.to_stream())
         assert again.to_stream() == params.to_stream()
         assert again.online == params.online
