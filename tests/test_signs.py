@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import tokenize
 
 import pytest
 
@@ -54,3 +55,18 @@ def test_it_says_what_may_be_imported(folder):
     } & {path.stem for path in PACKAGE.iterdir()}
     extra = used - allowed - {own, *FOR_ALL}
     assert not extra, f"{name_of(folder)} imports {', '.join(sorted(extra))} too"
+
+
+@pytest.mark.parametrize("folder", ["codecsim", "tests", "benchmarks"])
+def test_texts_in_sources_name_files_that_exist(folder):
+    """Files of Python that comments and docstrings name are there, wherever it is."""
+    known = {path.name for place in ("codecsim", "tests", "benchmarks") for path in (ROOT / place).rglob("*.py")}
+    for path in (ROOT / folder).rglob("*.py"):
+        with path.open("rb") as file:
+            texts = [
+                token.string
+                for token in tokenize.tokenize(file.readline)
+                if token.type == tokenize.COMMENT or token.string.startswith('"""')
+            ]
+        missing = {name for text in texts for name in re.findall(r"\b([a-z_]+\.py)\b", text)} - known
+        assert not missing, f"{path.relative_to(ROOT)} names {', '.join(sorted(missing))}"

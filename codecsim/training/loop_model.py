@@ -1,4 +1,4 @@
-"""The in-loop filter's network in torch, with the integer rounding of learned.loop_spec.
+"""The in-loop filter's network in torch, with the integer rounding of learned.loop.spec.
 
 With `exact` the model gives the integer network's values, in units of their formats; in float64 bit for bit, and in
 float32 within its rounding.  Gradients pass the rounding as if it were not there.  Without it nothing is rounded, but

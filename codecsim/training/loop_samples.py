@@ -2,7 +2,7 @@
 
 A folder of samples holds, for each encoding, two uint8 arrays and a JSON file
 
-    <name>.decoded.npy, <name>.original.npy  (n, 6, h / 2, w / 2)  the planes of learned.loop_spec, in samples of 8 bits
+    <name>.decoded.npy, <name>.original.npy  (n, 6, h / 2, w / 2)  the planes of learned.loop.spec, in samples of 8 bits
     <name>.json                              {"source", "config", "qp", "pictures": [[slice type, QP], ...]}
 
 The JSON file is written last: an encoding that has one is not made again.

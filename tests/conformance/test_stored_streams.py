@@ -1,7 +1,7 @@
 """Streams made once decode to the same pictures for ever.
 
 If a test fails, normative code has changed what existing streams mean.  For standard streams (.hevc) that is a bug.
-For streams with learned tools (.bin) it needs a new `learned.stream.ARITHMETIC_VERSION`, and make_streams.py run again.
+For streams with learned tools (.bin) it needs a new ARITHMETIC_VERSION (codec.active_tools); then run make_streams.py.
 """
 
 import io

@@ -229,7 +229,7 @@ def unit_losses(filtered: np.ndarray, recon: np.ndarray, coded: np.ndarray) -> n
     Parameters
     ----------
     filtered, recon : (h, w) uint16, what the net made of the prediction; the picture before in-loop filters
-    coded : (H4, W4) uint8, learned.inputs.CODED in the units that count
+    coded : (H4, W4) uint8, learned.inter.inputs.CODED in the units that count
     """
     error = np.abs(filtered.astype(np.int32) - recon)
     h4, w4 = coded.shape

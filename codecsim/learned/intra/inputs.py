@@ -151,7 +151,7 @@ def fill_patch(net, around, tb, mode, refs, pred):
 
     Parameters
     ----------
-    net : IntraNet (see intra_filter), bound or not
+    net : IntraNet (see intra.filter), bound or not
     around : Surroundings: the reconstruction before in-loop filters so far, padded by at least MAX_MARGIN
     tb : TransformBlock of luma
     mode : int, 0..34

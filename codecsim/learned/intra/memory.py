@@ -56,7 +56,7 @@ class Examples(NamedTuple):
     """Blocks to learn from, in decoding order; arrays may be longer than what they hold."""
 
     blocks: np.ndarray  # (n,) of Block
-    patches: np.ndarray  # int16: one after another, each (n_inputs, side, side), of intra_inputs.fill_patch
+    patches: np.ndarray  # int16: one after another, each (n_inputs, side, side), of intra.inputs.fill_patch
     errors: np.ndarray  # (n, 32, 32) int16: at the top left prediction minus reconstruction, turned as the patch is
 
 

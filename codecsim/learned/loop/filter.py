@@ -1,4 +1,4 @@
-"""Normative.  The in-loop filter: a network over a whole decoded picture.  Its meaning is stated in loop_spec.py."""
+"""Normative.  The in-loop filter: a network over a whole decoded picture.  Its meaning is stated in spec.py."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise

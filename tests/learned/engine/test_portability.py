@@ -8,7 +8,7 @@ import sys
 import pytest
 
 HERE = pathlib.Path(__file__).parent
-# What training_digest.py prints everywhere.  It may change only together with learned.stream.ARITHMETIC_VERSION.
+# What training_digest.py prints everywhere.  It may change only together with codec.active_tools.ARITHMETIC_VERSION.
 GOLDEN = """\
 1fd221b6ee90aee3f6357e18784ac271 5be89e98c7c1
 b44019b8aa085b2a2d28059d869f5233 187d16450b
