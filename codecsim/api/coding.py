@@ -12,8 +12,6 @@ from codecsim.api.own_filters import own_makers, split_tools
 from codecsim.api.sources import Source, open_source
 from codecsim.api.video import Video
 from codecsim.codec.config import EncoderConfig
-from codecsim.codec.decoder import DecodedPicture
-from codecsim.codec.encoder import CodedPicture
 from codecsim.codec.reports import PictureReport
 from codecsim.errors import ConfigError
 from codecsim.experiments.compare import coded_bits
@@ -27,6 +25,9 @@ from codecsim.tools import TOOLS
 
 if TYPE_CHECKING:
     import pandas
+
+    from codecsim.codec.decoder import DecodedPicture
+    from codecsim.codec.encoder import CodedPicture
 
 OnPicture = Callable[[PictureReport], object]
 
@@ -254,7 +255,7 @@ class _Kept:
         self._wants_data, self._wants_recon = data, recon
         self._in_order = OutputOrder(self.recon.append)
 
-    def take(self, coded: CodedPicture) -> None:
+    def take(self, coded: "CodedPicture") -> None:
         """One more picture."""
         self.reports.append(coded.report)
         if self._wants_data:
@@ -348,7 +349,7 @@ def decode(
     reports: list[tuple[int, PictureReport]] = []
     forms: list[VideoFormat] = []
 
-    def take(picture: DecodedPicture, frame: Frame) -> None:
+    def take(picture: "DecodedPicture", frame: Frame) -> None:
         reports.append((picture.coding_index, picture.report))
         forms[:] = [picture.video_format]
         if video:

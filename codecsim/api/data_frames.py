@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codecsim.codec.reports import PictureReport
-from codecsim.errors import ConfigError
-from codecsim.experiments.runs import plain
+from codecsim.extras import needed
 
 if TYPE_CHECKING:
     import pandas
+
+    from codecsim.codec.reports import PictureReport
 
 
 def data_frame(data: Any) -> "pandas.DataFrame":
@@ -20,15 +20,13 @@ def data_frame(data: Any) -> "pandas.DataFrame":
     ------
     ConfigError : there is no pandas
     """
-    try:
-        import pandas
-    except ImportError:
-        raise ConfigError("tables need pandas, which is not installed: pip install '.[notebook]'") from None
-    return pandas.DataFrame(data)
+    return needed("pandas", "a table").DataFrame(data)
 
 
-def reports_frame(reports: Iterable[PictureReport]) -> "pandas.DataFrame":
+def reports_frame(reports: "Iterable[PictureReport]") -> "pandas.DataFrame":
     """One row a picture; what a report divides further has a column a part, such as `parts.motion`."""
+    from codecsim.experiments.runs import plain
+
     return data_frame([_flat(plain(report)) for report in reports])
 
 

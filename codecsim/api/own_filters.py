@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from codecsim.errors import ConfigError
+from codecsim.extras import needed
 from codecsim.learned.own_filters import PLACES, Maker, check_own_filter
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def torch_filter(module: Any, *, learning_rate: float = 1e-3, steps: int = 4) ->
     >>> mine = codecsim.torch_filter(torch.nn.Conv2d(4, 1, 3, padding=1))
     >>> codecsim.encode(video, tools={"inter_luma": mine})
     """
-    try:
-        from codecsim.api.torch_adaptor import TorchFilter
-    except ImportError:
-        raise ConfigError("torch_filter needs torch, which is not installed: pip install '.[train]'") from None
+    needed("torch", "torch_filter")
+    from codecsim.api.torch_adaptor import TorchFilter
+
     return TorchFilter(module, learning_rate, steps)

@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from codecsim.api.comparing import compare
 from codecsim.cli.tables import make_table, print_table
 from codecsim.experiments.bootstrap import LEVEL, MIN_VALUES, RESAMPLES, SEED
-from codecsim.experiments.compare import METRICS, ClipComparison, compare, read_result
+from codecsim.experiments.compare import METRICS, ClipComparison
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,8 +60,7 @@ def command(anchor, test, metric, confidence, as_json):
     \b
     Example: codecsim compare off_*.json --test online_*.json
     """
-    results = ([read_result(path) for path in paths] for paths in (anchor, test))
-    rows = compare(*results, metric, confidence / 100)
+    rows = compare(anchor, test, metric=metric, confidence=confidence / 100).clips
     if as_json:
         clips = [dataclasses.asdict(row) for row in rows]
         click.echo(json.dumps({"metric": metric, "confidence": confidence / 100, "clips": clips}, indent=2))
@@ -70,7 +71,7 @@ def command(anchor, test, metric, confidence, as_json):
             click.echo(f"codecsim: warning: {row.clip}: {text}", err=True)
 
 
-def _table(rows: list[ClipComparison], metric: str, level: float) -> "Table":
+def _table(rows: Sequence[ClipComparison], metric: str, level: float) -> "Table":
     planes = list(rows[0].bd_rate)
     columns = [f"BD-rate {plane.upper()}" for plane in planes]
     table = make_table("clip", *columns, "EncT", "DecT", title=f"{metric}, bits without hashes", title_style="")

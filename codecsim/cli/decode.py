@@ -7,9 +7,7 @@ import click
 from codecsim.cli.model_option import model_option
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.experiments.number_choice import NumberChoice
-from codecsim.experiments.runs import decode_stream
 from codecsim.formats.output import STANDARD_STREAM
-from codecsim.formats.video import open_stream
 from codecsim.picture.planes import BIT_DEPTHS
 
 
@@ -34,23 +32,26 @@ def command(input_path, output, bit_depth, keep_partial, threads, models, as_jso
     \b
     Example: codecsim decode clip.bin -o decoded.y4m
     """
+    from codecsim.api.coding import decode
+
     if output == STANDARD_STREAM and as_json:
         raise click.UsageError("only one of -o and --json can go to standard output")
-    with open_stream(input_path) as (stream, name), PictureProgress("decode", None, quiet) as progress:
-        result = decode_stream(
-            stream,
-            name,
-            output,
-            keep_partial,
-            threads,
-            lambda report: progress.advance(f"{report.type} {report.bits} bits"),
-            bit_depth,
-            models,
+    with PictureProgress("decode", None, quiet) as progress:
+        decoded = decode(
+            input_path,
+            models=models,
+            threads=threads,
+            on_picture=lambda report: progress.advance(f"{report.type} {report.bits} bits"),
+            output=output,
+            video=False,
+            bit_depth=bit_depth,
+            keep_partial=keep_partial,
         )
+    result = decoded.result
     if as_json:
         click.echo(json.dumps(result, indent=2, allow_nan=False))
     elif output != STANDARD_STREAM:
         click.echo(
-            f"{output or name}: {result['frames']} pictures of {result['width']}x{result['height']}, "
+            f"{output or result['input']}: {result['frames']} pictures of {result['width']}x{result['height']}, "
             f"all hashes right, {result['frames'] / result['seconds']:.2f} pictures a second"
         )

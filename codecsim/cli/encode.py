@@ -9,7 +9,6 @@ from codecsim.cli.metric_names import METRICS_HELP, MetricNames
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.raw_options import RAW_OPTIONS
 from codecsim.experiments.encoder_options import encoder_options, options_of
-from codecsim.experiments.runs import encode_video
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
 
@@ -40,6 +39,8 @@ def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps
     \b
     Example: codecsim encode clip.y4m -o clip.bin --qp 32 --json > clip.json
     """
+    from codecsim.api.coding import encode
+
     if [output, recon, trace].count(STANDARD_STREAM) + as_json > 1:
         raise click.UsageError("only one of -o, --recon, --trace and --json can go to standard output")
     config = options_of(**options).config()
@@ -49,11 +50,19 @@ def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps
         counts = [count for count in (video.frame_count, config.frames) if count]
         with PictureProgress("encode", min(counts, default=None), quiet) as progress:
             note = lambda report: progress.advance(_note(report))  # noqa: E731
-            result = encode_video(video, config, output, recon, note, trace, metrics)
+            encoded = encode(
+                video,
+                config=config,
+                output=output,
+                recon=recon or False,
+                trace=trace,
+                metrics=metrics,
+                on_picture=note,
+            )
     if as_json:
-        click.echo(json.dumps(result, indent=2, allow_nan=False))
+        click.echo(json.dumps(encoded.result, indent=2, allow_nan=False))
     elif STANDARD_STREAM not in (output, recon, trace):
-        click.echo(_sentence(output, result))
+        click.echo(_sentence(output, encoded.result))
 
 
 def _note(report) -> str:

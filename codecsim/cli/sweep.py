@@ -9,10 +9,11 @@ import pathlib
 
 import click
 
+from codecsim.api.comparing import sweep
 from codecsim.cli.progress import quiet_option
-from codecsim.experiments import sweep
 from codecsim.experiments.database import sources_digest
 from codecsim.experiments.experiment_file import read_experiment
+from codecsim.experiments.sweep import make_plan, missing_jobs
 
 
 @click.command("sweep")
@@ -46,22 +47,22 @@ def command(experiment, output, jobs, scheduler, segments, dry_run, as_json, qui
     if segments is not None:
         file = dataclasses.replace(file, segments=segments)
     output = output or str(pathlib.Path(experiment).with_suffix(".sqlite"))
-    plan = sweep.make_plan(file, sources_digest())
+    plan = make_plan(file, sources_digest())
     if dry_run:
         _show_plan(plan, output, as_json)
         return 0
     with _workers(scheduler, jobs) as workers:
-        failed = sweep.run_plan(plan, output, workers, quiet)
+        done = sweep(file, output=output, workers=workers, quiet=quiet)
     if as_json:
         report = {"experiment": file.name, "database": output, "sources": plan.sources, "reference": file.reference}
-        report |= {"arms": plan.experiment.arms, "results": sweep.results(output, plan.experiment, file.metrics)}
-        report["failed"] = [{"run": str(outcome.task), "error": outcome.error} for outcome in failed]
+        report |= {"arms": plan.experiment.arms, "results": done.results}
+        report["failed"] = [{"run": str(outcome.task), "error": outcome.error} for outcome in done.failed]
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:
-        click.echo(sweep.markdown(output, plan.experiment), nl=False)
-    for outcome in failed:
+        click.echo(done.markdown(), nl=False)
+    for outcome in done.failed:
         click.echo(f"codecsim: error: {outcome.task}: {outcome.error.strip()}", err=True)
-    return 1 if failed else 0
+    return 1 if done.failed else 0
 
 
 @contextlib.contextmanager
@@ -79,7 +80,7 @@ def _workers(scheduler, jobs):
 
 def _show_plan(plan, database, as_json):
     """Say what would run."""
-    count, missing = sweep.missing_jobs(plan, database)
+    count, missing = missing_jobs(plan, database)
     if as_json:
         runs = [{"run": str(job), "key": job.key(plan.sources)} for job in missing]
         click.echo(json.dumps({"experiment": plan.file.name, "runs": count, "missing": runs}, indent=2))
