@@ -22,7 +22,7 @@ LAYERS = (
     ("picture",),
     ("codec.config", "codec.presets", "codec.structure", "codec.reports"),
     ("learned",),
-    ("codec.active_tools", "codec.filters", "codec.recon", "codec.slice_parameters"),
+    ("codec.active_tools", "codec.implementations", "codec.recon", "codec.slice_parameters"),
     ("codec.picture_store", "codec.block_choices", "codec.intra_rows"),
     ("codec.stages",),
     ("codec.picture_codec",),

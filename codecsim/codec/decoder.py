@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from codecsim.codec.active_tools import read_tools
-from codecsim.codec.filters import make_filters
+from codecsim.codec.implementations import make_filters
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.recon import derive_motion
 from codecsim.codec.reports import PictureReport, bits_by_part
@@ -139,7 +139,7 @@ class _Decoder:
         if self._codec is not None and self._codec.sps == sps:
             return
         tools = read_tools(sps, self._models, own=self._filters)
-        self._codec = PictureCodec(sps, **make_filters(tools, sps, self._threads, self._filters))
+        self._codec = PictureCodec(sps, make_filters(tools, sps, self._threads, self._filters))
         self._codec.observers = [
             observer for observer in (self._observer, self._trace and self._trace.observer) if observer is not None
         ]

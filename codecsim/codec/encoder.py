@@ -10,7 +10,7 @@ import numpy as np
 
 from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
-from codecsim.codec.filters import make_filters
+from codecsim.codec.implementations import make_filters
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.reports import PictureReport, bits_by_part
 from codecsim.codec.structure import (
@@ -165,7 +165,7 @@ class Encoder:
         )
         self._sets = ParameterSets(sps=[self._sps], pps=[self._pps])
         self._dpb = DecodedPictureBuffer()
-        self.codec = PictureCodec(self._sps, **make_filters(tools, self._sps, config.threads, filters))
+        self.codec = PictureCodec(self._sps, make_filters(tools, self._sps, config.threads, filters))
         if trace is not None and trace.observer is not None:
             self.codec.observers = [trace.observer]
         self._choices = PictureChoices(self.codec, config)

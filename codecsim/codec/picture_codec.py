@@ -4,7 +4,8 @@ A picture is a list of stages, see stages.stage.  `begin` binds all of them to a
 decoder parses and the encoder searches.  `predict` runs the stages of the prediction, `complete` the others.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from codecsim.codec.picture_store import PictureStore
@@ -18,7 +19,6 @@ from codecsim.codec.stages.reconstruction import Reconstruction
 from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.codec.stages.stage import Opening, Stage
 from codecsim.entropy.contexts import init_contexts
-from codecsim.learned.intra.filter import IntraFilter
 from codecsim.learned.learner import LearnerGroup
 from codecsim.picture.dpb import CurrentPicture
 from codecsim.syntax.headers import SLICE_I, Pps, SliceHeader, Sps
@@ -30,10 +30,9 @@ Choose = Callable[[Stage], None]  # the encoder's choice in a stage that is prep
 AnyStage = TypeVar("AnyStage", bound=Stage)
 
 
-def make_stages(
-    sps: Sps, inter_luma: Any = None, inter_chroma: Any = None, intra: IntraFilter | None = None, loop: Any = None
-) -> list[Stage]:
+def make_stages(sps: Sps, filters: Mapping[str, Any]) -> list[Stage]:
     """The stages of a sequence, in order; parameters as of PictureCodec."""
+    inter_luma, inter_chroma, intra, loop = map(filters.get, ("inter_luma", "inter_chroma", "intra", "loop"))
     compensation = Compensation(sps)
     stages: list[Stage] = [compensation]
     learning: list[Stage] = []
@@ -53,10 +52,7 @@ class PictureCodec(PictureStore):
     Parameters
     ----------
     sps : Sps
-    inter_luma : learned.inter.prediction_filter.PredictionFilter or None
-    inter_chroma : learned.inter.chroma_filter.ChromaFilter or None, which goes with `inter_luma`
-    intra : learned.intra.filter.IntraFilter or None
-    loop : learned.loop.filter.LoopFilter or None
+    filters : of the learned tools that are on, by name: see implementations.make_filters
 
     Attributes
     ----------
@@ -64,16 +60,9 @@ class PictureCodec(PictureStore):
     observers : functions that are called with each stage just applied and this codec; they change nothing
     """
 
-    def __init__(
-        self,
-        sps: Sps,
-        inter_luma: Any = None,
-        inter_chroma: Any = None,
-        intra: IntraFilter | None = None,
-        loop: Any = None,
-    ) -> None:
+    def __init__(self, sps: Sps, filters: Mapping[str, Any] = MappingProxyType({})) -> None:
         super().__init__(sps)
-        self.stages = make_stages(sps, inter_luma, inter_chroma, intra, loop)
+        self.stages = make_stages(sps, filters)
         self._learners = LearnerGroup([learner for stage in self.stages for learner in stage.learners])
         self.observers: list[Callable[[Stage, PictureCodec], None]] = []
 

@@ -174,7 +174,7 @@ def _with_quality(result, qualities):
 
 def _encoding(name, config, video_format, reports, stream_sha256, times):
     """The result of an encoding; `stream_sha256`: None where there is no stream."""
-    from codecsim.experiments.costs import kmac_per_pixel
+    from codecsim.codec.implementations import kmac_per_pixel
 
     file_bits = sum(report.bits + report.hash_bits for report in reports)
     result = _summary(video_format, reports, file_bits, times)

@@ -7,7 +7,7 @@ import pytest
 
 from codecsim.codec.active_tools import ARITHMETIC_VERSION, ActiveTool, ActiveTools, read_tools, resolve_tools
 from codecsim.codec.config import EncoderConfig
-from codecsim.codec.filters import make_filters
+from codecsim.codec.implementations import make_filters
 from codecsim.errors import BitstreamError, ConfigError, ModelError
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.start import start_of

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 
 from codecsim.codec.active_tools import ActiveTool, ActiveTools
-from codecsim.codec.filters import make_filters
+from codecsim.codec.implementations import make_filters
 from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.recon import derive_motion
 from codecsim.entropy.cabac import DECODE, ENCODE, finish_encoder, make_coder, start_decoder, start_encoder
@@ -226,7 +226,7 @@ def random_stream(seed, count=4, watch=lambda codec, header: None, learn=None, o
     video_format = VideoFormat(width, height, FPS, sps.bit_depth)
     sets, dpb = ParameterSets(sps=[sps], pps=[pps]), DecodedPictureBuffer()
     filters = make_filters(active, sps)
-    codec = PictureCodec(sps, **filters)
+    codec = PictureCodec(sps, filters)
     data, recon = write_parameter_sets(make_vps(sps), sps, pps), []
     held = []
     for poc in draw_order_counts(rng, sps, count):

@@ -10,9 +10,8 @@ import pytest
 from codecsim.cli import run
 from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import GROUPS, EncoderConfig, settable
-from codecsim.codec.filters import MAKERS
+from codecsim.codec.implementations import IMPLEMENTATIONS, kmac_per_pixel
 from codecsim.codec.reports import PictureReport
-from codecsim.experiments.costs import COSTS, kmac_per_pixel
 from codecsim.experiments.inspection import read_parameter_sets
 from codecsim.experiments.profile import PROFILERS
 from codecsim.learned.model_files import KINDS, load_model
@@ -98,7 +97,7 @@ def test_settings_are_listed(tool, capsys):
 @EACH
 def test_learned_tools_have_weights_filters_costs_and_profiles(tool, runs):
     if not tool.learned:
-        assert tool.name not in {*COSTS, *MAKERS}
+        assert tool.name not in IMPLEMENTATIONS
         return
     assert tool.model_kind in KINDS and tool.model_kind in PROFILERS
     assert load_model(tool.default_model, tool.model_kind).kind == tool.model_kind

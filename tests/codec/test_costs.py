@@ -8,8 +8,8 @@ import pytest
 from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.block_choices import intra_filter_shares
 from codecsim.codec.config import EncoderConfig
+from codecsim.codec.implementations import kmac_per_pixel
 from codecsim.codec.reports import PictureReport
-from codecsim.experiments.costs import kmac_per_pixel
 from codecsim.learned.engine.complexity import step_macs
 from codecsim.picture.blocks import MODE_INTER, MODE_INTRA, make_blocks
 from codecsim.picture.planes import VideoFormat
