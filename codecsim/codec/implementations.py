@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 from codecsim.codec.active_tools import ActiveTool, ActiveTools
 from codecsim.codec.reports import PictureReport
-from codecsim.learned.engine.complexity import block_macs, fit_macs, inference_kmac, step_macs, training_kmac
+from codecsim.learned.engine.complexity import block_macs, inference_kmac, step_macs, training_kmac
 from codecsim.learned.inter.chroma_filter import ChromaFilter
-from codecsim.learned.inter.experts import choose_experts, linear_sides
+from codecsim.learned.inter.experts import choose_experts, fitting_macs, inference_macs
 from codecsim.learned.inter.input_planes import planes_of
 from codecsim.learned.inter.prediction_filter import make_learner
-from codecsim.learned.inter.rls import make_taps
 from codecsim.learned.inter.size_classes import CLASS_LIMITS, SizeClassFilter, n_filters
 from codecsim.learned.intra.filter import IntraFilter
 from codecsim.learned.learner import Learner
@@ -20,7 +19,6 @@ from codecsim.learned.own_filters import make_own_filters
 from codecsim.picture.planes import VideoFormat
 from codecsim.syntax.headers import Sps
 from codecsim.tools import INTER_CHROMA, INTER_LUMA, INTRA, LOOP
-from codecsim.tools.learner import Expert
 
 # Thousand multiply-accumulates a luma sample, mean over all pictures: of inference and of training.
 Cost = tuple[float, float]
@@ -58,14 +56,10 @@ def _inter_luma_cost(active: ActiveTool, samples: int, reports: Sequence[Picture
     filtered = sum(report.filtered_share is not None for report in reports)
     steps = sum(report.trained_steps or 0 for report in reports)
     experts = choose_experts(settings, initial)
-    sides = [linear_sides(expert, sum(plane.is_prediction for plane in planes_of(inputs))) for expert in experts]
-    features = [len(make_taps(squares)) + 1 for squares in sides if squares]
+    kind = experts, initial.spec, sum(plane.is_prediction for plane in planes_of(inputs))
     fitted = sum(report.fitted_samples or 0 for report in reports) / samples
-    nets = len({Expert.ONLINE if expert == Expert.MIX else expert for expert in experts} - {Expert.RLS})
-    inference = (
-        (nets * inference_kmac(initial.spec) + sum(features) / 1000) * filtered / len(reports) * n_filters(settings)
-    )
-    training = training_kmac(initial.spec, settings, steps, samples) + fitted * sum(map(fit_macs, features)) / 1000
+    inference = inference_macs(*kind) / 1000 * filtered / len(reports) * n_filters(settings)
+    training = training_kmac(initial.spec, settings, steps, samples) + fitted * fitting_macs(*kind) / 1000
     return inference, training
 
 

@@ -1,18 +1,20 @@
 """Normative.  The experts among which blocks choose, each behind one interface.
 
-To add one: its class here or in a file of its own; its entry in EXPERTS; its name among params.Expert, which the stream
-carries.  Experts run in the order of that enumeration, and may look at what those before them made.
+To add one: its class here or in a file of its own; its entry in EXPERTS; its name among tools.learner.Expert, which
+the stream carries.  Experts run in the order of that enumeration, and may look at what those before them made.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from codecsim.learned.engine.complexity import fit_macs, forward_macs
+from codecsim.learned.engine.spec import NetSpec
 from codecsim.learned.engine.weights import InitialWeights
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.inter.online_net import OnlineNet, Taught
-from codecsim.learned.inter.rls import DIFFERENCE_SIDE, PREDICTION_SIDE, LinearFilter, feature_planes
+from codecsim.learned.inter.rls import DIFFERENCE_SIDE, PREDICTION_SIDE, LinearFilter, feature_planes, make_taps
 from codecsim.learned.learner import NOTHING_LEARNT, LearnerInputs, LearnReport
 from codecsim.tools.learner import Control, Expert, LearnerSettings
 
@@ -49,14 +51,7 @@ class PictureLesson:
 
 
 class ExpertFilter(Protocol):
-    """One expert.
-
-    Attributes
-    ----------
-    requires : Experts whose outputs it takes, which run before it even where blocks cannot choose them
-    """
-
-    requires: tuple[Expert, ...]
+    """One expert."""
 
     def predict(self, lesson: PictureLesson) -> np.ndarray:
         """The filtered prediction, (h, w) uint16; what it needs again for `learn` it finds in the lesson."""
@@ -79,8 +74,6 @@ class ExpertFilter(Protocol):
 
 class InitialExpert:
     """The net with its initial weights."""
-
-    requires: tuple[Expert, ...] = ()
 
     def __init__(self, net: OnlineNet) -> None:
         self._net = net
@@ -109,8 +102,6 @@ class InitialExpert:
 
 class OnlineExpert:
     """The net as it learns."""
-
-    requires: tuple[Expert, ...] = ()
 
     def __init__(self, net: OnlineNet) -> None:
         self._net = net
@@ -158,7 +149,6 @@ class LinearExpert:
 
     def __init__(self, linear: LinearFilter, expert: Expert, base: Expert | None, further: tuple[Expert, ...]) -> None:
         self.linear, self._expert, self._base, self._further = linear, expert, base, further
-        self.requires: tuple[Expert, ...] = () if base is None else (base,)
 
     def _base_of(self, lesson: PictureLesson) -> np.ndarray:
         return lesson.inputs.prediction if self._base is None else lesson.outputs[self._base]
@@ -192,25 +182,67 @@ class LinearExpert:
 
 
 def linear_sides(expert: Expert, n_others: int) -> tuple[int, ...]:
-    """Squares of taps, as LinearFilter takes them, of an Expert with so many further predictions; () if it is none."""
-    sides = (PREDICTION_SIDE, *(DIFFERENCE_SIDE,) * n_others)
-    return {Expert.RLS: sides, Expert.MIX: (*sides, 1)}.get(expert, ())
+    """Squares of taps, as LinearFilter takes them, of a linear Expert with so many further predictions."""
+    net = (1,) if expert == Expert.MIX else ()
+    return (PREDICTION_SIDE, *(DIFFERENCE_SIDE,) * n_others, *net)
 
 
-def _make_linear(expert: Expert, net: OnlineNet, experts: tuple[Expert, ...], n_others: int) -> LinearExpert:
-    linear = LinearFilter(*net.shape, linear_sides(expert, n_others))
-    mixes = Expert.MIX in experts  # all linear filters share the planes of features
-    base = Expert.ONLINE if expert == Expert.MIX else None
-    return LinearExpert(linear, expert, base, (Expert.ONLINE,) if mixes else ())
+class ExpertSetup(NamedTuple):
+    """What an expert is made for."""
+
+    expert: Expert
+    net: OnlineNet
+    experts: tuple[Expert, ...]  # all of the filter
+    n_others: int  # further predictions
 
 
-# (the expert, the net, all experts of the filter, its further predictions) -> ExpertFilter
-EXPERTS: Mapping[Expert, Callable[[Expert, OnlineNet, tuple[Expert, ...], int], ExpertFilter]] = {
-    Expert.INITIAL: lambda expert, net, experts, n_others: InitialExpert(net),
-    Expert.ONLINE: lambda expert, net, experts, n_others: OnlineExpert(net),
-    Expert.RLS: _make_linear,
-    Expert.MIX: _make_linear,
+def _make_linear(of: ExpertSetup) -> LinearExpert:
+    linear = LinearFilter(*of.net.shape, linear_sides(of.expert, of.n_others))
+    mixes = Expert.MIX in of.experts  # all linear filters share the planes of features
+    base = Expert.ONLINE if of.expert == Expert.MIX else None
+    return LinearExpert(linear, of.expert, base, (Expert.ONLINE,) if mixes else ())
+
+
+def _net_macs(expert: Expert, spec: NetSpec, n_others: int) -> int:
+    return forward_macs(spec)
+
+
+def _features(expert: Expert, spec: NetSpec, n_others: int) -> int:
+    return len(make_taps(linear_sides(expert, n_others))) + 1
+
+
+class ExpertKind(NamedTuple):
+    """What is known of an expert before it runs."""
+
+    make: Callable[[ExpertSetup], ExpertFilter]
+    macs: Callable[[Expert, NetSpec, int], int]  # multiply-accumulates a sample, with so many further predictions
+    is_fitted: bool = False  # whether it is fitted to coded samples, by normal equations of as many features as macs
+    requires: tuple[Expert, ...] = ()  # whose outputs it takes; they run before it even where blocks do not have them
+
+
+EXPERTS: Mapping[Expert, ExpertKind] = {
+    Expert.INITIAL: ExpertKind(lambda of: InitialExpert(of.net), _net_macs),
+    Expert.ONLINE: ExpertKind(lambda of: OnlineExpert(of.net), _net_macs),
+    Expert.RLS: ExpertKind(_make_linear, _features, is_fitted=True),
+    Expert.MIX: ExpertKind(_make_linear, _features, is_fitted=True, requires=(Expert.ONLINE,)),
 }
+
+
+def running_experts(experts: tuple[Expert, ...]) -> tuple[Expert, ...]:
+    """These experts and those that they require, in the order in which they run."""
+    required = {required for expert in experts for required in EXPERTS[expert].requires}
+    return tuple(expert for expert in Expert if expert in {*experts} | required)
+
+
+def inference_macs(experts: tuple[Expert, ...], spec: NetSpec, n_others: int) -> int:
+    """Multiply-accumulates a sample of what runs for these experts."""
+    return sum(EXPERTS[expert].macs(expert, spec, n_others) for expert in running_experts(experts))
+
+
+def fitting_macs(experts: tuple[Expert, ...], spec: NetSpec, n_others: int) -> int:
+    """Multiply-accumulates a coded sample to fit those of them that are fitted."""
+    fitted = [expert for expert in running_experts(experts) if EXPERTS[expert].is_fitted]
+    return sum(fit_macs(EXPERTS[expert].macs(expert, spec, n_others)) for expert in fitted)
 
 
 def choose_experts(params: LearnerSettings, initial: InitialWeights) -> tuple[Expert, ...]:

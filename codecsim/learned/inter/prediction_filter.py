@@ -7,7 +7,14 @@ import numpy as np
 from codecsim.errors import ConfigError
 from codecsim.learned.engine.self_check import check_engine
 from codecsim.learned.engine.weights import InitialWeights, builtin_weights
-from codecsim.learned.inter.experts import EXPERTS, OnlineExpert, PictureLesson, choose_experts
+from codecsim.learned.inter.experts import (
+    EXPERTS,
+    ExpertSetup,
+    OnlineExpert,
+    PictureLesson,
+    choose_experts,
+    running_experts,
+)
 from codecsim.learned.inter.input_planes import Canvas, fill_planes, planes_of
 from codecsim.learned.inter.online_net import OnlineNet, PictureShape
 from codecsim.learned.inter.signalled import SignalledLearner
@@ -68,11 +75,11 @@ class PredictionFilter:
         self.net = OnlineNet(params, self.shape, initial, threads)
         self.experts = choose_experts(params, initial)
         self.names = tuple(str(expert.name).lower() for expert in self.experts)
-        made = {expert: EXPERTS[expert](expert, self.net, self.experts, len(self._others)) for expert in self.experts}
-        for required in {required for expert in made.values() for required in expert.requires}:
-            made.setdefault(required, EXPERTS[required](required, self.net, self.experts, len(self._others)))
-        self._running = {expert: made[expert] for expert in Expert if expert in made}
-        self._stateful = self._running if Expert.ONLINE in made else {Expert.ONLINE: OnlineExpert(self.net), **made}
+        self._running = {
+            expert: EXPERTS[expert].make(ExpertSetup(expert, self.net, self.experts, len(self._others)))
+            for expert in running_experts(self.experts)
+        }
+        self._stateful = {Expert.ONLINE: OnlineExpert(self.net), **self._running}  # the net's state is always named
         self._rows = np.zeros((height, width), np.int32)
 
     @property
