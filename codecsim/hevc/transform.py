@@ -48,14 +48,13 @@ def _clip16(value):
 
 
 @kernel
-def dequantise(levels, tb, qp, bit_depth, tmp):
+def dequantise(levels, y, x, log2, qp, bit_depth, tmp):
     """Scale the levels of a block with flat scaling lists.
 
     Parameters
     ----------
     levels : (h, w) int16
-        The block's levels stand at levels[tb.y + v, tb.x + u].
-    tb : TransformBlock
+        The block's levels stand at levels[y + v, x + u].
     qp : int
         QP of the component with QpBdOffset added (qP of 8.6.1): 0..51 for 8 bit, 0..63 for 10 bit.
     tmp : (TMP_SIZE,) int32
@@ -68,9 +67,8 @@ def dequantise(levels, tb, qp, bit_depth, tmp):
 
     Source: H.265 8.6.4.1 (m = 16).
     """
-    log2 = tb.log2
     n = natural(1 << log2)
-    y, x = natural(tb.y), natural(tb.x)
+    y, x = natural(y), natural(x)
     # The 16 of the flat list is taken out of both the factor and the shift (bdShift = bit_depth + log2 - 5).
     shift = bit_depth + log2 - 9
     scale = np.int32(LEVEL_SCALE[qp % 6] << (qp // 6))
@@ -156,7 +154,7 @@ def dequant_inverse(levels, tb, qp, is_dst, bit_depth, res, tmp):
 
     Source: H.265 8.6.2 to 8.6.4.
     """
-    last_v, last_u = dequantise(levels, tb, qp, bit_depth, tmp)
+    last_v, last_u = dequantise(levels, tb.y, tb.x, tb.log2, qp, bit_depth, tmp)
     if last_v < 0:
         for k in range(1 << 2 * tb.log2):
             res[k] = 0
@@ -170,7 +168,7 @@ def dequant_transform_skip(levels, tb, qp, bit_depth, res, tmp):
 
     Source: H.265 8.6.4.1 and 8.6.4.2 with tsShift = 5 + log2, extended_precision_processing_flag 0.
     """
-    dequantise(levels, tb, qp, bit_depth, tmp)
+    dequantise(levels, tb.y, tb.x, tb.log2, qp, bit_depth, tmp)
     n = natural(1 << tb.log2)
     up = 5 + tb.log2
     shift = 20 - bit_depth
