@@ -130,9 +130,10 @@ def layer_rates(kind, n_in, n_out, size):
     backward_job = layer_job(n_out, n_in, (cs, rs, n), PAIRED | FLAT)
     of_gradient = gradient_job(0, 0, 0, (n_out, n_in), (cs, rs, n))
     forward, backward, gradient = (getattr(ops_vector, f"{way}_{kind}") for way in ("forward", "backward", "gradient"))
+    operands, with_mask = Operands(x, packed, bias, out, flat, flat), Operands(x, packed, bias, out, flat, x)
     seconds = {
-        "forward": best(lambda: forward(Operands(x, packed, bias, out, flat, flat), forward_job, 13, scratch)),
-        "backward": best(lambda: backward(Operands(x, packed, bias, out, flat, x), backward_job, 13, scratch)),
+        "forward": best(lambda: forward(operands, forward_job, 13, scratch)),
+        "backward": best(lambda: backward(with_mask, backward_job, 13, scratch)),
         "gradient": best(lambda: gradient(x, g, dw, of_gradient)),
     }
     return {way: w.size * width * height / 1e9 / least for way, least in seconds.items()}

@@ -30,8 +30,9 @@ class Operands(NamedTuple):
 
 
 class LayerJob:
-    """Of a layer: where its planes and weights begin in each of the Operands, and counts."""
+    """Of a layer: its kind, where its planes and weights begin in each of the Operands, and counts."""
 
+    kind: int  # index into spec.KINDS
     x: int
     w: int
     bias: int
@@ -64,11 +65,13 @@ class OutputJob:
 
 
 class GradientJob:
-    """Of a gradient of weights: where things begin, and counts."""
+    """Of a gradient of weights: the layer's kind, where things begin, and counts."""
 
+    kind: int  # index into spec.KINDS
     x: int
     g: int
     dw: int
+    bias: int  # of the gradients of biases
     n_out: int
     n_in: int
     cs: int
@@ -132,7 +135,7 @@ def plane_stride(samples):
 
 
 def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
-    """`LayerJob` of a layer.
+    """`LayerJob` of a layer, but for its kind.
 
     Parameters
     ----------
@@ -151,7 +154,7 @@ def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
 
 
 def gradient_job(x, g, dw, counts, planes):
-    """`GradientJob` of a layer.
+    """`GradientJob` of a layer, but for its kind and biases.
 
     Parameters
     ----------
@@ -229,5 +232,5 @@ def packing(spec):
         _starts(backward)[:-1],
         np.concatenate(bias).astype(np.int32),
         _starts(bias)[:-1],
-        table,
+        np.asarray(table),
     )

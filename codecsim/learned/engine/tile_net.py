@@ -5,33 +5,32 @@ default, or `plain`); both give the same bits.
 """
 
 import os
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.errors import ConfigError
-from codecsim.kernels.records import make_record, stack
+from codecsim.kernels.records import make_record, make_records, stack
 from codecsim.learned.engine import ops_plain, ops_vector
 from codecsim.learned.engine.packing import (
     FLAT,
     PAIRED,
+    GradientJob,
     LayerJob,
-    Operands,
     OutputJob,
     gradient_job,
     layer_job,
     packing,
     plane_stride,
 )
-from codecsim.learned.engine.spec import ACT_BITS, CONV1, CONV3, DEPTHWISE3, OUTPUT_BITS, WEIGHT_BITS
+from codecsim.learned.engine.passes import BackwardJobs, Buffers, GradientBuffers, run_backward, run_forward
+from codecsim.learned.engine.spec import ACT_BITS, DEPTHWISE3, KINDS, OUTPUT_BITS
 from codecsim.learned.engine.update import (
     Learnt,
     LossScale,
     Packed,
     Tables,
     Window,
-    bias_gradients,
     gather_tile,
     gradient_shift,
     loss_gradient,
@@ -107,14 +106,6 @@ class Optimiser(NamedTuple):
     rates: np.ndarray
 
 
-class _Kernels(NamedTuple):
-    """What runs a layer of one kind."""
-
-    forward: Callable
-    backward: Callable
-    gradient: Callable
-
-
 class TileNet:
     """Buffers and kernels for tiles of one size.
 
@@ -129,17 +120,13 @@ class TileNet:
 
     def __init__(self, spec, height, width, train=False, ops=None, plane=0):
         self.spec, self.height, self.width, self.train = spec, height, width, train
-        self.ops = ops = ops or engine_ops()
-        self._kernels = {
-            CONV3: _Kernels(ops.forward_conv3, ops.backward_conv3, ops.gradient_conv3),
-            CONV1: _Kernels(ops.forward_conv1, ops.backward_conv1, ops.gradient_conv1),
-            DEPTHWISE3: _Kernels(ops.forward_depthwise3, ops.backward_depthwise3, ops.gradient_depthwise3),
-        }
         margin, self._layers, self._tables = spec.margin, spec.layers, packing(spec)
         self.rows, self.stride = height + 2 * margin, width + 2 * margin
         self._front = 2 * self.stride + 16  # zeros before each plane of gradients
         self.plane = plane or plane_stride(self.rows * self.stride + self._front + 4 * self.stride + 256)
         kinds = [layer.kind for layer in self._layers]
+        plain = 1 if (ops or engine_ops()) is ops_plain else None
+        self._kernels = plain, 1 if DEPTHWISE3 in kinds else None  # as passes.py has them
         self._flat_inputs = train or kinds[0] == DEPTHWISE3
         n_acts = sum(layer.n_in for layer in self._layers)
         slack = 2 * self.plane
@@ -147,12 +134,13 @@ class TileNet:
         self.flat = np.zeros(n_acts * self.plane + slack if train or DEPTHWISE3 in kinds else 1, np.int16)
         self.y_plane = self.rows * self.stride + 1024
         self.y = np.zeros(spec.n_outputs * self.y_plane, np.int16)
-        self._scratch = np.zeros(256, np.int32)
         self._paired32 = self.paired.view(np.int32)
         self._act_base = np.cumsum([0, *(layer.n_in for layer in self._layers[:-1])]) * self.plane
         # what the first layer leaves out at the top and left, in a net whose hidden layers need less than the 5x5 path
         self._lead = margin - 1 - spec.reach
-        self._forward_jobs()
+        scratch = np.zeros(256, np.int32)
+        self._buffers = Buffers(self.paired, self.flat, self.y, scratch)
+        self._hidden, self._outputs = self._forward_jobs()
         if train:
             widths = [layer.n_out for layer in self._layers[:-1]] + [2]
             self._grad_base = np.cumsum([0, *widths]) * self.plane
@@ -160,9 +148,10 @@ class TileNet:
             self.grad_flat = np.zeros(self._grad_base[-1] + slack, np.int16)
             self._grad_paired32 = self.grad_paired.view(np.int32)
             self.gradient = np.zeros(spec.n_weights, np.int64)
-            self._zeros = np.zeros(max(widths), np.int32)
             self._scales = np.zeros(len(self._layers), np.float64)
-            self._backward_jobs()
+            into = self.grad_paired, self.grad_flat, self.gradient, self._scales
+            self._gradient_buffers = GradientBuffers(*into, np.zeros(max(widths), np.int32), scratch)
+            self._backward = self._backward_jobs()
 
     @property
     def nbytes(self):
@@ -182,65 +171,63 @@ class TileNet:
         return self._layers[layer].kind == DEPTHWISE3
 
     def _forward_jobs(self):
+        """Jobs of the hidden layers and of the outputs."""
         spec, tables, base = self.spec, self._tables, self._act_base
-        self._hidden_jobs = []
+        hidden, outputs = make_records(LayerJob, len(self._layers) - 1), make_records(OutputJob, spec.n_outputs)
         for i, layer in enumerate(self._layers[:-1]):
             step = 1 if self._reads_flat(i) else 2
             forms = FLAT if self._reads_flat(i + 1) else PAIRED
-            job = layer_job(
+            hidden[i] = layer_job(
                 layer.n_out, layer.n_in, self._planes(i), forms | (FLAT if self.train else 0),
                 x=base[i] + step * self._first_position(i), w=tables.forward_start[i], bias=tables.bias_start[i],
                 to_paired=base[i + 1], to_flat=base[i + 1],
             )  # fmt: skip
-            self._hidden_jobs.append((self._kernels[layer.kind].forward, self.flat if step == 1 else self.paired, job))
+            hidden[i].kind = KINDS.index(layer.kind)
         last, n_in = len(self._layers) - 1, self._layers[-1].n_in
         self._centre = (spec.margin - 2) * (self.stride + 1)
-        self._output_jobs = []
         for output in range(spec.n_outputs):
             cs, rs, n = self._planes(last)
-            self._output_jobs.append(make_record(
+            outputs[output] = make_record(
                 OutputJob,
                 x=base[last], w=tables.forward_start[last] + output * (n_in // 2) * 9,
                 skip_x=2 * self._centre, skip_w=tables.skip_start + output * (spec.n_inputs // 2) * 25,
                 bias=tables.bias_start[last] + output, out=output * self.y_plane,
                 n_pairs=n_in // 2, n_skip_pairs=spec.n_inputs // 2, cs=cs, rs=rs, n=n,
-            ))  # fmt: skip
+            )  # fmt: skip
+        return np.asarray(hidden), np.asarray(outputs)
 
     def _backward_jobs(self):
+        """The `BackwardJobs`."""
         spec, tables, front = self.spec, self._tables, self._front
         reach = 2 * self.stride + 2
         last, acts, grads = len(self._layers) - 1, self._act_base, self._grad_base
-        self._backward, self._gradients = {}, {}
+        gradients, data = make_records(GradientJob, last + 1), make_records(LayerJob, last + 1)
         for i, layer in enumerate(self._layers):
             x, counts = acts[i] + self._first_position(i), (layer.n_out, layer.n_in)
-            self._gradients[i] = gradient_job(x, grads[i] + front, layer.weights, counts, self._planes(i))
+            gradients[i] = gradient_job(x, grads[i] + front, layer.weights, counts, self._planes(i))
+            gradients[i].bias, gradients[i].kind = layer.bias, KINDS.index(layer.kind)
             if i:
                 step = 1 if self._reads_flat(i) else 2
                 forms = FLAT if self._reads_flat(i - 1) else FLAT | PAIRED
-                job = layer_job(
+                data[i] = layer_job(
                     layer.n_in, layer.n_out + layer.n_out % 2, self._planes(i - 1), forms,
                     x=grads[i] + step * (front - (reach if layer.side == 3 else 0)), w=tables.backward_start[i],
                     to_paired=grads[i - 1] + 2 * front, to_flat=grads[i - 1] + front, mask=acts[i],
                 )  # fmt: skip
-                self._backward[i] = self._kernels[layer.kind].backward, step == 1, job
-        counts = spec.n_outputs, spec.n_inputs
-        skip = self._layers[-1].skip
-        self._skip_job = gradient_job(self._centre, grads[last] + front, skip, counts, self._planes(last))
+                data[i].kind = KINDS.index(layer.kind)
+        counts, skip = (spec.n_outputs, spec.n_inputs), self._layers[-1].skip
+        of_skip = gradient_job(self._centre, grads[last] + front, skip, counts, self._planes(last))
+        return BackwardJobs(*map(np.asarray, (gradients, data, stack([of_skip]))))
 
     @property
     def jobs(self):
         """Jobs of `forward`: of the hidden layers, (n,) of LayerJob, and of the outputs, (n_outputs,) of OutputJob."""
-        return stack(job for *_, job in self._hidden_jobs), stack(self._output_jobs)
+        return self._hidden, self._outputs
 
     @property
     def training_jobs(self):
-        """Jobs of `backward`.
-
-        Of gradients of weights, (n_layers,) of GradientJob; of gradients of activations, (n_layers,) of LayerJob, the
-        first unused; of the 5x5 path, a GradientJob.
-        """
-        data = [make_record(LayerJob), *(self._backward[i][2] for i in range(1, len(self._layers)))]
-        return stack(self._gradients.values()), stack(data), self._skip_job
+        """The `BackwardJobs`."""
+        return self._backward
 
     @property
     def gradient_places(self):
@@ -258,11 +245,7 @@ class TileNet:
 
     def forward(self, packed):
         """Run the net on the loaded inputs into `y`: flat int16 Q14, rows of `stride`, outputs `y_plane` apart."""
-        for kernel, source, job in self._hidden_jobs:
-            operands = Operands(source, packed.forward, packed.bias, self.paired, self.flat, self.flat)
-            kernel(operands, job, WEIGHT_BITS, self._scratch)
-        for job in self._output_jobs:
-            self.ops.output(self.paired, packed.forward, packed.bias, self.y, job, self._scratch)
+        run_forward(self._hidden, self._outputs, packed.forward, packed.bias, self._buffers, *self._kernels)
 
     def output(self, index=0):
         """(height, width) int16 view of an output."""
@@ -276,7 +259,7 @@ class TileNet:
         y0, x0 : int, the tile's corner in it
         add : bool, add to the gradients that are there, of the same weights
         """
-        last, shift = len(self._layers) - 1, gradient_shift(loss.bound)
+        shift = gradient_shift(loss.bound)
         window, loss_scale = Window(y0, x0, self.height), LossScale(loss.sample_shift, loss.bound, shift, loss.light)
         flat_at, paired_at = self.gradient_places
         paired = self._grad_paired32[paired_at:]
@@ -287,20 +270,8 @@ class TileNet:
             self.gradient[:] = 0
         # mean over the tile of half the squared output error, summed over outputs
         scale = 2.0 ** (shift - OUTPUT_BITS - ACT_BITS) / (self.height * self.width)
-        self.ops.gradient_skip(self.flat, self.grad_flat, self.gradient, self._skip_job)
-        for i in range(last, -1, -1):
-            layer, job = self._layers[i], self._gradients[i]
-            gradient = self.ops.gradient_output if i == last else self._kernels[layer.kind].gradient
-            gradient(self.flat, self.grad_flat, self.gradient, job)
-            bias_gradients(self.grad_flat, job.g, self.plane, layer.n_out, job.n, self.gradient, layer.bias)
-            self._scales[i] = scale
-            if i:
-                kernel, from_flat, job = self._backward[i]
-                source = self.grad_flat if from_flat else self.grad_paired
-                into = self.grad_paired, self.grad_flat
-                operands = Operands(source, packed.backward, self._zeros, *into, self.flat)
-                kernel(operands, job, packed.shifts[i], self._scratch)
-                scale *= 2.0 ** (int(packed.shifts[i]) - WEIGHT_BITS)
+        weights, shifts = packed.backward, packed.shifts
+        run_backward(self._backward, weights, shifts, self.flat, self._gradient_buffers, scale, *self._kernels)
 
     def step(self, state, packed, error, y0, x0, loss, optimiser):
         """One training step on the loaded inputs: forward, backward, update of `state` in place.

@@ -172,14 +172,15 @@ def loss_gradient(y, rs, error, window, loss, flat, paired, output):
 
 
 @kernel(unit=True)
-def bias_gradients(g, g0, cs, n_out, n, dw, at):
-    """dw[at + co] += sum of g[co] << 10, at the scale of the weights' gradients.  n * 4095 < 2**31."""
-    for co in range(n_out):
+def bias_gradients(g, dw, job):
+    """Of a GradientJob: dw[bias + co] += sum of g[co] << 10, at the scale of the weights'.  n * 4095 < 2**31."""
+    for co in range(job.n_out):
         total = np.int32(0)
-        row = g[g0 + co * cs : g0 + co * cs + n]
-        for p in range(n):
+        at = job.g + co * job.cs
+        row = g[at : at + job.n]
+        for p in range(job.n):
             total = np.int32(total + np.int32(row[p]))
-        dw[at + co] += np.int64(total) << ACT_BITS
+        dw[job.bias + co] += np.int64(total) << ACT_BITS
 
 
 @kernel(unit=True)

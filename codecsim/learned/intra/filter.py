@@ -13,10 +13,10 @@ from codecsim.hevc.intra import REFS_SHAPE
 from codecsim.hevc.tables import DC
 from codecsim.kernels.jit import kernel
 from codecsim.kernels.records import make_record, stack
-from codecsim.learned.engine import ops_plain, ops_vector
-from codecsim.learned.engine.packing import Operands
+from codecsim.learned.engine import ops_vector
+from codecsim.learned.engine.passes import Buffers, run_forward
 from codecsim.learned.engine.self_check import check_engine
-from codecsim.learned.engine.spec import CONV1, CONV3, OUTPUT_BITS, WEIGHT_BITS, NetSpec
+from codecsim.learned.engine.spec import CONV1, CONV3, OUTPUT_BITS, NetSpec
 from codecsim.learned.engine.tile_net import PackedWeights, TileNet, engine_ops
 from codecsim.learned.engine.update import gather_tile
 from codecsim.learned.intra.inputs import (
@@ -53,7 +53,6 @@ class IntraNet(NamedTuple):
     inputs: np.ndarray  # (n_inputs,) int64, kinds of input planes
     weights: np.ndarray  # (networks, n) int32, packed
     bias: np.ndarray  # (networks, n) int32
-    kinds: np.ndarray  # (hidden layers,) int64, samples a side of the filters
     hidden_jobs: np.ndarray  # (4, hidden layers) of packing.LayerJob
     output_jobs: np.ndarray  # (4,) of packing.OutputJob
     strides: np.ndarray  # (4,) of Strides
@@ -87,7 +86,6 @@ def make_intra_net(spec, inputs, packed, qp, bit_depth):
         inputs=np.array(inputs, np.int64),
         weights=packed[0],
         bias=packed[1],
-        kinds=np.array([layer.side for layer in spec.layers[:-1]], np.int64),
         hidden_jobs=stack(hidden for hidden, _ in jobs),
         output_jobs=stack(output[0] for _, output in jobs),
         strides=stack(make_record(Strides, planes=net.plane, rows=net.stride) for net in nets),
@@ -122,23 +120,12 @@ def pack_nets(spec, weights):
 @kernel
 def _run(net, which, size):
     """Network `which` on the inputs in `net.paired`, into `net.y`."""
-    x, w, bias, acc = net.paired, net.weights[which], net.bias[which], net.acc
-    operands = Operands(x, w, bias, x, net.flat, net.flat)
-    for layer in range(net.kinds.size):
-        job = net.hidden_jobs[size, layer]
-        if net.kinds[layer] == 3:
-            if net.vector:
-                ops_vector.forward_conv3(operands, job, WEIGHT_BITS, acc)
-            else:
-                ops_plain.forward_conv3(operands, job, WEIGHT_BITS, acc)
-        elif net.vector:
-            ops_vector.forward_conv1(operands, job, WEIGHT_BITS, acc)
-        else:
-            ops_plain.forward_conv1(operands, job, WEIGHT_BITS, acc)
+    buffers = Buffers(net.paired, net.flat, net.y, net.acc)
+    hidden, outputs = net.hidden_jobs[size], net.output_jobs[size : size + 1]
     if net.vector:
-        ops_vector.output(x, w, bias, net.y, net.output_jobs[size], acc)
+        run_forward(hidden, outputs, net.weights[which], net.bias[which], buffers, None, None)
     else:
-        ops_plain.output(x, w, bias, net.y, net.output_jobs[size], acc)
+        run_forward(hidden, outputs, net.weights[which], net.bias[which], buffers, 1, None)
 
 
 @kernel(unit=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from codecsim.kernels.records import make_record, make_records, stack
 from codecsim.learned.engine.packing import PAIRED, packing
-from codecsim.learned.engine.spec import ACT_BITS, OUTPUT_BITS, WEIGHT_BITS
+from codecsim.learned.engine.spec import ACT_BITS, OUTPUT_BITS
 from codecsim.learned.engine.tile_net import TileNet
 from codecsim.learned.engine.update import LossScale, gradient_shift
 
@@ -79,7 +79,6 @@ class Training(NamedTuple):
     backward_index: np.ndarray
     bias_index: np.ndarray
     n_inputs: int
-    kinds: np.ndarray  # (n_layers,) int64, samples a side of the filters
     first_layout: np.ndarray  # (sizes,) int64: the layout of one block; those of more follow
     shapes: np.ndarray  # (layouts,) of Shape
     compare_jobs: np.ndarray  # (layouts, hidden layers) of packing.LayerJob
@@ -92,7 +91,6 @@ class Training(NamedTuple):
     groups_of: np.ndarray  # (sizes,) int64: GROUPS
     loss: LossScale
     scales_of: np.ndarray  # (sizes,) float64: a gradient of the last layer to float
-    halvings: np.ndarray  # (64,) float64: by a layer's shift, how the scale changes below it
     rates: np.ndarray  # (4,) float32: learning rate, beta1, beta2, epsilon
     # memory for what is in work
     activations: np.ndarray  # paired int16, and its int32 view
@@ -171,11 +169,10 @@ def make_training(spec, packed, initial, loss, rates):
         initial_forward=initial[0], initial_bias=initial[1],
         layers=tables.layers, forward_index=tables.forward, backward_index=tables.backward, bias_index=tables.bias,
         n_inputs=net.n_inputs,
-        kinds=np.array([layer.side for layer in net.layers], np.int64),
         first_layout=np.array([sizes.index(size) for size in range(len(GROUPS))], np.int64),
         shapes=stack(_shape(tile, side) for tile, side in zip(nets, sides, strict=True)),
         compare_jobs=alone, hidden_jobs=hidden, output_jobs=stack(jobs[0] for jobs in output),
-        gradient_jobs=stack(gradient), data_jobs=stack(data), skip_jobs=stack(skip),
+        gradient_jobs=stack(gradient), data_jobs=stack(data), skip_jobs=stack(jobs[0] for jobs in skip),
         starts=starts,
         groups_of=np.array(GROUPS, np.int64),
         loss=LossScale(loss.sample_shift, loss.bound, shift, 0),
@@ -183,7 +180,6 @@ def make_training(spec, packed, initial, loss, rates):
             [2.0 ** (shift - OUTPUT_BITS - ACT_BITS - 2 * log2) / most
              for log2, most in zip(SIZES_LOG2, GROUPS, strict=True)]
         ),
-        halvings=2.0 ** (np.arange(64) - WEIGHT_BITS),
         rates=rates,
         activations=activations, activations32=activations.view(np.int32), flat=np.zeros_like(activations),
         gradients=gradients, gradients32=gradients.view(np.int32), gradients_flat=np.zeros_like(gradients),

@@ -8,16 +8,13 @@ integers, so this changes no bit: the twin in the tests takes block by block.
 import numpy as np
 
 from codecsim.kernels.jit import kernel
-from codecsim.learned.engine import ops_plain, ops_vector
-from codecsim.learned.engine.packing import Operands
-from codecsim.learned.engine.spec import WEIGHT_BITS
+from codecsim.learned.engine.passes import BackwardJobs, Buffers, GradientBuffers, run_backward, run_forward
 from codecsim.learned.engine.update import (
     ADAM,
     Learnt,
     Packed,
     Tables,
     Window,
-    bias_gradients,
     loss_gradient,
     optimise,
     pack_weights,
@@ -105,21 +102,8 @@ def _forward(training, size, layout, jobs, weights, bias, plain):
     x = training.activations[here.activations : end.activations]
     flat = training.flat[here.activations : end.activations]
     y = training.outputs[here.outputs : end.outputs]
-    operands = Operands(x, weights, bias, x, flat, flat)
-    for layer in range(jobs.size):
-        if training.kinds[layer] == 3:
-            if plain is None:
-                ops_vector.forward_conv3(operands, jobs[layer], WEIGHT_BITS, acc)
-            else:
-                ops_plain.forward_conv3(operands, jobs[layer], WEIGHT_BITS, acc)
-        elif plain is None:
-            ops_vector.forward_conv1(operands, jobs[layer], WEIGHT_BITS, acc)
-        else:
-            ops_plain.forward_conv1(operands, jobs[layer], WEIGHT_BITS, acc)
-    if plain is None:
-        ops_vector.output(x, weights, bias, y, training.output_jobs[layout], acc)
-    else:
-        ops_plain.output(x, weights, bias, y, training.output_jobs[layout], acc)
+    outputs = training.output_jobs[layout : layout + 1]
+    run_forward(jobs, outputs, weights, bias, Buffers(x, flat, y, acc), plain, None)
 
 
 @kernel
@@ -185,46 +169,12 @@ def _backward(training, network, size, layout, plain):
     x = training.flat[here.activations : end.activations]
     flat = training.gradients_flat[here.gradients : end.gradients]
     paired = training.gradients[here.gradients : end.gradients]
-    gradient, layers, shifts = training.gradient, training.layers, training.shifts[network]
-    operands = Operands(paired, training.backward[network], training.no_bias, paired, flat, x)
-    gradient[:] = 0
-    last = training.kinds.size - 1
-    if plain is None:
-        ops_vector.gradient_skip(x, flat, gradient, training.skip_jobs[layout])
-    else:
-        ops_plain.gradient_skip(x, flat, gradient, training.skip_jobs[layout])
-    scale = training.scales_of[size]
-    for layer in range(last, -1, -1):
-        job, data = training.gradient_jobs[layout, layer], training.data_jobs[layout, layer]
-        wide = training.kinds[layer] == 3
-        if plain is None:
-            if layer == last:
-                ops_vector.gradient_output(x, flat, gradient, job)
-            elif wide:
-                ops_vector.gradient_conv3(x, flat, gradient, job)
-            else:
-                ops_vector.gradient_conv1(x, flat, gradient, job)
-        elif layer == last:
-            ops_plain.gradient_output(x, flat, gradient, job)
-        elif wide:
-            ops_plain.gradient_conv3(x, flat, gradient, job)
-        else:
-            ops_plain.gradient_conv1(x, flat, gradient, job)
-        n_out = layers[layer].n_out
-        bias_gradients(flat, job.g, job.cs, n_out, job.n, gradient, layers[layer].end - n_out)
-        training.scales[layer] = scale
-        if layer:
-            shift = shifts[layer]
-            if plain is None:
-                if wide:
-                    ops_vector.backward_conv3(operands, data, shift, acc)
-                else:
-                    ops_vector.backward_conv1(operands, data, shift, acc)
-            elif wide:
-                ops_plain.backward_conv3(operands, data, shift, acc)
-            else:
-                ops_plain.backward_conv1(operands, data, shift, acc)
-            scale *= training.halvings[shift]
+    training.gradient[:] = 0
+    skip = training.skip_jobs[layout : layout + 1]
+    jobs = BackwardJobs(training.gradient_jobs[layout], training.data_jobs[layout], skip)
+    buffers = GradientBuffers(paired, flat, training.gradient, training.scales, training.no_bias, acc)
+    weights, shifts, scale = training.backward[network], training.shifts[network], training.scales_of[size]
+    run_backward(jobs, weights, shifts, x, buffers, scale, plain, None)
 
 
 @kernel
