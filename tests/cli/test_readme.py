@@ -72,6 +72,14 @@ def test_examples_run(reader, capsys):
         assert pathlib.Path(name).stat().st_size > least
 
 
+def test_python_runs(clip, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("clip.y4m").write_bytes(clip.read_bytes())
+    (program,) = (block for kind, block in BLOCKS if kind == "python")
+    exec(program, {})
+    assert capsys.readouterr().out
+
+
 @pytest.mark.parametrize("example", [example for example in EXAMPLES if not is_run(example)])
 def test_other_examples_are_understood(example):
     command, words = group, shlex.split(example)
