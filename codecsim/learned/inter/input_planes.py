@@ -101,14 +101,6 @@ def detail(sums: np.ndarray) -> np.ndarray:
     return sums - reduce(np.add, (rows[:, k : k + w] for k in range(5))) // 25
 
 
-def _activity(inputs: LearnerInputs, canvas: Canvas, k: int) -> None:
-    h, w = inputs.prediction.shape
-    wide = np.pad(inputs.prediction.astype(np.int32), 1, mode="edge")
-    change = abs(wide[1:-1, 2:] - wide[1:-1, :-2]) + abs(wide[2:, 1:-1] - wide[:-2, 1:-1])
-    inner = slice(canvas.margin, canvas.margin + h), slice(canvas.margin, canvas.margin + w)
-    canvas.planes[k][inner] = np.minimum(change << (14 - inputs.bit_depth), 8191)
-
-
 def _luma_sums(inputs: LearnerInputs) -> np.ndarray:
     return inputs.once("luma sums", lambda: sum_of_four(inputs.aux["luma"]))
 
@@ -131,7 +123,6 @@ PLANES: Mapping[str, InputPlane] = {
         _other_prediction("further_1"),
         _other_prediction("further_2"),
         _other_prediction("further_3"),
-        InputPlane("activity", f"how much the prediction varies around a sample, {_SAMPLE}", _activity),
         InputPlane("qp", "the QP minus 32, 128 a step", _qp),
         InputPlane(
             "block_size",

@@ -19,7 +19,7 @@ from tests.conformance.runs import check_own_decoder, run_encoder
 def test_the_table_has_all_planes_that_settings_switch():
     settings = InterLumaSettings(further=3, block_size="input", qp_plane=False), InterChromaSettings()
     named = {name for own in settings for name in own.inputs}
-    assert named == {*PLANES} - {"activity"}
+    assert named == {*PLANES}
     assert [plane.name for plane in planes_of(settings[0].inputs)] == [*settings[0].inputs]
     with pytest.raises(ConfigError, match="there is no input plane 'colour'"):
         planes_of(["prediction", "colour"])
@@ -33,18 +33,6 @@ def test_margins_repeat_the_outermost_samples():
     for plane in canvas.planes[:3]:
         np.testing.assert_array_equal(plane[:14, :18], np.pad(plane[3:11, 3:15], 3, mode="edge"))
     assert (canvas.planes[2] == 3 * 128).all() and not canvas.planes[3].any()
-
-
-def test_activity_equals_its_twin():
-    pred = np.random.default_rng(1).integers(0, 256, (12, 20)).astype(np.uint16)
-    canvas = Canvas(np.zeros((2, 20, 28), np.int16), 4, np.zeros((12, 20), np.int32))
-    fill_planes(planes_of(["activity"]), LearnerInputs(pred, {}, 30, 8), canvas)
-    for y in range(12):
-        for x in range(20):
-            left, right = int(pred[y, max(x - 1, 0)]), int(pred[y, min(x + 1, 19)])
-            above, below = int(pred[max(y - 1, 0), x]), int(pred[min(y + 1, 11), x])
-            wanted = min(64 * (abs(right - left) + abs(below - above)), 8191)
-            assert canvas.planes[0, 4 + y, 4 + x] == wanted
 
 
 def test_a_plane_of_which_no_setting_knows(tmp_path, monkeypatch):
