@@ -94,8 +94,9 @@ _ENCODE = (
     Field("encoder.version", "text", "Version of codecsim."),
     Field("encoder.options.*", "", "All settings of the encoder, by the names that `codecsim settings` lists."),
     Field("encoder.weights.*", "32 hex digits", "Digest of the initial weights, by tool."),
+    Field("encoder.own_filters.*", "text", "Class of a filter of one's own, by tool; only of encodings from Python."),
     Field("stream_sha256", "64 hex digits", "SHA-256 of the file."),
-    Field("decodable", "false", "Present where no decoder can follow (--oracle)."),
+    Field("decodable", "false", "Present where no decoder can follow: --oracle, or a filter of one's own."),
     Field(
         "kmac_per_pixel.*",
         "kMAC/pixel",

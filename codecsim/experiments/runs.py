@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codecsim import __version__
 from codecsim.codec.active_tools import resolve_tools
@@ -22,7 +22,7 @@ from codecsim.kernels.compilation import watch_compilation
 from codecsim.picture.planes import VideoFormat, change_bit_depth
 
 PLANES = ("y", "u", "v")
-NO_FILTERS: Mapping[str, Callable] = MappingProxyType({})
+NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
 FORM_VERSION = 2  # of results as JSON; 1, which did not say so, counted the hashes in `bits`
 
 
@@ -109,10 +109,7 @@ def encode_video(
                 in_output_order = meter.finish()
                 qualities = [in_output_order[index] for index in indices]
     stream_sha256 = digest.hexdigest() if decodable else None
-    result = _encoding(video.name, config, coded_format, reports, stream_sha256, clock)
-    if filters:  # what they cost is not known
-        result.pop("kmac_per_pixel", None)
-        result["encoder"]["own_filters"] = own
+    result = _encoding(video.name, config, coded_format, reports, stream_sha256, clock, own)
     return _with_quality(result, qualities) if meter else result
 
 
@@ -172,8 +169,12 @@ def _with_quality(result, qualities):
     return result | mean_quality(qualities) | {"pictures": pictures}
 
 
-def _encoding(name, config, video_format, reports, stream_sha256, times):
-    """The result of an encoding; `stream_sha256`: None where there is no stream."""
+def _encoding(name, config, video_format, reports, stream_sha256, times, own=NO_FILTERS):
+    """The result of an encoding.
+
+    stream_sha256 : None where there is no stream
+    own : classes of filters of one's own, by tool; what they cost is not known
+    """
     from codecsim.codec.implementations import kmac_per_pixel
 
     file_bits = sum(report.bits + report.hash_bits for report in reports)
@@ -185,11 +186,14 @@ def _encoding(name, config, video_format, reports, stream_sha256, times):
         result["decodable"] = False
     else:
         result["stream_sha256"] = stream_sha256
-    tools = resolve_tools(config)
-    costs = kmac_per_pixel(tools, video_format, reports)
+    tools = resolve_tools(config, own)
+    costs = None if own else kmac_per_pixel(tools, video_format, reports)
     if costs is not None:
         result["kmac_per_pixel"] = costs
-    result["encoder"]["weights"] = {active.tool.name: active.digest.hex() for active in tools if active.tool.learned}
+    learned = [active for active in tools if active.tool.learned and not active.is_own]
+    result["encoder"]["weights"] = {active.tool.name: active.digest.hex() for active in learned}
+    if own:
+        result["encoder"]["own_filters"] = own
     result["pictures"] = [plain(report) for report in reports]
     return result
 

@@ -8,6 +8,7 @@ import pytest
 
 import codecsim
 from codecsim.errors import BitstreamError, MismatchError
+from codecsim.experiments.json_forms import FORMS, is_documented, paths_of
 from tests.api.clips import video
 from tests.conformance.clips import make_clip
 
@@ -79,6 +80,8 @@ def test_simulations(tool, own):
     assert not encoded.decodable and encoded.result["decodable"] is False
     assert encoded.bits > 0 and len(encoded.recon.frames) == 4
     assert encoded.result["encoder"]["own_filters"] == {tool: type(own).__name__}
+    assert tool not in encoded.result["encoder"]["weights"]
+    assert all(is_documented(path, FORMS["encode"]) for path in paths_of(encoded.result))
     with pytest.raises(codecsim.ConfigError, match="exact=True"):
         codecsim.decode(encoded)
 
