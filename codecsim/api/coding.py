@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from codecsim.api.data_frames import reports_frame
 from codecsim.api.own_filters import own_makers, split_tools
 from codecsim.api.sources import Source, open_source
-from codecsim.api.video import Video
+from codecsim.api.video import Video, checked_video
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.reports import PictureReport
 from codecsim.errors import ConfigError
@@ -19,7 +19,7 @@ from codecsim.experiments.runs import decode_stream, encode_video
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput
 from codecsim.learned.own_filters import Maker
-from codecsim.picture.planes import Frame, VideoFormat
+from codecsim.picture.planes import BIT_DEPTHS, Frame, VideoFormat
 from codecsim.settings.values import similar
 from codecsim.tools import TOOLS
 
@@ -163,7 +163,7 @@ def encode(
     threads: int = 1,
     oracle: str | None = None,
     exact: bool = False,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
     on_picture: OnPicture | None = None,
     output: str | os.PathLike | None = None,
     recon: bool | str | os.PathLike = True,
@@ -192,7 +192,7 @@ def encode(
     exact : the arithmetic of filters of one's own gives the same bits wherever they run: there is a stream, which
         `decode` takes with the same filters.  Else such a run is a simulation: the encoder's choices and bits are
         real, but no decoder can follow.
-    metrics : what to measure beside PSNR: "ssim", "ms-ssim", "vmaf"
+    metrics : what to measure beside PSNR: some of "ssim", "ms-ssim", "vmaf"
     on_picture : called with the PictureReport of each picture as soon as it is coded
     output : path of the stream, - for standard output; in memory if not given
     recon : keep the reconstruction; false: do not; a path: write it there instead, raw if it ends in .yuv, else y4m
@@ -229,10 +229,13 @@ def encode(
         made.pop("inter_luma", None)  # there is no inter prediction
     used: dict[str, Any] = {}
     filters = {name: _noting(name, make, used) for name, make in made.items()}
+    if not isinstance(recon, (bool, str, os.PathLike, type(None))):
+        raise ConfigError(f"recon is {recon!r}; expected true, false, or a path")
+    metrics = metrics.split(",") if isinstance(metrics, str) else metrics
     kept = _Kept(data=output is None, recon=recon is True)
     recon_path = None if isinstance(recon, bool) else recon
     note = on_picture or _ignore
-    opened = contextlib.nullcontext(video) if isinstance(video, VideoInput) else _checked(video).open()
+    opened = contextlib.nullcontext(video) if isinstance(video, VideoInput) else checked_video(video).open()
     with opened as source:
         result = encode_video(
             source, config, output, recon_path, note, trace, metrics, on_coded=kept.take, filters=filters, exact=exact
@@ -279,18 +282,9 @@ def _noting(name: str, make: Maker, used: dict[str, Any]) -> Maker:
 
 
 def _check_settings_of_own(settings: Mapping[str, Any]) -> None:
-    wrong = [name for name in settings if str(name).startswith("inter_luma.")]
+    wrong = [name for name in settings if str(name).partition(".")[0] == "inter_luma"]
     if wrong:
         raise ConfigError(f"{wrong[0]} is a setting of the filter that ships, in whose place another is given")
-
-
-def _checked(video: object) -> Video:
-    if not isinstance(video, Video):
-        raise ConfigError(
-            f"found a {type(video).__name__} in place of a Video; make one by codecsim.read_video, "
-            "Video.from_arrays or Video.from_rgb"
-        )
-    return video
 
 
 def _config(tools: Mapping[str, Any], settings: Mapping[str, Any], **options: Any) -> EncoderConfig:
@@ -302,8 +296,9 @@ def _config(tools: Mapping[str, Any], settings: Mapping[str, Any], **options: An
         if name not in known:
             raise ConfigError(f"no tool {name!r}{similar(name, known)}; expected one of {', '.join(known)}")
         tool = known[name]
-        if tool.is_switch and mode not in tool.modes:
-            raise ConfigError(f"tool {name} is {mode!r}; expected one of {', '.join(tool.modes)}")
+        if not isinstance(mode, str) or not (tool.names_model or mode in tool.modes):
+            more = ", or the name or path of weights" if tool.names_model else ""
+            raise ConfigError(f"tool {name} is {mode!r}; expected one of {', '.join(tool.modes)}{more}")
         options[tool.option] = tool.value(mode)
     return EncoderConfig(settings=settings, **options)
 
@@ -355,6 +350,8 @@ def decode(
         if video:
             frames.append(frame)
 
+    if bit_depth not in (None, *BIT_DEPTHS):
+        raise ConfigError(f"bit_depth is {bit_depth!r}; expected one of {', '.join(map(str, BIT_DEPTHS))}")
     note, filters = on_picture or _ignore, own_makers(tools)
     with open_source(source) as (stream, name):
         result = decode_stream(stream, name, output, keep_partial, threads, note, bit_depth, models, take, filters)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from codecsim.api.data_frames import data_frame
 from codecsim.errors import ConfigError
 from codecsim.experiments.bootstrap import LEVEL
-from codecsim.experiments.compare import METRICS, ClipComparison, read_result
+from codecsim.experiments.compare import METRICS, ClipComparison, checked_result, read_result
 from codecsim.experiments.compare import compare as compare_results
 
 if TYPE_CHECKING:
@@ -100,8 +100,14 @@ def compare(
         raise ConfigError(f"metric is {metric!r}; expected one of {', '.join(METRICS)}")
     if not 0.5 <= confidence < 1:
         raise ConfigError(f"confidence is {confidence!r}; expected 0.5 to below 1")
-    first, second = ([_result(result) for result in results] for results in (reference, test))
+    first, second = (_results(name, results) for name, results in (("reference", reference), ("test", test)))
     return Comparison(metric, tuple(compare_results(first, second, metric, confidence)))
+
+
+def _results(name: str, results: Iterable[Result]) -> list[dict[str, Any]]:
+    if isinstance(results, (str, Mapping)) or not isinstance(results, Iterable):
+        raise ConfigError(f"{name} is a {type(results).__name__}; expected a list of results, one for each QP")
+    return [_result(result) for result in results]
 
 
 def _result(result: Result) -> dict[str, Any]:
@@ -110,7 +116,7 @@ def _result(result: Result) -> dict[str, Any]:
     found = result if isinstance(result, Mapping) else getattr(result, "result", None)
     if not isinstance(found, Mapping):
         raise ConfigError(f"a result is what encode() returns, a dict or a path; found a {type(result).__name__}")
-    return dict(found)
+    return checked_result(dict(found), "a result")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,6 +182,8 @@ def sweep(
     from codecsim.experiments.experiment_file import ExperimentFile, read_experiment
     from codecsim.experiments.sweep import make_plan, run_plan
 
+    if not isinstance(experiment, (str, os.PathLike, ExperimentFile)):
+        raise ConfigError(f"an experiment is the path of a TOML file; found a {type(experiment).__name__}")
     file = experiment if isinstance(experiment, ExperimentFile) else read_experiment(experiment)
     if segments is not None:
         file = dataclasses.replace(file, segments=segments)

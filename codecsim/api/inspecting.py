@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from codecsim.api.data_frames import reports_frame, units_frame
 from codecsim.api.own_filters import own_makers
 from codecsim.api.sources import Source, open_source
-from codecsim.api.video import Video
+from codecsim.api.video import Video, checked_video
 from codecsim.errors import ConfigError
 from codecsim.inspection.stream import InspectedPicture, inspect_stream
 
@@ -97,4 +97,6 @@ def inspect(
     >>> for picture in codecsim.inspect("clip.bin"):
     ...     print(picture.report.type, picture.data.coding_units()["size"].mean())
     """
+    if original is not None:
+        checked_video(original)
     return Inspection(source, original, {"models": models, "threads": threads, "filters": own_makers(tools)})

@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 from collections.abc import Iterator
-from typing import Any, BinaryIO, SupportsBytes, cast
+from typing import BinaryIO, SupportsBytes
 
 from codecsim.errors import ConfigError
 from codecsim.formats.video import open_stream
@@ -31,7 +31,7 @@ def open_source(source: Source) -> Iterator[tuple[BinaryIO, str]]:
             yield file, name
     elif isinstance(source, (bytes, bytearray, memoryview, SupportsBytes)):
         yield io.BytesIO(bytes(source)), NAME
-    elif hasattr(source, "read"):
-        yield cast(BinaryIO, source), str(cast(Any, source).name if hasattr(source, "name") else NAME)
+    elif hasattr(source, "read") and not isinstance(source, io.TextIOBase):
+        yield source, str(getattr(source, "name", NAME))
     else:
-        raise ConfigError(f"a stream is bytes, a path or an open file; found a {type(source).__name__}")
+        raise ConfigError(f"a stream is bytes, a path or an open binary file; found a {type(source).__name__}")

@@ -199,6 +199,8 @@ def read_video(
     """
     if size is not None and not (len(size) == 2 and all(isinstance(side, int) for side in size)):
         raise ConfigError(f"size is {size!r}; expected (width, height)")
+    if not isinstance(path, (str, os.PathLike)):
+        raise ConfigError(f"the path of a video is a {type(path).__name__}; expected a text or a path")
     if path == BUNDLED and not os.path.exists(path):
         path = bundled_clip()
     options = InputOptions(size, None if fps is None else _fraction(fps), bit_depth)
@@ -292,3 +294,18 @@ def _halved(plane: np.ndarray) -> np.ndarray:
     """Means of 2x2."""
     height, width = plane.shape
     return plane.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
+
+
+def checked_video(video: object) -> Video:
+    """The video itself.
+
+    Raises
+    ------
+    ConfigError : it is none
+    """
+    if not isinstance(video, Video):
+        raise ConfigError(
+            f"found a {type(video).__name__} in place of a Video; make one by codecsim.read_video, "
+            "Video.from_arrays or Video.from_rgb"
+        )
+    return video

@@ -90,10 +90,22 @@ def read_result(path: str | pathlib.Path) -> dict:
         raise FormatError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(result, dict):
         raise FormatError(f"{path}: holds no result, expected the object that --json prints")
+    return checked_result(result, str(path))
+
+
+def checked_result(result: dict, name: str) -> dict:
+    """The result itself, if it has the numbers that are compared.
+
+    name : of the result, for the message
+
+    Raises
+    ------
+    FormatError : it lacks one
+    """
     needed = NEEDED if "decoder" in result else NEEDED + NEEDED_OF_ENCODER
     missing = [name for name in needed if not isinstance(result.get(name), (int, float))]
     if missing:
-        raise FormatError(f"{path}: is no result of --json, it has no number '{missing[0]}'")
+        raise FormatError(f"{name}: is no result of --json, it has no number '{missing[0]}'")
     return result
 
 

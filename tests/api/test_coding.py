@@ -1,5 +1,6 @@
 """Encoding and decoding from a program: round trips, results, refusals, and equality with the command line."""
 
+import io
 import json
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_sources(tmp_path):
         assert len(codecsim.decode(source).pictures) == 2
     with open(path, "rb") as file:
         assert len(codecsim.decode(file).pictures) == 2
-    for source in (None, 7, ["a"]):
+    for source in (None, 7, ["a"], io.StringIO("text")):
         with pytest.raises(codecsim.ConfigError, match="a stream is"):
             codecsim.decode(source)
     with pytest.raises(FormatError, match="cannot be read"):
@@ -76,6 +77,11 @@ SAME = [
         {"tools": {"inter_chroma": "online", "intra": "frozen", "loop": "on"}, "frames": 3},
     ),
     (["--hash", "crc", "--intra-period", "2"], {"hash": "crc", "intra_period": 2}),
+    (
+        ["--set", "inter_luma.learning_rate=0.001", "--set", "search.rings=3", "--set", "hevc.adaptive_qp=4"],
+        {"settings": {"inter_luma.learning_rate": 1e-3, "search.rings": 3, "hevc.adaptive_qp": 4}},
+    ),
+    (["--model", "prediction-luma-large"], {"settings": {"inter_luma.model": "prediction-luma-large"}}),
 ]
 
 
@@ -116,6 +122,17 @@ def _timeless(value):
         ({"settings": {"search.rings": 99}}, "99"),
         ({"settings": [("search.rings", 2)]}, "settings"),
         ({"metrics": ["beauty"]}, "beauty"),
+        ({"metrics": "ssim,beauty"}, "beauty"),
+        ({"frames": 0}, "frames is 0"),
+        ({"threads": 0}, "threads is 0"),
+        ({"config": "ra", "intra_period": 3}, "multiple of 8"),
+        ({"config": None}, "config is None"),
+        ({"tools": {"inter_luma": True}}, "tool inter_luma is True; expected one of off, frozen, online"),
+        ({"tools": {"overlap": "online"}}, "tool overlap is 'online'; expected one of off, on"),
+        ({"tools": {"loop": False}}, "tool loop is False; expected one of off, on, or the name"),
+        ({"tools": {"loop": "nowhere"}}, "no model 'nowhere'"),
+        ({"settings": {"inter_luma.learning_rate": float("nan")}}, "inter_luma.learning_rate is nan"),
+        ({"recon": 3}, "recon is 3"),
     ],
 )
 def test_settings_that_are_refused(options, message):
@@ -128,6 +145,22 @@ def test_only_videos_are_encoded():
     for wrong in ("clip.y4m", np.zeros((2, 16, 16), np.uint8), None):
         with pytest.raises(codecsim.ConfigError, match="in place of a Video"):
             codecsim.encode(wrong)
+
+
+def test_other_bit_depths_are_refused():
+    with pytest.raises(codecsim.ConfigError, match="bit_depth is 9; expected one of 8, 10"):
+        codecsim.decode(codecsim.encode(video(count=1), preset="fast"), bit_depth=9)
+
+
+def test_any_arrays():
+    """Views, arrays that cannot be written to, the smallest pictures."""
+    planes = [plane[:, ::-1, ::-1] for plane in video(count=2).to_arrays()]
+    for plane in planes:
+        plane.flags.writeable = False
+    for made in (codecsim.Video.from_arrays(*planes), codecsim.Video.from_arrays(np.zeros((2, 2, 2), np.uint8))):
+        encoded = codecsim.encode(made, preset="fast")
+        found = codecsim.decode(encoded).video.to_arrays()
+        assert all(np.array_equal(a, b) for a, b in zip(found, encoded.recon.to_arrays(), strict=True))
 
 
 def test_simulations_have_no_stream(tmp_path):

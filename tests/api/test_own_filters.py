@@ -300,6 +300,8 @@ def test_settings_that_are_refused():
     for name in ("learning_rate", "experts", "model"):
         with pytest.raises(codecsim.ConfigError, match=f"inter_luma.{name} is a setting of the filter"):
             encode(Blend(), settings={f"inter_luma.{name}": "1"})
+    with pytest.raises(codecsim.ConfigError, match="inter_luma is a setting of the filter"):
+        encode(Blend(), settings={"inter_luma": {"channels": 8}})
     with pytest.raises(codecsim.ConfigError, match="oracle"):
         encode(Blend(), exact=True, oracle="original")
     with pytest.raises(codecsim.ConfigError, match="oracle"):

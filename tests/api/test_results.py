@@ -39,6 +39,11 @@ def test_compare_refuses(points):
     for wrong in ([None], [3], [object()]):
         with pytest.raises(codecsim.ConfigError, match="a result is"):
             codecsim.compare(wrong, points["off"])
+    for wrong in (points["off"][0], "a.json", points["off"][0].result, None):
+        with pytest.raises(codecsim.ConfigError, match="expected a list of results, one for each QP"):
+            codecsim.compare(wrong, points["off"])
+    with pytest.raises(FormatError, match="no number 'width'"):
+        codecsim.compare([{}], points["off"])
     with pytest.raises(codecsim.ConfigError, match="metric is 'beauty'"):
         codecsim.compare(points["off"], points["off"], metric="beauty")
     with pytest.raises(codecsim.ConfigError, match="confidence"):
@@ -61,6 +66,8 @@ def test_inspect(points):
         assert list(frame["bits_q8"]) == list(units["bits_q8"])
         assert set(picture.to_frame("prediction").columns) >= {"mv_0_0", "mv_1_1", "ref_idx_0", "merge"}
         assert list(picture.to_frame("transform").columns) == ["x", "y", "size", "cbf"]
+    with pytest.raises(codecsim.ConfigError, match="in place of a Video"):
+        codecsim.inspect(encoded, original="clip.y4m")
     with pytest.raises(codecsim.ConfigError, match="units is 'ctu'"):
         pictures[0].to_frame("ctu")
     table = inspection.to_frame()
@@ -92,3 +99,5 @@ def test_sweep(tmp_path):
     assert again.results == done.results
     with pytest.raises(codecsim.ConfigError, match="none.toml"):
         codecsim.sweep(tmp_path / "none.toml")
+    with pytest.raises(codecsim.ConfigError, match="path of a TOML file"):
+        codecsim.sweep(None)

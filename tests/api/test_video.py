@@ -130,5 +130,13 @@ def test_files_that_are_refused(tmp_path):
     for size in ((72,), (72.0, 56.0)):
         with pytest.raises(codecsim.ConfigError, match="size is"):
             codecsim.read_video(tmp_path / "clip.yuv", size=size, fps=25)
+    for path in (5, None):
+        with pytest.raises(codecsim.ConfigError, match="the path of a video"):
+            codecsim.read_video(path)
     with pytest.raises(codecsim.CodecError):
         video().save(tmp_path / "none" / "clip.y4m")
+
+
+def test_the_clip_that_ships():
+    read = codecsim.read_video("bundled")
+    assert (read.format.width, read.format.height) == (320, 176) and read.frames[3].y.shape == (176, 320)
