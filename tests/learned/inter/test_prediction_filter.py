@@ -325,7 +325,8 @@ def test_complexity_counts_what_the_layers_do():
 
 
 CACHE_PROBE = """
-import json, sys, numpy, numba
+import json, sys, numpy
+from codecsim.kernels.linking import _dispatchers
 from codecsim.tools.inter_luma import InterLumaSettings
 from codecsim.learned.inter.prediction_filter import PredictionFilter
 from codecsim.learned.learner import LearnerInputs
@@ -333,13 +334,7 @@ learner = PredictionFilter(InterLumaSettings(), 64, 64)
 plane = numpy.zeros((64, 64), numpy.uint16)
 _, lesson = learner.predict(LearnerInputs(plane, {"overlapped": plane, "further_1": plane}, 30, 8))
 learner.learn(lesson, plane, numpy.ones((16, 16), numpy.uint8))
-kernels = {
-    f"{name}.{key}": value
-    for name, module in list(sys.modules.items())
-    if name.startswith("codecsim.learned")
-    for key, value in vars(module).items()
-    if isinstance(value, numba.core.registry.CPUDispatcher)
-}
+kernels = {kernel.name: made for kernel, made in _dispatchers.items() if kernel.name.startswith("codecsim.learned")}
 misses = [name for name, kernel in kernels.items() if kernel.stats.cache_misses]
 hits = [name for name, kernel in kernels.items() if kernel.stats.cache_hits]
 print(json.dumps([misses, hits, "torch" in sys.modules]))
@@ -348,7 +343,7 @@ print(json.dumps([misses, hits, "torch" in sys.modules]))
 
 @pytest.mark.parametrize("engine", ["vector", "plain"])
 def test_second_process_finds_every_kernel_in_the_cache(engine):
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root), "CODECSIM_ENGINE": engine}
     for _ in range(2):
         done = subprocess.run([sys.executable, "-c", CACHE_PROBE], env=environment, capture_output=True, text=True)
