@@ -19,8 +19,10 @@ from codecsim.tools import OVERLAP
 
 
 class Compensation(Stage):
-    """Attributes
+    """Predicts inter blocks from the reference pictures.
 
+    Attributes
+    ----------
     on : bool, whether blocks may choose overlapped prediction
     plain : Planes, the prediction without overlap; it stands until the next `prepare`
     """
