@@ -36,7 +36,7 @@ def encode_loop(model, clip, config="ldp", qp=32, **options):
 @pytest.mark.parametrize("bit_depth", [8, 10])
 def test_structures_depths_and_threads(config, bit_depth):
     """The weights that ship, which help here."""
-    run = encode_loop(None, make_clip("cut", 154, 138, 4), config, internal_bit_depth=bit_depth)
+    run = encode_loop(None, make_clip("cut", 154, 138, 4), config, settings={"hevc": {"internal_bit_depth": bit_depth}})
     for threads in (1, 2):
         check_own_decoder(run, threads)
     shares = [report.loop_share for report in run.reports]
