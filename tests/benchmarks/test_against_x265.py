@@ -21,7 +21,7 @@ def test_without_x265_a_message_says_so(capsys):
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    ((["--qp", "52"], "QP is 52"), (["--qp", "50", "--x265-offset", "2"], "x265's QP is 52; expected 0..51")),
+    ((["--qp", "52"], "qp is 52"), (["--qp", "50", "--x265-offset", "2"], "x265's QP is 52; expected 0..51")),
 )
 def test_wrong_qps(words, message):
     """With a program that is there, but codes nothing."""

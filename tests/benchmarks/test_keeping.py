@@ -96,7 +96,7 @@ def test_wrong_words_are_one_line(tmp_path):
     )
     status, line = told("history.py", "[")
     assert status == 2 and "argument pattern: '[' is no regular expression" in line
-    assert told("memory.py", "--qp", "77")[1].startswith("memory: error: QP is 77; expected 0..51")
+    assert told("memory.py", "--qp", "77")[1].startswith("memory: error: qp is 77; expected 0..51")
     assert told("memory.py", "--short", "0")[0] == 2
     assert told("cold_start.py", "--repeat", "0")[0] == 2
 

@@ -100,7 +100,7 @@ TOOLS = (  # label in the README, arms whose figures stand in each column
     ("`--filter online`, the default", {"ldp": ["default"], "ra": ["experts"]}),
     ("`--model prediction-luma-large`", {"ldp": ["large"], "ra": ["large"]}),
     ("`--settings threshold-ldp`", {"ldp": ["threshold"], "ra": ["light"]}),
-    ("`--set inter_luma.control=signalled`", {"ldp": ["signalled"]}),
+    ("`inter_luma.control=signalled`", {"ldp": ["signalled"]}),
     ("`--intra-filter frozen`, `online`", {"ai": ["intra", "intra-online"]}),
     ("all prediction tools", {"ai": ["intra"], "ldp": ["all"], "ra": ["all"]}),
     ("`--loop-filter on`", {"ai": ["loop"], "ldp": ["loop"], "ra": ["loop"]}),

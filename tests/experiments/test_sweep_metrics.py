@@ -139,7 +139,7 @@ def test_pieces_that_were_not_measured_are_coded_again(clips, tmp_path, capsys):
 
 def test_tables_of_each_metric(clips, tmp_path, capsys):
     (tmp_path / "a.y4m").symlink_to(clips / "a.y4m")
-    thin = '[arms.thin]\nfilter = "off"\neffort = {sao = false}\n'
+    thin = '[arms.thin]\nfilter = "off"\nsearch.sao = false\n'
     text = HEAD.replace("[27, 37]", "[22, 27, 32, 37]").replace("frames = 4", "frames = 2")
     (tmp_path / "e.toml").write_text(text + 'metrics = ["ms-ssim"]\n' + ARM + thin)
     assert codecsim(["sweep", str(tmp_path / "e.toml"), "--quiet", "--jobs", "1"]) == 0
