@@ -112,7 +112,7 @@ def check_bits(model, seed=0, blocks=200, qps=(22, 37)):
             out = exact_output(spec.net, weights, net.value.patch[:, :side, :side])
             change = torch.floor(out / 2 ** (OUTPUT_BITS - UNIT_LOG2) + 0.5).numpy()
             wanted = np.clip(before + (change.T if is_transposed(mode) else change), 0, 255)
-            stride = net.value.strides[log2 - 2, 1]
+            stride = int(net.value.strides[log2 - 2].rows)
             found = net.value.y[: n * stride].reshape(n, stride)[:, :n]
             if not np.array_equal(out.numpy(), found) or not np.array_equal(wanted, pred[area]):
                 raise ModelError("the intra filter's integer network and its torch model differ")
