@@ -115,7 +115,8 @@ def _run(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        hint = f" (see '{error.ctx.command_path} --help')" if getattr(error, "ctx", None) else ""
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context else ""
         return _fail(" ".join(error.format_message().split()) + hint, error.exit_code)
     except CodecError as error:
         return _fail(str(error), error.exit_code)

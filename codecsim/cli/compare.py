@@ -23,7 +23,7 @@ CONFIDENCE_HELP = (
 class ListOption(click.Command):
     """Lets `--test` take all the files that follow it, as a shell's pattern gives them."""
 
-    def parse_args(self, ctx, args):
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         spread, after_test = [], False
         for word in args:
             if word.startswith("-"):
@@ -49,7 +49,7 @@ class ListOption(click.Command):
     help=CONFIDENCE_HELP,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of the table.")
-def command(anchor, test, metric, confidence, as_json):
+def command(anchor: tuple[str, ...], test: tuple[str, ...], metric: str, confidence: float, as_json: bool) -> None:
     """Print the BD-rate (PCHIP) of TEST against ANCHOR, for Y, U and V, and the ratios of time.
 
     Each file is what `encode --json` printed; give one per QP, at least four. With the results of `decode --json`

@@ -24,7 +24,16 @@ from codecsim.picture.planes import BIT_DEPTHS
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
 @quiet_option
-def command(input_path, output, bit_depth, keep_partial, threads, models, as_json, quiet):
+def command(
+    input_path: str,
+    output: str | None,
+    bit_depth: int | None,
+    keep_partial: bool,
+    threads: int,
+    models: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
     """Decode the stream IN and check every hash that it carries.
 
     The decoder learns as the encoder did. It stops at the first picture or learner that differs.

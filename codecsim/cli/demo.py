@@ -51,7 +51,7 @@ class DemoRow:
     help="QP; may be given several times.",
 )
 @quiet_option
-def command(frames, qps, quiet):
+def command(frames: int, qps: tuple[int, ...], quiet: bool) -> None:
     """Encode a bundled clip without and with the learning filter, decode both, verify, print a table.
 
     \b
@@ -109,7 +109,7 @@ def _savings(rows: list[DemoRow]) -> list[str]:
         [(coded_bits(row.encoded), row.encoded["psnr_y"]) for row in rows if row.filter_mode == mode]
         for mode in FILTERS
     ]
-    percent = bd_rate(*curves).percent
+    percent = bd_rate(curves[0], curves[1]).percent
     if percent is None:
         return []
     points = len(curves[0])

@@ -1,6 +1,8 @@
 """`codecsim encode`: video in, stream out."""
 
+import fractions
 import json
+from typing import Any
 
 import click
 import cloup
@@ -8,6 +10,7 @@ import cloup
 from codecsim.cli.metric_names import METRICS_HELP, MetricNames
 from codecsim.cli.progress import PictureProgress, quiet_option
 from codecsim.cli.raw_options import RAW_OPTIONS
+from codecsim.codec.reports import PictureReport
 from codecsim.experiments.encoder_options import encoder_options, options_of
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_video
@@ -31,7 +34,19 @@ TRACE_HELP = "Also write every syntax element: see 'codecsim trace'. Compressed 
     quiet_option,
     cloup.option("--trace", metavar="FILE", help=TRACE_HELP),
 )
-def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps, bit_depth, **options):
+def command(
+    input_path: str,
+    output: str,
+    recon: str | None,
+    trace: str | None,
+    metrics: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    size: tuple[int, int] | None,
+    fps: fractions.Fraction | None,
+    bit_depth: int,
+    **options: Any,
+) -> None:
     """Encode the video INPUT: y4m, anything ffmpeg opens, raw .yuv with --size and --fps, or - for a y4m pipe.
 
     With all tools beyond HEVC off (--filter off is enough) the stream is standard HEVC, which any player decodes.
@@ -65,7 +80,7 @@ def command(input_path, output, recon, trace, metrics, as_json, quiet, size, fps
         click.echo(_sentence(output, encoded.result))
 
 
-def _note(report) -> str:
+def _note(report: PictureReport) -> str:
     return f"{report.type} QP {report.qp}, {report.bits} bits, {report.psnr_y:.2f} dB"
 
 

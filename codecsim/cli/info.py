@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from typing import BinaryIO
 
 import click
 
@@ -22,7 +23,7 @@ PICTURE_COLUMNS = ("poc", "type", "qp", "bits", *(field for tool in TOOLS for fi
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @quiet_option
-def command(input_path, models, as_json, quiet):
+def command(input_path: str, models: tuple[str], as_json: bool, quiet: bool) -> None:
     """Print what the stream IN holds: parameter sets, learned tools, pictures, bits per part of the syntax.
 
     The pictures are decoded on the way, so their hashes are checked too.
@@ -30,7 +31,8 @@ def command(input_path, models, as_json, quiet):
     \b
     Example: codecsim info clip.bin
     """
-    with open_stream(input_path) as (stream, name), tempfile.TemporaryFile() as copy:
+    with open_stream(input_path) as (source, name), tempfile.TemporaryFile() as copy:
+        stream: BinaryIO = source
         if not stream.seekable():
             shutil.copyfileobj(stream, copy)
             stream = copy
@@ -50,8 +52,8 @@ def command(input_path, models, as_json, quiet):
 
 def _print_headers(headers: dict) -> None:
     for fields in headers["parameter_sets"]:
-        values = (f"{name} {json.dumps(value)}" for name, value in fields.items() if name != "kind")
-        click.echo(f"{fields['kind'].upper()}: {', '.join(values)}")
+        told = (f"{name} {json.dumps(value)}" for name, value in fields.items() if name != "kind")
+        click.echo(f"{fields['kind'].upper()}: {', '.join(told)}")
     if headers["learned"]:
         version, tools = headers["learned"]["arithmetic_version"], headers["learned"]["tools"]
         click.echo(f"Tools beyond the standard, arithmetic version {version}:")
@@ -77,7 +79,7 @@ def _print_pictures(result: dict) -> None:
     print_table(parts)
 
 
-def _shown(value) -> str:
+def _shown(value: float | str | None) -> str:
     if isinstance(value, dict):
         value = float(sum(value.values()))
     return "" if value is None else f"{value:.1%}" if isinstance(value, float) else str(value)

@@ -1,5 +1,8 @@
 """Names of metrics on a command line."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import click
 
 METRICS_HELP = (
@@ -18,10 +21,10 @@ class MetricNames(click.ParamType):
 
     name = "NAME,..."
 
-    def __init__(self, allowed):
+    def __init__(self, allowed: Iterable[str]):
         self._allowed = tuple(allowed)
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         names = tuple(dict.fromkeys(filter(None, value.split(",")))) if isinstance(value, str) else value
         unknown = [name for name in names if name not in self._allowed]
         if unknown:

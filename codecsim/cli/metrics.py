@@ -1,5 +1,6 @@
 """`codecsim metrics`: quality of a video against its original."""
 
+import fractions
 import json
 
 import click
@@ -27,7 +28,17 @@ from codecsim.formats.video import InputOptions, open_video
 @click.option("--json", "as_json", is_flag=True, help="Print the result with every picture as one JSON object.")
 @quiet_option
 @raw_options
-def command(reference, coded, metrics, frames, as_json, quiet, size, fps, bit_depth):
+def command(
+    reference: str,
+    coded: str,
+    metrics: tuple[str, ...],
+    frames: int | None,
+    as_json: bool,
+    quiet: bool,
+    size: tuple[int, int] | None,
+    fps: fractions.Fraction | None,
+    bit_depth: int,
+) -> None:
     """Measure the quality of VIDEO against ORIGINAL: PSNR in dB, SSIM and MS-SSIM up to 1, VMAF up to 100.
 
     Means over the pictures are printed. Pictures are compared at the bit depth of VIDEO. Raw .yuv files need --size and

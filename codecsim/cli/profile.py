@@ -2,17 +2,20 @@
 
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 import click
 
 from codecsim.cli.tables import make_table, print_table
 from codecsim.codec.config import EncoderConfig
 from codecsim.experiments.encoder_options import read_assignments
-from codecsim.experiments.profile import Profile, ProfileSettings, profile_model
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.model_files import INTER_LUMA, Model, load_model
 from codecsim.tools import INTER_LUMA as LUMA_TOOL
 from codecsim.tools.inter_luma import InterLumaSettings
+
+if TYPE_CHECKING:
+    from codecsim.experiments.profile import PictureCost, Profile
 
 BUILT_IN = "built-in"
 SETTINGS_HELP = "A setting of inter_luma; may be given several times."
@@ -29,7 +32,7 @@ SETTINGS_HELP = "A setting of inter_luma; may be given several times."
 )
 @click.option("--device/--no-device", default=True, show_default=True, help="Time torch on a GPU too, if there is one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(model, assignments, device, as_json):
+def command(model: str, assignments: tuple[str, ...], device: bool, as_json: bool) -> None:
     """Print what MODEL costs: parameters, memory, multiply-accumulates a pixel, time a picture.
 
     MODEL is the name of a model that ships, or a path; without it the network with built-in weights that the settings
@@ -39,6 +42,8 @@ def command(model, assignments, device, as_json):
     \b
     Example: codecsim profile --set inter_luma.channels=8 --set inter_luma.epochs_q2=8
     """
+    from codecsim.experiments.profile import ProfileSettings, profile_model
+
     params = InterLumaSettings(**EncoderConfig(settings=read_assignments(assignments)).tool_settings(LUMA_TOOL))
     if model == BUILT_IN:
         found = Model(INTER_LUMA, params.spec, builtin_weights(params.spec).master, params.inputs, BUILT_IN)
@@ -51,7 +56,7 @@ def command(model, assignments, device, as_json):
         _print(profile)
 
 
-def _print(profile: Profile) -> None:
+def _print(profile: "Profile") -> None:
     context = f" in blocks of {profile.block}x{profile.block}" if profile.block else ""
     learning = "" if profile.training_kmac is None else f", training {profile.training_kmac:.2f}"
     click.echo(
@@ -80,7 +85,7 @@ def _print(profile: Profile) -> None:
         click.echo(f"torch: on {profile.device}, half precision inference, float32 training")
 
 
-def _column(cost) -> dict[str, str]:
+def _column(cost: "PictureCost") -> dict[str, str]:
     """What a picture costs, by the name of the row; empty where nothing was measured."""
     learns = cost.training_ms is not None
     return {
@@ -89,7 +94,7 @@ def _column(cost) -> dict[str, str]:
         "training, ms": f"{cost.training_ms:.1f}" if learns else "",
         "training steps": str(cost.training_steps) if learns else "",
         "memory of planes": _size(cost.activations_bytes),
-        "memory of training": _size(cost.training_bytes) if learns else "",
+        "memory of training": "" if cost.training_bytes is None else _size(cost.training_bytes),
         "torch, inference, ms": _shown(cost.device_inference_ms),
         "torch, training, ms": _shown(cost.device_training_ms),
     }

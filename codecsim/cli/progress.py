@@ -2,6 +2,7 @@
 
 import sys
 import time
+from typing import Any, Self
 
 import click
 import cloup
@@ -48,18 +49,18 @@ class PictureProgress:
         elif not quiet:
             self._line = lambda text: click.echo(f"codecsim: {text}", err=True)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self._watch = self._watching.__enter__()
         if self._bar:
             self._bar.start()
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         if self._bar:
             self._bar.stop()
         if self._line and error[0] is None:
             self._line(self._summary())
-        return self._watching.__exit__(*error)
+        self._watching.__exit__(*error)
 
     @property
     def compile_seconds(self) -> float:
@@ -71,7 +72,7 @@ class PictureProgress:
         self._done += 1
         if self._bar:
             self._bar.update(self._task, advance=1, description=self._what, note=note)
-        elif self._line_is_due():
+        elif self._line and self._line_is_due():
             self._line(f"{self._summary()} {note}".rstrip())
 
     def _summary(self) -> str:
@@ -83,7 +84,7 @@ class PictureProgress:
         note = f"{self._watch.kernels} done, now {name}"
         if self._bar:
             self._bar.update(self._task, description="compiling kernels (first run only)", note=note)
-        elif self._line_is_due():
+        elif self._line and self._line_is_due():
             elapsed = time.monotonic() - self._started
             self._line(f"compiling kernels (first run only): {note}, {elapsed:.0f} s")
 

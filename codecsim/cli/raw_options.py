@@ -2,6 +2,8 @@
 
 import contextlib
 import fractions
+from collections.abc import Callable
+from typing import Any
 
 import click
 import cloup
@@ -15,7 +17,7 @@ class Size(click.ParamType):
 
     name = "WxH"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         parts = value.lower().split("x") if isinstance(value, str) else value
         if len(parts) != 2 or not all(str(part).isdigit() for part in parts):
             self.fail(f"'{value}' is no size, expected something like 352x288", param, ctx)
@@ -27,7 +29,7 @@ class Rate(click.ParamType):
 
     name = "F"
 
-    def convert(self, value, param, ctx):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> fractions.Fraction:
         with contextlib.suppress(ValueError, ZeroDivisionError):
             rate = fractions.Fraction(value)
             if rate > 0:
@@ -48,7 +50,7 @@ RAW_OPTIONS = (
 )
 
 
-def raw_options(function):
+def raw_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator: options that raw samples need."""
     for option in reversed(RAW_OPTIONS):
         function = option(function)

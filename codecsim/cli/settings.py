@@ -14,7 +14,7 @@ from codecsim.settings.values import similar, written
 @click.command("settings")
 @click.argument("group", metavar="[GROUP]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object: full names to what is known of each.")
-def command(group, as_json):
+def command(group: str | None, as_json: bool) -> None:
     """Print the settings of GROUP, or of all groups: what --set, experiments and files of settings may name.
 
     A group is a tool, such as inter_luma, or a part of the encoder: hevc, search. Settings without bits are known to

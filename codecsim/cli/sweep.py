@@ -6,6 +6,8 @@ import json
 import logging
 import os
 import pathlib
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -13,7 +15,7 @@ from codecsim.api.comparing import sweep
 from codecsim.cli.progress import quiet_option
 from codecsim.experiments.database import sources_digest
 from codecsim.experiments.experiment_file import read_experiment
-from codecsim.experiments.sweep import make_plan, missing_jobs
+from codecsim.experiments.sweep import Plan, make_plan, missing_jobs
 
 
 @click.command("sweep")
@@ -30,7 +32,16 @@ from codecsim.experiments.sweep import make_plan, missing_jobs
 @click.option("--dry-run", is_flag=True, help="Only say what would run.")
 @click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object.")
 @quiet_option
-def command(experiment, output, jobs, scheduler, segments, dry_run, as_json, quiet):
+def command(
+    experiment: str,
+    output: str | None,
+    jobs: int | None,
+    scheduler: str | None,
+    segments: int | None,
+    dry_run: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """Run what is missing of EXPERIMENT.toml, clips x QPs x arms, and print its tables.
 
     Every run is kept in the database as soon as it is done and is not repeated, so an interrupted sweep goes on when it
@@ -54,19 +65,24 @@ def command(experiment, output, jobs, scheduler, segments, dry_run, as_json, qui
     with _workers(scheduler, jobs) as workers:
         done = sweep(file, output=output, workers=workers, quiet=quiet)
     if as_json:
-        report = {"experiment": file.name, "database": output, "sources": plan.sources, "reference": file.reference}
+        report: dict[str, Any] = {
+            "experiment": file.name,
+            "database": output,
+            "sources": plan.sources,
+            "reference": file.reference,
+        }
         report |= {"arms": plan.experiment.arms, "results": done.results}
         report["failed"] = [{"run": str(outcome.task), "error": outcome.error} for outcome in done.failed]
         click.echo(json.dumps(report, indent=2, allow_nan=False))
     else:
         click.echo(done.markdown(), nl=False)
     for outcome in done.failed:
-        click.echo(f"codecsim: error: {outcome.task}: {outcome.error.strip()}", err=True)
+        click.echo(f"codecsim: error: {outcome.task}: {(outcome.error or '').strip()}", err=True)
     return 1 if done.failed else 0
 
 
 @contextlib.contextmanager
-def _workers(scheduler, jobs):
+def _workers(scheduler: str | None, jobs: int | None) -> Iterator[Any]:
     """What the runs are done by."""
     if scheduler is None:
         yield jobs or os.cpu_count()
@@ -78,7 +94,7 @@ def _workers(scheduler, jobs):
         yield workers
 
 
-def _show_plan(plan, database, as_json):
+def _show_plan(plan: Plan, database: str, as_json: bool) -> None:
     """Say what would run."""
     count, missing = missing_jobs(plan, database)
     if as_json:

@@ -1,6 +1,7 @@
 """`codecsim trace`: every syntax element of a stream, and where two traces part."""
 
 import json
+from typing import Any
 
 import click
 
@@ -32,7 +33,20 @@ BLOCKS_HELP = "Instead of the trace, write statistics of blocks that YUView draw
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="JSON lines instead of columns.")
 @quiet_option
-def command(paths, diff, context, output, summary, samples, blocks, source, models, as_json, quiet, **wanted):
+def command(
+    paths: tuple[str, ...],
+    diff: bool,
+    context: int,
+    output: str | None,
+    summary: bool,
+    samples: bool,
+    blocks: str | None,
+    source: str | None,
+    models: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+    **wanted: Any,
+) -> None:
     """Print every syntax element of the stream IN as its decoder reads it, headers and messages included.
 
     IN can also be a trace, such as `codecsim encode --trace FILE` writes it, to choose from or to compare:
@@ -73,7 +87,7 @@ def command(paths, diff, context, output, summary, samples, blocks, source, mode
         write_trace(paths[0], output or STANDARD_STREAM, as_json, selection, models, lambda report: progress.advance())
 
 
-def _print_summary(rows, as_json):
+def _print_summary(rows: list[dict], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
@@ -86,9 +100,11 @@ def _print_summary(rows, as_json):
     print_table(table)
 
 
-def _compare(paths, context, selection, models, as_json):
+def _compare(
+    paths: tuple[str, ...], context: int, selection: Selection, models: tuple[str, ...], as_json: bool
+) -> None:
     """Print the first difference, or that there is none, and leave with the status that says so."""
-    difference, equal = compare_traces(*paths, context, selection, models)
+    difference, equal = compare_traces(paths[0], paths[1], context, selection, models)
     if as_json:
         found = None if difference is None else as_object(difference)
         click.echo(json.dumps({"equal_elements": equal, "difference": found}, indent=2))

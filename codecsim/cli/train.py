@@ -4,6 +4,8 @@ import dataclasses
 import json
 import pathlib
 import shlex
+from collections.abc import Callable
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -16,7 +18,7 @@ from codecsim.experiments.arms import read_arm
 from codecsim.extras import needed
 from codecsim.formats.output import STANDARD_STREAM, check_output, output_errors
 from codecsim.learned.loop.spec import ATTENTIONS, BACKBONES, LoopSpec
-from codecsim.learned.model_files import LOOP, load_model, save_model
+from codecsim.learned.model_files import LOOP, Model, load_model, save_model
 from codecsim.tools import LOOP as LOOP_TOOL
 from codecsim.training.card import Training, check_card, write_card
 from codecsim.training.card_figures import engine_figures, intra_figures, loop_figures
@@ -24,7 +26,7 @@ from codecsim.training.synthetic import CHROMA, FPS, MEAN, SIZES, find_photos, w
 
 
 @click.group("train")
-def command():
+def command() -> None:
     """Train initial weights of the learned tools: make clips, take samples from the codec, train, export.
 
     \b
@@ -42,15 +44,17 @@ def command():
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
 @quiet_option
-def clips_command(photos, output, count, frames, chroma, seed, quiet):
+def clips_command(
+    photos: tuple[str, ...], output: str, count: int, frames: int, chroma: str, seed: int, quiet: bool
+) -> None:
     """Make y4m clips from PHOTOS, files or folders: smooth motion, layers, noise, drift of brightness.
 
     \b
     Example: codecsim train clips photos/ more/one.png -o clips --count 24 --seed 1
     """
-    files = find_photos(photos)
+    files = find_photos([pathlib.Path(photo) for photo in photos])
 
-    write_clips(files, output, count, seed, frames, chroma, on_clip=_note(quiet))
+    write_clips(files, pathlib.Path(output), count, seed, frames, chroma, on_clip=_note(quiet))
     widths = ", ".join(f"{w}x{h}" for w, h in SIZES)
     click.echo(f"{output}: {count} clips of {frames} pictures at {FPS} a second, of {len(files)} photos, {widths}")
 
@@ -65,7 +69,7 @@ _emphasis_option = click.option(
 )
 
 
-def _read_layers(text):
+def _read_layers(text: str) -> tuple[tuple[str, int], ...]:
     """Pairs of kind and channels."""
     try:
         return tuple((kind.strip(), int(channels)) for kind, channels in (one.split(":") for one in text.split(",")))
@@ -73,7 +77,7 @@ def _read_layers(text):
         raise ConfigError(f"--layers {text}: expected for example conv3:16,conv1:8") from None
 
 
-def _add_filter_commands(kind, what):
+def _add_filter_commands(kind: str, what: str) -> None:
     """The two subcommands that train a filter of inter prediction by the engine."""
 
     @command.command(
@@ -91,7 +95,7 @@ def _add_filter_commands(kind, what):
     @click.option("-q", "--qp", multiple=True, type=click.IntRange(0, 51), default=(22, 27, 32, 37), show_default=True)
     @click.option("--frames", type=click.IntRange(2), default=9, show_default=True, help="Pictures of a clip at most.")
     @quiet_option
-    def samples_command(clips, output, qp, frames, quiet):
+    def samples_command(clips: tuple[str], output: str, qp: tuple[int], frames: int, quiet: bool) -> None:
         from codecsim.training.filter_samples import take_samples
 
         click.echo(f"{output}: {take_samples(kind, clips, output, qp, frames, _note(quiet))} encodings")
@@ -122,7 +126,16 @@ def _add_filter_commands(kind, what):
     @_emphasis_option
     @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
     @quiet_option
-    def train_command(samples, output, validation, work, layers, dropping, quiet, **settings):
+    def train_command(
+        samples: str,
+        output: str,
+        validation: str | None,
+        work: str | None,
+        layers: str,
+        dropping: bool,
+        quiet: bool,
+        **settings: Any,
+    ) -> None:
         from codecsim.training.by_engine import EngineTraining, train_filter
 
         _check_output(output)
@@ -138,15 +151,15 @@ _add_filter_commands("luma", "inter luma prediction")
 _add_filter_commands("chroma", "inter chroma prediction")
 
 
-def _note(quiet):
+def _note(quiet: bool) -> Callable[..., Any]:
     """Says a line on standard error, unless `quiet`."""
     return (lambda line: None) if quiet else lambda line: click.echo(f"codecsim: {line}", err=True)
 
 
-def _command_line():
+def _command_line() -> str:
     """The running command, with the options that were given, but for --quiet."""
     context = click.get_current_context()
-    words = ["codecsim", "train", context.info_name]
+    words = ["codecsim", "train", str(context.info_name)]
     for param in context.command.params:
         if param.name == "quiet" or context.get_parameter_source(param.name) is not ParameterSource.COMMANDLINE:
             continue
@@ -160,14 +173,14 @@ def _command_line():
     return shlex.join(words)
 
 
-def _finish(output, model, training, quiet):
+def _finish(output: str, model: Model, training: Training, quiet: bool) -> None:
     """Say what has been trained and written, and write its card unless that is a device or a pipe."""
     if pathlib.Path(output).is_file():
         _note(quiet)(f"card: {write_card(output, model, training)}")
     click.echo(f"{output}: {model.spec}, {model.spec.n_weights} parameters, digest {model.digest.hex()}")
 
 
-def _check_output(output):
+def _check_output(output: str) -> None:
     """Raise a CodecError where a model and its card cannot be written; their folder is made."""
     if output == STANDARD_STREAM:
         raise ConfigError("-o: expected the name of a file, not '-'; standard output has the report")
@@ -177,7 +190,7 @@ def _check_output(output):
     check_card(output)
 
 
-def _check_torch(device):
+def _check_torch(device: str) -> None:
     """Raise a ConfigError where torch is not installed, or has no such device."""
     needed("torch", "this training")
     from codecsim.training.device_times import device_name
@@ -192,7 +205,7 @@ def _check_torch(device):
 @click.option("--scale", type=click.FloatRange(0, 10), default=1.0, show_default=True, help="Of their number.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is drawn.")
 @quiet_option
-def intra_samples_command(pictures, output, scale, seed, quiet):
+def intra_samples_command(pictures: tuple[str], output: str, scale: float, seed: int, quiet: bool) -> None:
     """Code PICTURES (photos, folders of photos, clips) all intra and take samples for the intra filter.
 
     What is in the folder already is not coded again; samples are drawn from all that is there.
@@ -202,7 +215,7 @@ def intra_samples_command(pictures, output, scale, seed, quiet):
     """
     from codecsim.training.intra_samples import take_samples
 
-    def note(name, qp):
+    def note(name: str, qp: int) -> None:
         if not quiet:
             click.echo(f"codecsim: {name}, QP {qp}", err=True)
 
@@ -220,7 +233,7 @@ def intra_samples_command(pictures, output, scale, seed, quiet):
 @click.option("--jobs", type=click.IntRange(1, 4), default=1, show_default=True, help="Networks trained at a time.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @quiet_option
-def intra_command(samples, output, validation, work, quiet, **settings):
+def intra_command(samples: str, output: str, validation: str, work: str | None, quiet: bool, **settings: Any) -> None:
     """Train the intra prediction filter on SAMPLES, a folder that intra-samples has written.
 
     \b
@@ -272,7 +285,7 @@ def intra_command(samples, output, validation, work, quiet, **settings):
     help="Options of codecsim encode. With --loop-filter on, the filter sees what it has itself made of references.",
 )
 @quiet_option
-def loop_samples_command(pictures, output, options, quiet, **settings):
+def loop_samples_command(pictures: tuple[str], output: str, options: str, quiet: bool, **settings: Any) -> None:
     """Code PICTURES (photos, folders of photos, clips) and keep what the in-loop filter sees, and the originals.
 
     What is in the folder already is not coded again.
@@ -285,7 +298,7 @@ def loop_samples_command(pictures, output, options, quiet, **settings):
     arm = read_arm(f"options: {options}")
     coding = Coding(**settings, encoder=lambda config, qp: arm.encoder_config(config, qp, None), name=options)
     filtering = resolve_tools(coding.encoder(coding.configs[0], coding.qps[0]))[LOOP_TOOL]
-    if filtering is not None:  # a file may get other weights
+    if filtering is not None and filtering.model is not None:  # a file may get other weights
         coding = dataclasses.replace(coding, name=f"{options} {filtering.model.digest.hex()}")
     click.echo(f"{output}: {take_samples(pictures, output, coding, _note(quiet))} encodings")
 
@@ -326,7 +339,9 @@ def loop_samples_command(pictures, output, options, quiet, **settings):
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all that is random.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
 @quiet_option
-def loop_command(samples, output, validation, work, quiet, start, **settings):
+def loop_command(
+    samples: str, output: str, validation: str | None, work: str | None, quiet: bool, start: str | None, **settings: Any
+) -> None:
     """Train the in-loop filter on SAMPLES, a folder that loop-samples has written.
 
     \b

@@ -1,6 +1,7 @@
 """`codecsim tune`: search for settings of the learners."""
 
 import json
+from typing import Any
 
 import click
 
@@ -22,7 +23,7 @@ from codecsim.extras import needed
 @click.option("-o", "--output", metavar="PRESET.toml", help="Write the preset, for encode --settings.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 @quiet_option
-def command(plan_path, output, as_json, quiet, **settings):
+def command(plan_path: str, output: str | None, as_json: bool, quiet: bool, **settings: Any) -> None:
     """Search for settings of the learners as PLAN.toml says, and make a preset of the best.
 
     Each trial codes the plan's validation clips; what was coded before is found in the database. The same command
@@ -42,9 +43,9 @@ def command(plan_path, output, as_json, quiet, **settings):
     click.echo(json.dumps(result.plain(), indent=2, allow_nan=False) if as_json else "\n".join(result.lines()))
 
 
-def _say(line):
+def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _silent(line):
+def _silent(line: str) -> None:
     pass

@@ -1,6 +1,7 @@
 """`codecsim view`: a local web page to look into streams."""
 
 import contextlib
+import fractions
 import sys
 import threading
 import webbrowser
@@ -25,7 +26,19 @@ from codecsim.formats.video import InputOptions
 @model_option
 @quiet_option
 @raw_options
-def command(stream, other, source, port, no_browser, threads, models, quiet, size, fps, bit_depth):
+def command(
+    stream: str,
+    other: str | None,
+    source: str | None,
+    port: int,
+    no_browser: bool,
+    threads: int,
+    models: tuple[str, ...],
+    quiet: bool,
+    size: tuple[int, int] | None,
+    fps: fractions.Fraction | None,
+    bit_depth: int,
+) -> None:
     """Look into STREAM in a browser: pictures, predictions, residuals, blocks, motion, bits, and what was learnt.
 
     With STREAM2 both are shown side by side. The page is served to this machine only, until Ctrl-C. Decoded pictures

@@ -9,7 +9,6 @@ from codecsim.errors import BitstreamError, ConfigError
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.start import Start, start_of
 from codecsim.learned.model_files import Model, find_model, load_model
-from codecsim.learned.own_filters import NO_WEIGHTS, check_announced
 from codecsim.syntax.headers import LearnedTools, Sps, ToolSettings
 from codecsim.tools import INTER_LUMA, TOOLS, Tool, tool_named
 from codecsim.tools.learner import Control, LearnerSettings
@@ -52,6 +51,8 @@ class ActiveTool:
         if not self.tool.learned:
             return None
         if self.is_own:
+            from codecsim.learned.own_filters import NO_WEIGHTS
+
             return ToolSettings((), NO_WEIGHTS)
         return ToolSettings(self.settings.to_stream() if self.settings else (), self.digest)
 
@@ -158,6 +159,8 @@ def read_tools(sps: Sps, places: Sequence = (), own: Collection[str] = ()) -> Ac
     ModelError : weights that are not here
     """
     announced = sps.learned
+    from codecsim.learned.own_filters import check_announced
+
     check_announced(own, announced)
     if announced is None:
         return ActiveTools()

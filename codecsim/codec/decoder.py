@@ -1,8 +1,10 @@
 """The decoder's picture loop: parsing, learned filter, reconstruction, checking.  Mirror image of encoder.py."""
 
 import dataclasses
+import fractions
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
@@ -19,14 +21,16 @@ from codecsim.kernels.binding import bind
 from codecsim.learned.own_filters import check_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
-from codecsim.picture.planes import Frame, VideoFormat
+from codecsim.picture.planes import Frame, Picture, VideoFormat
 from codecsim.syntax import nal as nal_units
 from codecsim.syntax.headers import SLICE_I, ParameterSets, read_slice_header, refuse_missing_tools
+from codecsim.syntax.headers_sequence import Sps
+from codecsim.syntax.nal import NalUnit
 from codecsim.syntax.sei import LearnerHash, PictureHash, read_sei
 from codecsim.syntax.tool_switches import read_switches, usable_tools
 
 NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
-DEFAULT_FPS = 25  # of a stream that does not say
+DEFAULT_FPS = fractions.Fraction(25)  # of a stream that does not say
 _PLANES = ("Y", "Cb", "Cr")
 _LEARNED_HASHES = (PictureHash, LearnerHash)  # what streams with learned tools carry for every picture
 
@@ -45,9 +49,9 @@ def decode(
     stream: BinaryIO,
     check: bool = True,
     threads: int = 1,
-    models=(),
-    observer=None,
-    trace=None,
+    models: Sequence[str | os.PathLike] = (),
+    observer: Any = None,
+    trace: Any = None,
     filters: Mapping[str, Any] = NO_FILTERS,
 ) -> Iterator[DecodedPicture]:
     """Decode an Annex B stream, one picture at a time.
@@ -86,7 +90,15 @@ def decode(
 class _Decoder:
     """State from one NAL unit to the next.  A picture waits for the messages behind its slice before it is checked."""
 
-    def __init__(self, check, threads, models, observer, trace, filters):
+    def __init__(
+        self,
+        check: bool,
+        threads: int,
+        models: Sequence[Any],
+        observer: Any,
+        trace: Any,
+        filters: Any,
+    ):
         self._filters = filters
         self._trace = trace
         self._check = check
@@ -95,16 +107,16 @@ class _Decoder:
         self._observer = observer
         self._sets = ParameterSets()
         self._dpb = DecodedPictureBuffer()
-        self._codec = None
-        self._waiting = None  # (picture, report) decoded but not yet checked
-        self._expected_hashes = set()  # kinds of hashes that pictures have carried
-        self._missing_hashes = set()  # those of the waiting picture that have not come yet
-        self._reports = {}  # (place in coding order, report) by picture, until it is output
+        self._codec: PictureCodec | None = None
+        self._waiting: tuple[Picture, PictureReport] | None = None  # (picture, report) decoded but not yet checked
+        self._expected_hashes: set[Any] = set()  # kinds of hashes that pictures have carried
+        self._missing_hashes: set[Any] = set()  # those of the waiting picture that have not come yet
+        self._reports: dict[Any, Any] = {}  # (place in coding order, report) by picture, until it is output
         self._decoded = 0  # pictures
         self._loose_bits = 0  # of units before the next slice
         self._last_byte = 0
 
-    def receive(self, nal):
+    def receive(self, nal: NalUnit) -> Iterator[DecodedPicture]:
         """Take one NAL unit; yields the pictures that it completes."""
         self._last_byte = nal.byte
         if self._trace is not None:
@@ -126,7 +138,7 @@ class _Decoder:
             self._dpb.end_of_sequence()
         self._loose_bits += 8 * nal.size
 
-    def finish(self):
+    def finish(self) -> Iterator[DecodedPicture]:
         """The stream has ended."""
         yield from self._complete(ended=True)
         self._dpb.flush()
@@ -134,7 +146,7 @@ class _Decoder:
         if self._codec is None:
             raise BitstreamError("the stream holds no picture", byte=self._last_byte)
 
-    def _activate(self, sps):
+    def _activate(self, sps: Sps) -> None:
         """Make the codec ready for pictures of a sequence."""
         if self._codec is not None and self._codec.sps == sps:
             return
@@ -144,7 +156,7 @@ class _Decoder:
             observer for observer in (self._observer, self._trace and self._trace.observer) if observer is not None
         ]
 
-    def _decode_slice(self, nal):
+    def _decode_slice(self, nal: NalUnit) -> None:
         started = time.perf_counter()
         header, data_start = read_slice_header(nal, self._sets, self._trace)
         pps = self._sets.pps[header.pps_id]
@@ -168,7 +180,7 @@ class _Decoder:
         if nal_units.is_idr(nal.type):
             codec.reset_learners()
         codec.begin(current, header, pps, tools, order)
-        parts = self._parse(nal, data_start)
+        parts = self._parse(codec, nal, data_start)
         derive_motion(codec.rc, codec.motion_context)
         codec.predict()
         codec.complete()
@@ -189,9 +201,8 @@ class _Decoder:
         self._reports[id(current.picture)] = (self._decoded, report)
         self._decoded += 1
 
-    def _parse(self, nal, data_start):
+    def _parse(self, codec: PictureCodec, nal: NalUnit, data_start: int) -> np.ndarray:
         """Slice data into the codec's store; returns the model cost of their parts."""
-        codec = self._codec
         marks = None if self._observer is None else self._observer.begin(codec, 8 * data_start, 8 * len(nal.rbsp))
         coder = bind(make_coder(np.frombuffer(nal.rbsp, np.uint8).copy(), marks, self._trace is not None))
         if self._trace is not None:
@@ -211,8 +222,9 @@ class _Decoder:
             )
         return coder.value.parts
 
-    def _take_messages(self, nal):
+    def _take_messages(self, nal: NalUnit) -> None:
         """Check the hashes in an SEI unit behind the waiting picture."""
+        assert self._codec is not None and self._waiting is not None
         picture, report = self._waiting
         report.hash_bits += 8 * nal.size
         if not self._check:
@@ -235,16 +247,17 @@ class _Decoder:
                     "the learner's state differs from the encoder's", "learner_hash", nal.byte, picture.poc
                 )
 
-    def _complete(self, ended=False):
+    def _complete(self, ended: bool = False) -> Iterator[DecodedPicture]:
         """The waiting picture, if any, has been checked: output what may be."""
-        if self._check and self._waiting and self._missing_hashes and (ended or self._codec.learns):
+        learns = self._codec is not None and self._codec.learns
+        if self._check and self._waiting and self._missing_hashes and (ended or learns):
             raise BitstreamError(
                 "the picture's hash is missing: the stream has been cut", byte=self._last_byte, poc=self._waiting[0].poc
             )
         self._waiting = None
         yield from self._output()
 
-    def _output(self):
+    def _output(self) -> Iterator[DecodedPicture]:
         for picture in self._dpb.take_output():
             coding_index, report = self._reports.pop(id(picture))
             sps = picture.sps

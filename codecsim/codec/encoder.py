@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +15,7 @@ from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.reports import PictureReport, bits_by_part
 from codecsim.codec.structure import (
     GOPS,
+    PictureStructure,
     coding_structure,
     dpb_size,
     picture_lambda,
@@ -38,6 +39,7 @@ from codecsim.syntax.headers import (
     PROFILE_MAIN_10,
     SLICE_B,
     SLICE_I,
+    LearnedTools,
     ParameterSets,
     Pps,
     SliceHeader,
@@ -48,7 +50,7 @@ from codecsim.syntax.headers import (
     make_vps,
     write_parameter_sets,
 )
-from codecsim.syntax.sei import LearnerHash, write_sei
+from codecsim.syntax.sei import LearnerHash, PictureHash, write_sei
 from codecsim.syntax.tool_switches import picture_switches, usable_tools
 
 _USUAL_LISTS = {"ai": (1, 1), "ldp": (4, 1), "ldb": (4, 4), "ra": (2, 2)}  # entries, unless a slice says otherwise
@@ -70,7 +72,7 @@ def encode(
     config: EncoderConfig,
     video_format: VideoFormat,
     frames: Iterable[Frame],
-    trace=None,
+    trace: Any = None,
     filters: Mapping[str, Any] = NO_FILTERS,
 ) -> Iterator[CodedPicture]:
     """Encode a sequence, one picture at a time.
@@ -100,12 +102,12 @@ def encode(
         trace.finish()
 
 
-def internal_format(config, video_format):
+def internal_format(config: EncoderConfig, video_format: VideoFormat) -> VideoFormat:
     """The `VideoFormat` that is coded: the input's, at the internal bit depth."""
     return dataclasses.replace(video_format, bit_depth=config.hevc.internal_bit_depth or video_format.bit_depth)
 
 
-def make_sps(config, video_format, learned):
+def make_sps(config: EncoderConfig, video_format: VideoFormat, learned: LearnedTools | None) -> Sps:
     """Sequence parameter set of an encoding.
 
     Parameters
@@ -146,7 +148,7 @@ class Encoder:
     codec : PictureCodec, which after `encode` still holds the picture
     """
 
-    def __init__(self, config, video_format, trace=None, filters=NO_FILTERS):
+    def __init__(self, config: EncoderConfig, video_format: VideoFormat, trace: Any = None, filters: Any = NO_FILTERS):
         check_own_filters(filters)
         self._trace = trace
         self._config = config
@@ -173,7 +175,7 @@ class Encoder:
         buffer = np.zeros(self._sps.width * self._sps.height * 4 + 4096, np.uint8)
         self._coder = bind(make_coder(buffer, traced=trace is not None))
 
-    def encode(self, structure, frame):
+    def encode(self, structure: PictureStructure, frame: Frame) -> CodedPicture:
         """Code one picture."""
         started = time.perf_counter()
         codec = self.codec
@@ -182,6 +184,7 @@ class Encoder:
         tools = usable_tools(self._sps.tools, structure.slice_type != SLICE_I)
         header = self._header(structure, tools)
         current = self._dpb.begin(structure.nal_type, _TEMPORAL_ID, header, self._sps)
+        assert current is not None  # an encoder skips none
         codec.begin(current, header, self._pps, tools)
         orig = planes_from_frame(frame, self._format)
         self._choices.predict(orig, picture_lambda(structure, header.qp, self._sps.bit_depth))
@@ -216,7 +219,7 @@ class Encoder:
         report.seconds = time.perf_counter() - started
         return CodedPicture(structure.index, data, recon, report)
 
-    def _header(self, structure, tools):
+    def _header(self, structure: PictureStructure, tools: int) -> SliceHeader:
         is_inter = structure.slice_type != SLICE_I
         list0, list1 = structure.list_pocs
         return SliceHeader(
@@ -231,7 +234,7 @@ class Encoder:
             extension=picture_switches(usable_tools(self._sps.tools, is_inter), tools),
         )
 
-    def _write_slice_data(self):
+    def _write_slice_data(self) -> bytes:
         """Slice data of the picture in the codec's store."""
         codec, coder = self.codec, self._coder
         start_encoder(coder)
@@ -241,7 +244,13 @@ class Encoder:
             raise CodecError(f"picture {codec.picture.poc}: the slice data do not fit their buffer")
         return coder.value.buf[:size].tobytes()
 
-    def _assemble(self, structure, header, payload, messages):
+    def _assemble(
+        self,
+        structure: PictureStructure,
+        header: SliceHeader,
+        payload: bytes,
+        messages: Sequence[LearnerHash | PictureHash],
+    ) -> tuple[bytes, int, int]:
         """Bytes of the access unit, bits of its slice data, bits of its hashes."""
         parameter_sets = b""
         if nal_units.is_irap(structure.nal_type):
@@ -258,6 +267,6 @@ class Encoder:
         sei = nal_units.write_nal_unit(nal_units.SUFFIX_SEI, write_sei(messages, self._trace), _TEMPORAL_ID)
         return parameter_sets + coded + sei, 8 * len(payload), 8 * len(sei)
 
-    def _begin_unit(self, nal_type):
+    def _begin_unit(self, nal_type: int) -> None:
         if self._trace is not None:
             self._trace.begin_unit(nal_type, temporal_id=_TEMPORAL_ID)

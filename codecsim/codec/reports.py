@@ -4,16 +4,6 @@ import dataclasses
 
 import numpy as np
 
-from codecsim.entropy.cabac import NUM_PARTS, PART_FILTER, PART_LEARNED, PART_MODES, PART_MOTION, PART_RESIDUAL
-
-_NAMES = {
-    PART_MODES: "modes",
-    PART_MOTION: "motion",
-    PART_RESIDUAL: "residual",
-    PART_LEARNED: "learned_flags",
-    PART_FILTER: "loop_filter",
-}
-
 
 @dataclasses.dataclass
 class PictureReport:
@@ -52,13 +42,13 @@ class PictureReport:
         """All that the picture takes in the file."""
         return self.bits + self.hash_bits
 
-    def take_from_headers(self, part, bits):
+    def take_from_headers(self, part: str, bits: int) -> None:
         """Say that so many of the bits of headers are of another part."""
         self.parts["headers"] -= bits
         self.parts[part] = bits
 
 
-def bits_by_part(total, slice_data_bits, costs):
+def bits_by_part(total: int, slice_data_bits: int, costs: np.ndarray) -> dict[str, int]:
     """Divide a picture's bits.
 
     Parameters
@@ -71,6 +61,15 @@ def bits_by_part(total, slice_data_bits, costs):
     -------
     dict of part to bits: slice data are divided in proportion to their cost, by largest remainder
     """
+    from codecsim.entropy import cabac
+
+    names = {
+        cabac.PART_MODES: "modes",
+        cabac.PART_MOTION: "motion",
+        cabac.PART_RESIDUAL: "residual",
+        cabac.PART_LEARNED: "learned_flags",
+        cabac.PART_FILTER: "loop_filter",
+    }
     weight = int(costs.sum())
     shares = [slice_data_bits * int(cost) // weight if weight else 0 for cost in costs]
     remainders = [slice_data_bits * int(cost) % weight if weight else 0 for cost in costs]
@@ -78,4 +77,4 @@ def bits_by_part(total, slice_data_bits, costs):
     for index in np.argsort([-r for r in remainders], kind="stable")[:missing]:
         shares[index] += 1
     parts = {"headers": total - sum(shares)}
-    return parts | {_NAMES[k]: shares[k] for k in range(NUM_PARTS)}
+    return parts | {names[k]: shares[k] for k in range(cabac.NUM_PARTS)}

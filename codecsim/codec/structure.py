@@ -7,6 +7,7 @@ encoder HM-16: all intra ("ai"), low delay P and B ("ldp", "ldb"), random access
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from codecsim.hevc.tables import chroma_qp
 from codecsim.syntax.headers_rps import ReferencePictureSet
@@ -39,7 +40,7 @@ class Gop:
     open_period: int = 0  # usual distance of intra pictures where they are CRA pictures, 0: they are IDR pictures
 
     @property
-    def size(self):
+    def size(self) -> int:
         """Pictures of the group."""
         return len(self.entries)
 
@@ -85,14 +86,14 @@ class PictureStructure:
     num_ref_idx: tuple[int, int]  # active entries of the lists, in their initial order
 
     @property
-    def list_pocs(self):
+    def list_pocs(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """POC of the entries of both lists, as 8.3.4 builds them from `rps` without modification."""
         halves = self.rps.negative, self.rps.positive
         before, after = ([self.poc + delta for delta, used in half if used] for half in halves)
         return tuple((before + after)[: self.num_ref_idx[0]]), tuple((after + before)[: self.num_ref_idx[1]])
 
     @property
-    def is_idr(self):
+    def is_idr(self) -> bool:
         """Whether the picture restarts the sequence."""
         return self.nal_type == IDR_W_RADL
 
@@ -131,19 +132,21 @@ def coding_structure(config: str, frames: Iterable, intra_period: int | None = N
 class _Sequence:
     """What the structure of a picture depends on, beside its place in the group."""
 
-    def __init__(self, gop, open_period):
+    def __init__(self, gop: Gop, open_period: int):
         self._gop = gop
         self._open_period = open_period
         self._start = 0  # index of the last IDR picture
-        self._kept = []  # POC of the pictures that the current one may refer to, latest in coding order first
+        self._kept: list[
+            Any
+        ] = []  # POC of the pictures that the current one may refer to, latest in coding order first
         self._random_access = 0  # POC of the last intra picture, which later pictures in output order do not look past
 
-    def restart(self, index):
+    def restart(self, index: int) -> PictureStructure:
         """An IDR picture."""
         self._start, self._kept, self._random_access = index, [0], 0
         return self._intra(index, 0, IDR_W_RADL, ReferencePictureSet())
 
-    def advance(self, index, count):
+    def advance(self, index: int, count: int) -> list[PictureStructure]:
         """The next `count` pictures, at most to the end of their group; the first in output order is at `index`."""
         done = index - self._start - 1  # pictures since the IDR picture
         if not self._gop.entries:
@@ -152,7 +155,7 @@ class _Sequence:
         entries = [entry for entry in self._gop.entries if place < entry.poc <= place + count]
         return [self._picture(index - place + entry.poc - 1, done - place + entry.poc, entry) for entry in entries]
 
-    def _picture(self, index, poc, entry):
+    def _picture(self, index: int, poc: int, entry: GopEntry) -> PictureStructure:
         is_intra = self._open_period and poc % self._open_period == 0
         references = self._references(poc, entry)
         leading = poc < self._random_access
@@ -183,7 +186,7 @@ class _Sequence:
             num_ref_idx=(active, active if self._gop.slice_type == SLICE_B else 0),
         )
 
-    def _references(self, poc, entry):
+    def _references(self, poc: int, entry: GopEntry) -> list[int]:
         """POC of what the picture keeps; where some of the group's do not exist, the latest others take their place."""
         available = [ref for ref in self._kept if poc <= self._random_access or ref >= self._random_access]
         wanted = [poc + delta for delta in entry.references]
@@ -191,7 +194,7 @@ class _Sequence:
         found += [ref for ref in available if ref not in found][: len(wanted) - len(found)]
         return found
 
-    def _intra(self, index, poc, nal_type, rps):
+    def _intra(self, index: int, poc: int, nal_type: int, rps: ReferencePictureSet) -> PictureStructure:
         return PictureStructure(
             index=index,
             poc=poc,
@@ -205,7 +208,7 @@ class _Sequence:
         )
 
 
-def reference_picture_sets(config):
+def reference_picture_sets(config: str) -> tuple[ReferencePictureSet, ...]:
     """The sets of the steady state, for the sequence parameter set; others are sent with their slice.
 
     Parameters
@@ -219,7 +222,7 @@ def reference_picture_sets(config):
     return tuple(found)
 
 
-def dpb_size(config):
+def dpb_size(config: str) -> int:
     """Pictures that the decoder must hold, the current one included.
 
     Parameters
@@ -230,17 +233,17 @@ def dpb_size(config):
     return 1 + max([len(entry.references) for entry in gop.entries] + [gop.max_num_reorder])
 
 
-def intra_qp_factor(gop_size):
+def intra_qp_factor(gop_size: int) -> float:
     """QP factor of an I picture in groups of `gop_size` pictures (0 or 1: all intra)."""
     return 0.57 * (1.0 - min(max(0.05 * (gop_size - 1), 0.0), 0.5))
 
 
-def picture_qp(qp, structure):
+def picture_qp(qp: int, structure: PictureStructure) -> int:
     """Slice QP of a picture, 0..51, for the configured QP."""
     return min(max(qp + structure.qp_offset, 0), MAX_QP)
 
 
-def picture_lambda(structure, qp, bit_depth=8):
+def picture_lambda(structure: PictureStructure, qp: int, bit_depth: int = 8) -> float:
     """Lagrange multiplier of a picture for squared error against bits.
 
     HM lowers it by 5 % in inter pictures if motion search does without SATD; its test conditions have SATD.
@@ -257,7 +260,7 @@ def picture_lambda(structure, qp, bit_depth=8):
     return lam
 
 
-def chroma_weight(qp, offset=0):
+def chroma_weight(qp: int, offset: int = 0) -> float:
     """Factor of chroma squared error beside luma's: chroma is coded at a lower QP where luma's is high.
 
     Parameters

@@ -1,7 +1,10 @@
 """Rate-distortion points of other encoders, from a CSV file."""
 
 import csv
+import os
 import pathlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from codecsim.errors import FormatError
 
@@ -24,9 +27,9 @@ class Anchors:
     FormatError : unreadable, a column or a number is missing, or a point is there twice
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self.name = pathlib.Path(path).name
-        self._points = {}
+        self._points: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
         try:
             with open(path, newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
@@ -38,7 +41,7 @@ class Anchors:
         except (OSError, UnicodeDecodeError) as error:
             raise FormatError(f"{path}: cannot be read ({error})") from error
 
-    def _add(self, path, line, row):
+    def _add(self, path: str | os.PathLike, line: int, row: Mapping[str, Any]) -> None:
         try:
             point = {name: kind(row[name]) for name, kind in COLUMNS.items()}
         except (TypeError, ValueError) as error:
@@ -52,19 +55,21 @@ class Anchors:
         """Names of the codecs."""
         return list(dict.fromkeys(codec for codec, _, _ in self._points))
 
-    def clips(self, codecs, configs) -> list[str]:
+    def clips(self, codecs: Collection[str], configs: Collection[str]) -> list[str]:
         """Names of the clips with points of any of these codecs and configurations."""
         return list(dict.fromkeys(p[1] for p in self._points if p[0] in codecs and p[2] in configs))
 
-    def configs(self, codecs) -> list[str]:
+    def configs(self, codecs: Collection[str]) -> list[str]:
         """Configurations with points of any of these codecs."""
         return list(dict.fromkeys(p[2] for p in self._points if p[0] in codecs))
 
-    def points(self, codec, clip, config) -> list[dict]:
+    def points(self, codec: str, clip: str, config: str) -> list[dict]:
         """Points of one curve, in the file's order; empty where there are none."""
         return self._points.get((codec, clip, config), [])
 
-    def coding(self, codecs, clip, config, frames=None) -> tuple[int | None, list[int]]:
+    def coding(
+        self, codecs: Iterable[str], clip: str, config: str, frames: int | None = None
+    ) -> tuple[int | None, list[int]]:
         """Number of pictures, or `frames` where given, and QPs of the points of these codecs; None, [] without points.
 
         Raises

@@ -62,14 +62,14 @@ def locate_clip(clip: Clip) -> str:
     )
 
 
-def _digest(path):
+def _digest(path: str | os.PathLike) -> str:
     """Digest of a file, read once as long as nothing changes it."""
     status = os.stat(path)
     return _digest_of(str(path), status.st_mtime_ns, status.st_size)
 
 
 @functools.cache
-def _digest_of(path, changed, size):
+def _digest_of(path: str, changed: int, size: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -92,7 +92,7 @@ def find_clips(folder: str | None, names: Iterable[str] | None = None) -> list[C
     return [read_clip(_find_clip(folder, name)) for name in names]
 
 
-def _find_clip(folder, name):
+def _find_clip(folder: str | os.PathLike, name: str) -> pathlib.Path:
     """Path of clip `name` in a folder, whatever its suffix."""
     found = sorted(pathlib.Path(folder).glob(f"{name}.*"))
     if not found:

@@ -1,7 +1,9 @@
 """An existing Dask cluster that does the tasks of a campaign."""
 
+import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
 
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.database import sources_digest
@@ -44,13 +46,13 @@ class ClusterWorkers:
             self._client.close()
             raise
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self._client.close()
 
-    def _check_workers(self):
+    def _check_workers(self) -> int:
         """Number of workers, all of which have these sources."""
         try:
             found = self._client.run(sources_digest, on_error="return")
@@ -68,7 +70,7 @@ class ClusterWorkers:
                 raise ConfigError(f"worker {worker}: has version {digest} of codecsim's sources, this process {own}")
         return len(found)
 
-    def _check_metrics(self, tasks):
+    def _check_metrics(self, tasks: Sequence[Task]) -> None:
         """See to it that every worker can measure what is to be measured.
 
         Raises
@@ -83,7 +85,7 @@ class ClusterWorkers:
                     raise ConfigError(f"worker {worker}: {error}")
 
     def run(
-        self, tasks: list[Task], database, sources: str, decode: bool, starts: Callable[[Task], Task]
+        self, tasks: list[Task], database: str | os.PathLike, sources: str, decode: bool, starts: Callable[[Task], Task]
     ) -> Iterator[Outcome]:
         """As LocalWorkers.run, except that what tasks leave comes with their outcomes, to be kept here."""
         if not tasks:

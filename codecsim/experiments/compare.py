@@ -8,7 +8,8 @@ import dataclasses
 import json
 import math
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from codecsim.errors import FormatError
 from codecsim.experiments.bdrate import MAX_DECIBELS, bd_rate
@@ -109,7 +110,7 @@ def checked_result(result: dict, name: str) -> dict:
     return result
 
 
-def coded_bits(result: dict) -> int:
+def coded_bits(result: Mapping[str, Any]) -> int:
     """Bits of a result without those of the hashes: a check of the decoder that some streams lack.
 
     `bits` of results without a version of their form has the hashes in it.
@@ -153,7 +154,7 @@ def _curves(results: Iterable[dict]) -> dict[tuple, list[dict]]:
     """Results of the encoder by clip, in order of rate, each with `decoder_seconds` where known."""
     results = list(results)
     decoder_seconds = {_stream_key(result): result["seconds"] for result in results if "decoder" in result}
-    curves = {}
+    curves: dict[Any, Any] = {}
     for result in results:
         if "decoder" not in result:
             name = pathlib.PurePath(str(result.get("input", "clip"))).name
@@ -168,12 +169,13 @@ def _stream_key(result: dict) -> tuple:
 
 
 def _compare_clip(clip: tuple, anchor: list[dict], test: list[dict], metric: str) -> ClipComparison:
-    percents, warnings = {}, []
+    percents: dict[str, float | None] = {}
+    warnings: list[str] = []
     for plane, field in _shared_fields(clip[0], anchor + test, metric).items():
-        curves = (
+        first, second = (
             [(coded_bits(point), METRICS[metric].scaled(point[field])) for point in curve] for curve in (anchor, test)
         )
-        result = bd_rate(*curves, METRICS[metric].ceiling)
+        result = bd_rate(first, second, METRICS[metric].ceiling)
         percents[plane] = result.percent
         warnings += [f"{plane.upper()}: {text}" for text in result.warnings]
     return ClipComparison(
@@ -204,14 +206,20 @@ def _geometric_mean(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
+def _if_all(values: Sequence[float | None], mean: Callable[[list[float]], float]) -> float | None:
+    """A mean of values, None if one is not known."""
+    known = [value for value in values if value is not None]
+    return mean(known) if len(known) == len(values) else None
+
+
 def mean_of(rows: list[ClipComparison], level: float = LEVEL) -> ClipComparison:
     """Mean BD-rates with their confidence, and geometric mean times; what one row lacks, the mean lacks."""
     percents = {plane: [row.bd_rate.get(plane) for row in rows] for plane in rows[0].bd_rate}
-    ratios = [[row.encoder_time for row in rows], [row.decoder_time for row in rows]]
     return ClipComparison(
         "mean",
-        {plane: None if None in values else sum(values) / len(values) for plane, values in percents.items()},
-        *(None if None in values else _geometric_mean(values) for values in ratios),
+        {plane: _if_all(values, lambda known: sum(known) / len(known)) for plane, values in percents.items()},
+        _if_all([row.encoder_time for row in rows], _geometric_mean),
+        _if_all([row.decoder_time for row in rows], _geometric_mean),
         (),
         {plane: confidence_of_mean(values, level) for plane, values in percents.items()},
     )

@@ -2,8 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from codecsim.codec.config import EncoderConfig
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.compare import METRICS, ClipComparison, compare
+from codecsim.experiments.database import Database, Experiment
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,15 +26,15 @@ class Curve:
         return {(result["width"], result["height"], result["frames"]) for result in self.encoded}
 
 
-def find_curve(kept, sources, clip, config, qps) -> Curve:
+def find_curve(kept: Database, sources: str, clip: Clip, config: EncoderConfig, qps: Sequence[int]) -> Curve:
     """Curve of the runs of a version, with the settings of an EncoderConfig, at those of the QPs that there are."""
     rows = kept.curve(sources, clip.sha256, config)
     return curve_of_runs([row for row in rows if row["qp"] in qps])
 
 
-def experiment_curves(kept, experiment) -> dict[str, dict[str, dict[str, Curve]]]:
+def experiment_curves(kept: Database, experiment: Experiment) -> dict[str, dict[str, dict[str, Curve]]]:
     """Curves of an experiment of a database by configuration, arm and clip; a run that is not done is no point."""
-    rows = {}
+    rows: dict[Any, Any] = {}
     for cell in experiment.cells:
         clips = rows.setdefault(cell.config, {}).setdefault(cell.arm, {})
         found = kept.find(cell.key)
@@ -43,7 +48,7 @@ def experiment_curves(kept, experiment) -> dict[str, dict[str, dict[str, Curve]]
     }
 
 
-def curve_of_runs(rows) -> Curve:
+def curve_of_runs(rows: Sequence[Any]) -> Curve:
     """Curve of rows of the database."""
     encoded, decoded = [], []
     for row in rows:
@@ -56,7 +61,7 @@ def curve_of_runs(rows) -> Curve:
     return Curve(tuple(row["qp"] for row in rows), tuple(encoded), tuple(decoded), machines)
 
 
-def curve_of_anchors(points) -> Curve:
+def curve_of_anchors(points: Iterable[dict[str, Any]]) -> Curve:
     """Curve of the points of an anchor."""
     encoded = tuple(point | {"input": point["clip"], "seconds": 0.0} for point in points)
     return Curve(tuple(point["qp"] for point in points), encoded)
@@ -89,9 +94,9 @@ def compare_curves(clip: str, reference: Curve, test: Curve, metric: str = "psnr
     return ClipComparison(clip, row.bd_rate, encoder_time, decoder_time, tuple(warnings))
 
 
-def _without_figures(clip, metric, reason):
+def _without_figures(clip: str, metric: str, reason: str) -> ClipComparison:
     return ClipComparison(clip, dict.fromkeys(METRICS[metric].fields), None, None, (reason,))
 
 
-def _shapes(curve):
+def _shapes(curve: Curve) -> str:
     return ", ".join(f"{frames} pictures of {width}x{height}" for width, height, frames in sorted(curve.shapes))

@@ -28,12 +28,13 @@ import json
 import os
 import pathlib
 import sqlite3
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import codecsim
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import ConfigError, FormatError
+from codecsim.experiments.clips import Clip
 from codecsim.experiments.compare import lacking
 from codecsim.experiments.quality import with_quality_of
 from codecsim.experiments.runs import PLANES, plain
@@ -41,11 +42,16 @@ from codecsim.experiments.schema import CHANGES, SCHEMA, SCHEMA_VERSION
 from codecsim.resources import resource_folder
 from codecsim.tools import tool_named
 
+if TYPE_CHECKING:
+    from codecsim.experiments.work import Done
+
 LOCK_SECONDS = 60  # to wait for other processes
 NOT_CODING = ("cli", "experiments", "training", "formats", "inspection", "tracing", "viewer")
 
 
-def canonical(value) -> str:
+def canonical(
+    value: Mapping[str, Any] | Sequence[Mapping[str, Any] | Sequence[Sequence[int | str] | str] | str],
+) -> str:
     """JSON text that is the same for equal values."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -84,7 +90,7 @@ def run_key(config: EncoderConfig, clip_sha256: str, sources: str) -> str:
     return hashlib.sha256(canonical([options, clip_sha256, sources]).encode()).hexdigest()
 
 
-def _digest_of(path):
+def _digest_of(path: str) -> str | None:
     """Digest of a file, or of all files of a folder; None where there is no such path."""
     if not os.path.exists(path):
         return None
@@ -136,7 +142,7 @@ class Database:
         written, since it is read-only, the disk is full, or another process keeps it locked
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike):
         self._path = pathlib.Path(path)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -151,7 +157,7 @@ class Database:
             self._connection.close()
             raise
 
-    def _execute(self, statement, values=()):
+    def _execute(self, statement: str, values: tuple[bytes | int | str | None, ...] = ()) -> list[Any]:
         """Rows that a statement finds; what is wrong with the file is a FormatError."""
         try:
             return self._connection.execute(statement, values).fetchall()
@@ -162,7 +168,7 @@ class Database:
             what = "is no database of runs" if is_other else "the database of runs cannot be used"
             raise FormatError(f"{self._path}: {what} ({error})") from error
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         if self._schema_version() == SCHEMA_VERSION:
             return
         with self._transaction():
@@ -177,13 +183,13 @@ class Database:
                 for version in range(found, SCHEMA_VERSION):
                     self._execute_all(f"{CHANGES[version]}PRAGMA user_version = {version + 1};\n")
 
-    def _execute_all(self, statements):
+    def _execute_all(self, statements: str) -> None:
         """Execute statements inside of a transaction, which sqlite3's own way would end."""
         for statement in statements.split(";\n"):
             self._execute(statement)
 
     @contextlib.contextmanager
-    def _transaction(self):
+    def _transaction(self) -> Iterator[None]:
         """All that the body does, or nothing."""
         self._execute("BEGIN IMMEDIATE")
         try:
@@ -195,14 +201,14 @@ class Database:
                     self._execute("ROLLBACK")
             raise
 
-    def _schema_version(self):
+    def _schema_version(self) -> int:
         ((version,),) = self._execute("PRAGMA user_version")
         return version
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self._connection.close()
 
     def find(self, key: str, decoded: bool = False, metrics: Sequence[str] = ()) -> sqlite3.Row | None:
@@ -229,7 +235,7 @@ class Database:
             (sources, clip_sha256, config.config, config.frames, canonical(settings_of(config))),
         )
 
-    def add(self, key: str, clip, config: EncoderConfig, sources: str, done):
+    def add(self, key: str, clip: Clip, config: EncoderConfig, sources: str, done: "Done") -> None:
         """Keep a finished run in place of what has its key, of which stays what was measured of it and is not now.
 
         Parameters
@@ -274,7 +280,7 @@ class Database:
             self._execute(f"INSERT OR REPLACE INTO runs ({columns}) VALUES ({marks})", tuple(row.values()))
             self._execute("DELETE FROM pieces WHERE key = ?", (key,))
 
-    def add_piece(self, key: str, piece: tuple[int, int], done):
+    def add_piece(self, key: str, piece: tuple[int, int], done: "Done") -> None:
         """Keep a piece of a run, `piece` its first picture and their number; `done`: work.Done."""
         text = canonical({name: value for name, value in vars(done).items() if name != "stream"})
         row = (key, *piece, text, done.stream)
@@ -285,7 +291,7 @@ class Database:
         rows = self._execute("SELECT * FROM pieces WHERE key = ?", (key,))
         return {(row["first"], row["frames"]): json.loads(row["done"]) | {"stream": row["stream"]} for row in rows}
 
-    def add_experiment(self, experiment: Experiment):
+    def add_experiment(self, experiment: Experiment) -> None:
         """Keep what an experiment consists of, in place of what had its name."""
         name = experiment.name
         with self._transaction():
@@ -337,7 +343,7 @@ class Database:
             row["sources"],
         )
 
-    def add_version(self, sources: str, label: str | None = None):
+    def add_version(self, sources: str, label: str | None = None) -> None:
         """Make the version known, and give it a label.
 
         Raises
@@ -369,5 +375,5 @@ class Database:
         return found[0]
 
 
-def _now():
+def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -31,8 +31,9 @@ import glob
 import os
 import pathlib
 from collections.abc import Mapping
+from typing import Any, NoReturn
 
-from codecsim.codec.config import CONFIGS
+from codecsim.codec.config import CONFIGS, EncoderConfig
 from codecsim.errors import CodecError, ConfigError
 from codecsim.experiments.arms import NAME, SET_BY_CAMPAIGN, Arm, make_arm
 from codecsim.experiments.clips import Clip, read_clip
@@ -71,7 +72,7 @@ class ExperimentFile:
     segments: int  # code a run in at most so many pieces at a time; 0 or 1: in one
     metrics: tuple[str, ...]  # measured beside PSNR, keys of compare.METRICS
 
-    def encoder_config(self, arm, config, qp, clip):
+    def encoder_config(self, arm: Arm, config: str, qp: int, clip: Clip) -> EncoderConfig:
         """EncoderConfig of one run."""
         return arm.encoder_config(config, qp, min(self.frames[config] or clip.frames, clip.frames))
 
@@ -95,13 +96,13 @@ def read_experiment(path: str | os.PathLike, runs_here: bool = True) -> Experime
 class _Reader:
     """Reads one file."""
 
-    def __init__(self, file, runs_here):
+    def __init__(self, file: TomlFile, runs_here: bool):
         self._file = file
         self._runs_here = runs_here
         self._path = pathlib.Path(file.path)
         self._table = file.data
 
-    def read(self):
+    def read(self) -> ExperimentFile:
         table = self._table
         for key in table:
             self._at((key,), known_key, key, KEYS, "key")
@@ -141,10 +142,10 @@ class _Reader:
             self._metrics(clips),
         )
 
-    def _fail(self, path, message):
+    def _fail(self, path: tuple[str, ...], message: str) -> NoReturn:
         raise self._file.error(message, *path)
 
-    def _at(self, path, function, *arguments):
+    def _at(self, path: tuple[str, ...], function: Any, *arguments: Any) -> Any:
         """`function(*arguments)`, whose errors are at a key."""
         try:
             return function(*arguments)
@@ -153,14 +154,14 @@ class _Reader:
         except CodecError as error:
             self._fail(path, str(error))
 
-    def _get(self, key, kind, expected, default):
+    def _get(self, key: str, kind: type, expected: str, default: Any) -> Any:
         """Value of a key at the top."""
         value = self._table.get(key, default)
         if not isinstance(value, kind):
             self._fail((key,), f"{key} is {value!r}; expected {expected}")
         return value
 
-    def _list(self, key, default, kind, expected):
+    def _list(self, key: str, default: tuple[Any, ...], kind: type, expected: str) -> tuple[Any, ...]:
         """Values of a list at the top, each once."""
         values = self._table.get(key, default)
         wrong = not isinstance(values, (list, tuple)) or not values
@@ -168,12 +169,12 @@ class _Reader:
             self._fail((key,), f"{key} is {values!r}; expected {expected}")
         return tuple(dict.fromkeys(values))
 
-    def _count(self, what, path, value, least=1):
+    def _count(self, what: str, path: tuple[str, ...], value: int, least: int = 1) -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             self._fail(path, f"{what} is {value!r}; expected a whole number from {least}")
         return value
 
-    def _frames(self, configs):
+    def _frames(self, configs: tuple[str, ...]) -> dict[str, int | None]:
         """Pictures by configuration."""
         frames = self._table.get("frames")
         if not isinstance(frames, Mapping):
@@ -184,7 +185,7 @@ class _Reader:
             self._count(f"frames of {config}", ("frames", config), count)
         return {config: frames.get(config) for config in configs}
 
-    def _metrics(self, clips):
+    def _metrics(self, clips: tuple[Clip, ...]) -> tuple[str, ...]:
         """What is to be measured, if it can be."""
         expected = f"some of {', '.join(MEASURED)}"
         if self._table.get("metrics") in (None, []):
@@ -198,9 +199,9 @@ class _Reader:
             self._at(("metrics",), check_metrics, to_try, *size)
         return metrics
 
-    def _clips(self):
+    def _clips(self) -> tuple[Clip, ...]:
         """The clips, in the order of their patterns."""
-        found = {}
+        found: dict[Any, Any] = {}
         for pattern in self._list("clips", (), str, "a list of files and patterns"):
             for path in self._paths(pattern):
                 clip = self._at(("clips",), read_clip, path)
@@ -211,13 +212,13 @@ class _Reader:
                 found[clip.path] = clip
         return tuple(found.values())
 
-    def _paths(self, pattern):
+    def _paths(self, pattern: str) -> list[pathlib.Path]:
         """Files that a pattern stands for."""
         if pattern == BUNDLED:
             return [bundled_clip()]
         folder = self._path.parent.absolute()  # workers of a cluster are in another folder
-        matches = sorted(glob.glob(os.path.join(glob.escape(str(folder)), pattern), recursive=True))
-        matches = [pathlib.Path(path) for path in matches if os.path.isfile(path)]
+        found = sorted(glob.glob(os.path.join(glob.escape(str(folder)), pattern), recursive=True))
+        matches = [pathlib.Path(path) for path in found if os.path.isfile(path)]
         if not matches:
             beside = (folder / pattern).parent
             names = sorted(path.name for path in beside.iterdir()) if beside.is_dir() else []
@@ -226,7 +227,7 @@ class _Reader:
             self._fail(("clips",), f"no file {pattern!r}{near}; {expected}")
         return matches
 
-    def _with_paths(self, options):
+    def _with_paths(self, options: EncoderOptions) -> EncoderOptions:
         """Options in which the name of a file beside this one has the folder before it."""
         return EncoderOptions(
             {name: self._beside(value) if name in _FILE_FIELDS else value for name, value in options.fields.items()},
@@ -234,15 +235,15 @@ class _Reader:
             None if options.file is None else self._beside(options.file),
         )
 
-    def _beside(self, name):
+    def _beside(self, name: str) -> str:
         is_file = name not in (OFF, ON, UNTRAINED) and (self._path.parent / name).exists()
         return str(self._path.parent.absolute() / name) if is_file else name
 
-    def _options(self, path, table):
+    def _options(self, path: tuple[str, ...], table: Mapping[str, Any]) -> EncoderOptions:
         """Options of a table at a path of the file."""
         return self._with_paths(self._at(path, options_of_table, table, SET_BY_CAMPAIGN))
 
-    def _arms(self, configs, qps):
+    def _arms(self, configs: tuple[str, ...], qps: tuple[int, ...]) -> tuple[Arm, ...]:
         """The arms, each with the common options before its own."""
         common, arms = self._table.get("common", {}), self._table["arms"]
         for key, value in (("common", common), ("arms", arms)):

@@ -1,15 +1,18 @@
 """What a stream says about itself, without decoding its pictures."""
 
+from typing import Any, BinaryIO
+
 from codecsim.errors import BitstreamError, ConfigError
 from codecsim.experiments.runs import plain
 from codecsim.syntax import nal
 from codecsim.syntax.headers import ParameterSets
+from codecsim.syntax.headers_sequence import LearnedTools, Sps
 from codecsim.tools import tools_of
 
 _KINDS = {nal.VPS: "vps", nal.SPS: "sps", nal.PPS: "pps"}
 
 
-def read_parameter_sets(stream) -> dict:
+def read_parameter_sets(stream: BinaryIO) -> dict:
     """Parameter sets of a stream, each different one once, and the tools that it has beyond the standard.
 
     Parameters
@@ -31,14 +34,15 @@ def read_parameter_sets(stream) -> dict:
             continue
         parameter_set = parameter_sets.receive(unit)
         fields = {"kind": _KINDS[unit.type]} | plain(parameter_set)
-        if fields.pop("learned", None):
+        fields.pop("learned", None)
+        if isinstance(parameter_set, Sps) and parameter_set.learned:
             learned = _announced(parameter_set.learned, unit.byte)
         if fields not in found:
             found.append(fields)
     return {"parameter_sets": found, "learned": learned}
 
 
-def _announced(announced, byte):
+def _announced(announced: LearnedTools, byte: int) -> dict[str, Any]:
     """What a sequence parameter set at this byte says of the tools beyond the standard."""
     found = {}
     for tool in tools_of(announced.tools):
@@ -56,7 +60,7 @@ def _announced(announced, byte):
 
 def bits_per_part(pictures: list[dict]) -> dict[str, int]:
     """Sum over pictures of the bits that each syntax part takes."""
-    parts = {}
+    parts: dict[Any, Any] = {}
     for picture in pictures:
         for part, bits in picture["parts"].items():
             parts[part] = parts.get(part, 0) + bits

@@ -2,21 +2,25 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from codecsim.errors import CodecError
+from codecsim.experiments.cluster import ClusterWorkers
 from codecsim.experiments.compare import lacking
 from codecsim.experiments.database import Database
 from codecsim.experiments.progress import CampaignProgress
 from codecsim.experiments.segments import join, split, why_whole
 from codecsim.experiments.warming import compile_all
-from codecsim.experiments.work import Done, Job, Outcome, Task, keep
+from codecsim.experiments.work import Done, Job, Outcome, Piece, Task, keep
 from codecsim.experiments.workers import LocalWorkers
 
 __all__ = ["Job", "Outcome", "run_all", "to_do"]
 
 
-def to_do(jobs: Iterable[Job], database: str | os.PathLike, sources: str, decode: bool = True):
+def to_do(
+    jobs: Iterable[Job], database: str | os.PathLike, sources: str, decode: bool = True
+) -> tuple[dict[str, Job], dict[str, Job]]:
     """Jobs by key: all different ones, and those of them that the database does not hold.
 
     Parameters
@@ -42,7 +46,7 @@ def run_all(
     jobs: Iterable[Job],
     database: str | os.PathLike,
     sources: str,
-    workers,
+    workers: LocalWorkers | ClusterWorkers | int,
     decode: bool = True,
     segments: int = 0,
     quiet: bool = False,
@@ -63,7 +67,8 @@ def run_all(
     -------
     Outcomes of what failed
     """
-    workers = LocalWorkers(workers) if isinstance(workers, int) else workers
+    if isinstance(workers, int):
+        workers = LocalWorkers(workers)
     different, missing = to_do(jobs, database, sources, decode)
     with Database(database) as kept:
         tasks, parts = _tasks(missing, kept, segments, decode)
@@ -91,7 +96,9 @@ def run_all(
     return failed
 
 
-def _tasks(missing, kept, segments, decode):
+def _tasks(
+    missing: Mapping[str, Job], kept: Database, segments: int, decode: bool
+) -> tuple[list[Task], dict[str, list[Piece]]]:
     """Tasks that the missing jobs still need, and the pieces of each job that is done in pieces, by its key."""
     tasks, parts = [], {}
     for key, job in missing.items():
@@ -105,7 +112,7 @@ def _tasks(missing, kept, segments, decode):
     return tasks, parts
 
 
-def _pieces_done(kept, key, job, decode):
+def _pieces_done(kept: Database, key: str, job: Job, decode: bool) -> dict[tuple[int, int], dict[str, Any]]:
     """What there is of a job's pieces, but for those that were not decoded or measured as they are to be."""
     return {
         piece: left
@@ -114,7 +121,9 @@ def _pieces_done(kept, key, job, decode):
     }
 
 
-def _join_if_whole(job, parts, database, sources, decode):
+def _join_if_whole(
+    job: Job, parts: dict[str, list[Piece]], database: str | os.PathLike, sources: str, decode: bool
+) -> None:
     """Make one run of the pieces of a job, once all are there."""
     key = job.key(sources)
     if key not in parts:

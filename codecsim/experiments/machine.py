@@ -4,11 +4,10 @@ import os
 import pathlib
 import platform
 
-import numba
 import numpy as np
 
 
-def processor():
+def processor() -> str:
     """Name and count of the machine's processors."""
     name = platform.machine()
     if os.path.exists("/proc/cpuinfo"):
@@ -17,6 +16,8 @@ def processor():
     return f"{os.cpu_count()} x {name}"
 
 
-def software():
+def software() -> str:
     """Versions of what computes."""
+    import numba
+
     return f"Python {platform.python_version()}, Numba {numba.__version__}, NumPy {np.__version__}"

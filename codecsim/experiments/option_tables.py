@@ -93,7 +93,7 @@ def _group(key: str, group: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         first = next(iter(GROUPS[group].declared())).name
         raise OptionError(f"{key} is {value!r}; expected a table of settings, such as {key}.{first}", key)
-    found = {}
+    found: dict[Any, Any] = {}
     for name, own in value.items():
         spelled = name.replace("-", "_")
         try:

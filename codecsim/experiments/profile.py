@@ -7,20 +7,23 @@ import dataclasses
 import importlib.util
 import math
 import time
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from codecsim.learned.engine.complexity import block_macs, forward_macs, step_macs
 from codecsim.learned.engine.self_check import check_engine
+from codecsim.learned.engine.spec import Layer, NetSpec
 from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, TileNet, picture_tiling
 from codecsim.learned.loop.filter import LoopFilter
+from codecsim.learned.loop.spec import LoopLayer
 from codecsim.learned.model_files import INTER_CHROMA, INTER_LUMA, INTRA, LOOP, Model
 from codecsim.picture.planes import Picture
 from codecsim.syntax.headers import SLICE_I
 from codecsim.tools.inter_luma import InterLumaSettings
+from codecsim.tools.learner import LearnerSettings
 
 PICTURES = {"CIF": (352, 288), "1080p": (1920, 1080)}
 INTRA_BLOCK = 16  # samples a side of the transform blocks for which intra models are profiled
@@ -107,7 +110,9 @@ def profile_learning_net(model: Model, settings: ProfileSettings, shrink: int = 
     return profile
 
 
-def profile_net(model: Model, settings: ProfileSettings, sizes, block: int | None = None) -> Profile:
+def profile_net(
+    model: Model, settings: ProfileSettings, sizes: Iterable[tuple[int, int]], block: int | None = None
+) -> Profile:
     """Profile of a network that does not learn, whose shape is a NetSpec.
 
     sizes : (width, height) of the planes that it filters, for each of PICTURES
@@ -137,7 +142,7 @@ def profile_net(model: Model, settings: ProfileSettings, sizes, block: int | Non
     )
 
 
-def _describe(model):
+def _describe(model: Model) -> dict[str, Any]:
     """Fields of a Profile that say which model it is of."""
     return {
         "model": model.name,
@@ -149,7 +154,7 @@ def _describe(model):
     }
 
 
-def _layers(spec):
+def _layers(spec: NetSpec) -> list[LayerCost]:
     *hidden, last = spec.layers
     found = [
         LayerCost(f"hidden {i}", layer.kind, layer.n_in, layer.n_out, layer.end - layer.weights, _kmac(layer))
@@ -158,15 +163,15 @@ def _layers(spec):
     return [*found, LayerCost("output", "conv3 + 5x5", last.n_in, last.n_out, last.end - last.weights, _kmac(last))]
 
 
-def _kmac(layer):
+def _kmac(layer: Layer) -> float:
     return (layer.bias - layer.weights) / 1000
 
 
-def _noise(*shape, limit):
+def _noise(*shape: Any, limit: int) -> np.ndarray:
     return np.random.default_rng(0).integers(-limit, limit + 1, shape).astype(np.int16)
 
 
-def _infer(spec, packed, width, height, block):
+def _infer(spec: NetSpec, packed: PackedWeights, width: int, height: int, block: int | None) -> tuple[float, int]:
     """Seconds of a picture's inference, and bytes of its planes and of the tile in work."""
     rows, columns, tile_h, tile_w = picture_tiling(height, width)
     if block:
@@ -174,7 +179,7 @@ def _infer(spec, packed, width, height, block):
     net, edge = TileNet(spec, tile_h, tile_w), 2 * spec.margin
     planes = _noise(spec.n_inputs, rows * tile_h + edge, columns * tile_w + edge, limit=500)
 
-    def infer():
+    def infer() -> None:
         for i in range(rows):
             for j in range(columns):
                 net.load(planes, i * tile_h, j * tile_w)
@@ -186,7 +191,7 @@ def _infer(spec, packed, width, height, block):
 class _Training:
     """Training of a model on tiles of noise: what a step takes, and what has to be kept."""
 
-    def __init__(self, model, params):
+    def __init__(self, model: Model, params: LearnerSettings):
         self._spec, self._params = model.spec, params
         side = 1 << params.tile_log2
         self._net, self._packed = TileNet(model.spec, side, side, train=True), PackedWeights(model.spec)
@@ -199,14 +204,14 @@ class _Training:
             Optimiser(int(params.method), np.array(params.rates, np.float32)),
         )
 
-        def train():
+        def train() -> None:
             for x0 in range(places):
                 self._net.load(planes, 0, x0)
                 self._net.step(self._state, self._packed, error, 0, x0, loss, optimiser)
 
         self.step_ms = 1000 * least_seconds(train) / places
 
-    def nbytes(self, height, width):
+    def nbytes(self, height: int, width: int) -> int:
         """Bytes of weights, moments, gradients, the tile in work and the pictures to draw tiles from."""
         state, side, edge = self._state, 1 << self._params.tile_log2, 2 * self._spec.margin
         arrays = (state.master, state.moment, state.square, state.powers, state.average)
@@ -216,7 +221,7 @@ class _Training:
         return kept + self._net.nbytes + self._packed.nbytes + self._params.replay * replayed
 
 
-def _device(device):
+def _device(device: str | None) -> str | None:
     """Name of the device of torch that is to be timed, None where it or torch is not there."""
     if device is None or importlib.util.find_spec("torch") is None:
         return None
@@ -225,11 +230,13 @@ def _device(device):
     return device_name(device)
 
 
-def device_times(spec, size, device, training=False):
+def device_times(spec: NetSpec, size: tuple[int, int], device: str | None, training: bool = False) -> float:
     """Seconds that torch takes on a device for a picture or, with `training`, for a step on a tile of a size."""
     from codecsim.training.device_times import inference_seconds, step_seconds
 
-    return step_seconds(spec, size[0], device) if training else inference_seconds(spec, *size, device)
+    assert device is not None
+    width, height = size
+    return step_seconds(spec, width, device) if training else inference_seconds(spec, width, height, device)
 
 
 def least_seconds(function: Callable, runs: int = 5, budget: float = 1.0) -> float:
@@ -276,7 +283,7 @@ def profile_loop(model: Model, settings: ProfileSettings) -> Profile:
     )
 
 
-def _parameters(layer, biases=1):
+def _parameters(layer: LoopLayer, biases: int = 1) -> int:
     """Weights of a LoopLayer, and its biases."""
     return math.prod(layer.weight_shape) + biases * layer.n_out
 

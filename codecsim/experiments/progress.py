@@ -4,9 +4,12 @@ import datetime
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from codecsim.experiments.work import Outcome, Task
+
+_Arm = tuple[str, str]  # with a configuration
 
 
 class CampaignProgress:
@@ -20,53 +23,56 @@ class CampaignProgress:
     quiet : bool, show nothing
     """
 
-    def __init__(self, tasks, kept, slots, quiet=False):
+    def __init__(self, tasks: Sequence[Task], kept: int, slots: int, quiet: bool = False):
         self._count, self._kept, self._slots, self._quiet = len(tasks), kept, slots, quiet
         self._left = dict.fromkeys(map(str, tasks))  # text by text, in order
         self._tasks = {str(task): task for task in tasks}
         self._rates = _Rates()
         self._done = 0
-        self._started = {}  # when each running task began, by its text
+        self._started: dict[Any, Any] = {}  # when each running task began, by its text
         self._bar = None
         if sys.stderr.isatty() and not quiet:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TimeElapsedColumn(),
-                TextColumn("{task.fields[note]}"),
+            from rich import progress
+            from rich.console import Console
+
+            self._bar = progress.Progress(
+                progress.SpinnerColumn(),
+                progress.TextColumn("{task.description}"),
+                progress.BarColumn(),
+                progress.TimeElapsedColumn(),
+                progress.TextColumn("{task.fields[note]}"),
                 console=Console(stderr=True),
                 transient=True,
             )
             total = sum(task.cost for task in tasks)
             self._all = self._bar.add_task(f"0 of {self._count} runs", total=total or 1, note="")
-            self._lines = {}  # task of the bar, by the text of a running task
+            self._lines: dict[Any, Any] = {}  # task of the bar, by the text of a running task
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self._bar:
             self._bar.start()
         self._say(f"{self._count} runs to do, {self._kept} already in the database")
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         if self._bar:
             self._bar.stop()
 
-    def note_whole(self, jobs, why_whole):
+    def note_whole(self, jobs: Any, why_whole: Callable[..., Any]) -> None:
         """Say which jobs are not coded in pieces; `why_whole` of a job's settings tells why, or None."""
         reasons = {(job.arm, job.config.config): why_whole(job.config) for job in jobs}
         for (arm, config), reason in reasons.items():
             if reason:
                 self._say(f"{arm}, {config}: coded in one piece, for {reason}")
 
-    def warming(self):
+    def warming(self) -> None:
         """Kernels are being compiled or loaded."""
         if self._bar:
             self._bar.update(self._all, note="compiling kernels (first run only)")
         else:
             self._say("compiling kernels (first run only)")
 
-    def starts(self, task):
+    def starts(self, task: Task) -> Task:
         """`task` begins to run; returns it."""
         text = str(task)
         if text not in self._left:
@@ -77,7 +83,7 @@ class CampaignProgress:
             self._bar.update(self._all, note=self._note())
         return task
 
-    def ends(self, outcome):
+    def ends(self, outcome: Outcome) -> None:
         """A task is done."""
         task, text = outcome.task, str(outcome.task)
         self._done += 1
@@ -95,7 +101,7 @@ class CampaignProgress:
             result = f"failed: {outcome.error.strip().splitlines()[-1]}"
         self._say(f"{self._done} of {self._count}: {text}: {result}; {self._note()}")
 
-    def _note(self):
+    def _note(self) -> str:
         """What is left, and when it will be done."""
         left = self._count - self._done
         seconds = self._seconds_left()
@@ -104,7 +110,7 @@ class CampaignProgress:
         when = datetime.datetime.now() + datetime.timedelta(seconds=seconds)
         return f"{left} left, {len(self._started)} running, ends about {when:%H:%M:%S}"
 
-    def _seconds_left(self):
+    def _seconds_left(self) -> float | None:
         """Time until all is done, None before anything is.
 
         No task is divided among workers, so it lasts at least as long as the longest.
@@ -118,7 +124,7 @@ class CampaignProgress:
             rest.append(max(expected - (now - self._started[text] if text in self._started else 0), 0))
         return max(sum(rest) / self._slots, max(rest, default=0))
 
-    def _say(self, text):
+    def _say(self, text: str) -> None:
         if self._quiet:
             return
         if self._bar:
@@ -130,17 +136,19 @@ class CampaignProgress:
 class _Rates:
     """Seconds per unit of cost, arm by arm: what an arm turns on decides how long it takes."""
 
-    def __init__(self):
-        self._seconds, self._costs = defaultdict(float), defaultdict(float)
+    def __init__(self) -> None:
+        self._seconds: defaultdict[_Arm | None, float] = defaultdict(float)
+        self._costs: defaultdict[_Arm | None, float] = defaultdict(float)
 
-    def add(self, task, seconds):
+    def add(self, task: Task, seconds: float) -> None:
         """A task took so long."""
         for arm in ((task.job.arm, task.job.config.config), None):
             self._seconds[arm] += seconds
             self._costs[arm] += task.cost
 
-    def expect(self, task):
+    def expect(self, task: Task) -> float | None:
         """How long a task will take, None if nothing is known yet; an arm without a finished task is as all others."""
-        arm = (task.job.arm, task.job.config.config)
-        arm = arm if arm in self._costs else None
+        arm: _Arm | None = (task.job.arm, task.job.config.config)
+        if arm not in self._costs:
+            arm = None
         return task.cost * self._seconds[arm] / self._costs[arm] if self._costs[arm] else None

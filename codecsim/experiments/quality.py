@@ -9,10 +9,12 @@ original before it and to the one after it, so those around the piece are scored
 """
 
 import contextlib
+import fractions
 import itertools
 import pathlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -26,14 +28,18 @@ from codecsim.picture.planes import Frame, VideoFormat, change_bit_depth
 from codecsim.picture.similarity import WINDOW, ms_ssim, ssim
 
 
-def _plane_psnr(original, coded, bit_depth):
+def _plane_psnr(original: np.ndarray, coded: np.ndarray, bit_depth: int) -> float:
     return psnr(plane_sse(original, coded), original.size, bit_depth)
 
 
 QUALITY_FIELDS = tuple(  # of a result and of its pictures
     field for name, metric in METRICS.items() if name != "psnr" for field in metric.fields.values()
 )
-_OF_PLANES = {"psnr": _plane_psnr, "ssim": ssim, "ms-ssim": ms_ssim}
+_OF_PLANES: dict[str, Callable[[np.ndarray, np.ndarray, int], float]] = {
+    "psnr": _plane_psnr,
+    "ssim": ssim,
+    "ms-ssim": ms_ssim,
+}
 
 
 class QualityMeter:
@@ -69,11 +75,11 @@ class QualityMeter:
         ]
         self._ffmpeg = vmaf.find_ffmpeg() if "vmaf" in self._metrics else None
         self._format = video_format
-        self._originals = {}
-        self._scores = {}
+        self._originals: dict[Any, Any] = {}
+        self._scores: dict[Any, Any] = {}
         self._neighbours = Neighbours(None, iter(()))
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
             if self._ffmpeg:
                 self._folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -84,8 +90,8 @@ class QualityMeter:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error):
-        return self._stack.__exit__(*error)
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
 
     def watch(
         self, originals: Iterable[Frame], bit_depth: int, neighbours: Neighbours | None = None
@@ -104,7 +110,8 @@ class QualityMeter:
 
     def measure(self, index: int, coded: Frame) -> None:
         """Measure a picture; `index` counts in output order, and pictures may come in any."""
-        original = change_bit_depth(*self._originals.pop(index), self._format.bit_depth)
+        frame, bit_depth = self._originals.pop(index)
+        original = change_bit_depth(frame, bit_depth, self._format.bit_depth)
         self._scores[index] = {
             field: function(getattr(original, plane), getattr(coded, plane), self._format.bit_depth)
             for plane, field, function in self._figures
@@ -112,11 +119,11 @@ class QualityMeter:
         if self._ffmpeg:
             self._keep(index, (original, coded))
 
-    def _write(self, pair):
+    def _write(self, pair: Sequence[Frame]) -> None:
         for write, frame in zip(self._writers, pair, strict=True):
             write(frame)
 
-    def _write_uncoded(self, original):
+    def _write_uncoded(self, original: Frame) -> None:
         self._write([change_bit_depth(original, self._bit_depth, self._format.bit_depth)] * 2)
 
     def finish(self) -> list[dict[str, float]]:
@@ -151,7 +158,7 @@ def check_metrics(metrics: Iterable[str], width: int, height: int) -> None:
     ------
     CodecError : an unknown metric, pictures that are too small for one, or no ffmpeg that has VMAF
     """
-    video_format = VideoFormat(width, height, 25)
+    video_format = VideoFormat(width, height, fractions.Fraction(25))
     grey = Frame(*(np.full((height // k, width // k), 128, np.uint8) for k in (1, 2, 2)))
     with QualityMeter(metrics, video_format) as meter:
         for index, frame in enumerate(meter.watch([grey], video_format.bit_depth)):

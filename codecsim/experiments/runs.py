@@ -8,18 +8,19 @@ import hashlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from codecsim import __version__
 from codecsim.codec.active_tools import resolve_tools
 from codecsim.codec.config import EncoderConfig
+from codecsim.codec.reports import PictureReport
 from codecsim.errors import BitstreamError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM, OutputOrder, atomic_output
 from codecsim.formats.video import VideoInput, create_video, video_writer
 from codecsim.kernels.compilation import watch_compilation
-from codecsim.picture.planes import VideoFormat, change_bit_depth
+from codecsim.picture.planes import Frame, VideoFormat, change_bit_depth
 
 PLANES = ("y", "u", "v")
 NO_FILTERS: Mapping[str, Any] = MappingProxyType({})
@@ -29,10 +30,10 @@ FORM_VERSION = 2  # of results as JSON; 1, which did not say so, counted the has
 def encode_video(
     video: VideoInput,
     config: EncoderConfig,
-    output,
-    recon=None,
+    output: str | os.PathLike | None,
+    recon: str | os.PathLike | None = None,
     on_picture: Callable = lambda report: None,
-    trace=None,
+    trace: str | os.PathLike | None = None,
     metrics: Sequence[str] = (),
     on_coded: Callable = lambda coded: None,
     filters: Mapping[str, Callable] = NO_FILTERS,
@@ -68,7 +69,7 @@ def encode_video(
     output = os.devnull if output is None else output
     _check_paths(video.name, output, recon, trace)
     own = {tool: type(make()).__name__ for tool, make in filters.items()}
-    frames = itertools.islice(video.frames, config.frames)
+    frames: Iterator[Frame] = itertools.islice(video.frames, config.frames)
     coded_format = internal_format(config, video.format)
     reports, indices, qualities = [], [], []
     with contextlib.ExitStack() as stack:
@@ -113,7 +114,9 @@ def encode_video(
     return _with_quality(result, qualities) if meter else result
 
 
-def _is_decodable(config, filters, exact, output):
+def _is_decodable(
+    config: EncoderConfig, filters: Mapping[str, Any], exact: bool, output: str | os.PathLike | None
+) -> bool:
     """Whether there is a stream that a decoder can follow.
 
     Raises
@@ -131,7 +134,9 @@ def _is_decodable(config, filters, exact, output):
     return decodable
 
 
-def _check_paths(name, output, recon, trace):
+def _check_paths(
+    name: str, output: str | os.PathLike, recon: str | os.PathLike | None, trace: str | os.PathLike | None
+) -> None:
     """Make sure that all files have names of their own."""
     if recon is not None and _same_file(recon, output):
         raise ConfigError(f"{recon}: the reconstruction and the stream cannot have the same name")
@@ -147,7 +152,9 @@ class Times(NamedTuple):
     cpu_seconds: float
 
 
-def joined_result(video: VideoInput, config: EncoderConfig, results: list[dict], stream_sha256: str, times: Times):
+def joined_result(
+    video: VideoInput, config: EncoderConfig, results: list[dict], stream_sha256: str, times: Times
+) -> dict[str, Any]:
     """The result of an encoding that was done in pieces, each from an IDR picture to the next, from their results."""
     from codecsim.codec.encoder import internal_format
     from codecsim.codec.reports import PictureReport
@@ -161,7 +168,7 @@ def joined_result(video: VideoInput, config: EncoderConfig, results: list[dict],
     return _with_quality(result, [{field: picture[field] for field in measured} for picture in pictures])
 
 
-def _with_quality(result, qualities):
+def _with_quality(result: dict[str, Any], qualities: list[dict[str, float]]) -> dict[str, Any]:
     """A result with what was measured beside PSNR, a dict of figures a picture."""
     from codecsim.experiments.quality import mean_quality
 
@@ -169,7 +176,15 @@ def _with_quality(result, qualities):
     return result | mean_quality(qualities) | {"pictures": pictures}
 
 
-def _encoding(name, config, video_format, reports, stream_sha256, times, own=NO_FILTERS):
+def _encoding(
+    name: str,
+    config: EncoderConfig,
+    video_format: VideoFormat,
+    reports: Sequence[PictureReport],
+    stream_sha256: str | None,
+    times: "_Clock | Times",
+    own: Mapping[str, Any] = NO_FILTERS,
+) -> dict[str, Any]:
     """The result of an encoding.
 
     stream_sha256 : None where there is no stream
@@ -199,17 +214,17 @@ def _encoding(name, config, video_format, reports, stream_sha256, times, own=NO_
 
 
 def decode_stream(
-    stream,
+    stream: BinaryIO,
     name: str,
-    output=None,
-    keep_partial=False,
-    threads=1,
+    output: str | os.PathLike | None = None,
+    keep_partial: bool = False,
+    threads: int = 1,
     on_picture: Callable = lambda report: None,
     bit_depth: int | None = None,
-    models=(),
+    models: Sequence[str | os.PathLike] = (),
     on_decoded: Callable = lambda decoded, frame: None,
     filters: Mapping[str, Callable] = NO_FILTERS,
-):
+) -> dict[str, Any]:
     """Decode a stream into a video file and check the hashes that it carries.
 
     Parameters
@@ -236,17 +251,20 @@ def decode_stream(
     from codecsim.codec.decoder import decode
 
     _spare_input(name, output)
-    reports, failure, video_format, write = [], None, None, None
+    reports: list[tuple[int, PictureReport]] = []
+    failure: BitstreamError | None = None
+    video_format: VideoFormat | None = None
+    write: Callable[[Frame], None] | None = None
     counter = _CountingReader(stream)
     with contextlib.ExitStack() as stack:
         clock = stack.enter_context(_Clock())
         file = stack.enter_context(atomic_output(output)) if output is not None else None
         try:
-            for decoded in decode(counter, threads=threads, models=models, filters=filters):
+            for decoded in decode(cast("BinaryIO", counter), threads=threads, models=models, filters=filters):
                 if video_format is None:
                     video_format = decoded.video_format
                     written_format = dataclasses.replace(video_format, bit_depth=bit_depth or video_format.bit_depth)
-                    write = video_writer(file, output, written_format) if file else None
+                    write = video_writer(file, output, written_format) if file and output is not None else None
                 elif decoded.video_format != video_format:
                     raise FormatError(
                         f"{name}: the size, rate or bit depth changes at picture {decoded.report.poc}; "
@@ -266,9 +284,10 @@ def decode_stream(
         raise failure
     if not reports:
         raise FormatError(f"{name}: holds no pictures")
-    reports = [report for _, report in sorted(reports, key=lambda item: item[0])]
-    result = _summary(video_format, reports, counter.bytes_read * 8, clock)
-    result |= {"input": name, "decoder": {"version": __version__}, "pictures": [plain(report) for report in reports]}
+    assert video_format is not None
+    in_order = [report for _, report in sorted(reports, key=lambda item: item[0])]
+    result = _summary(video_format, in_order, counter.bytes_read * 8, clock)
+    result |= {"input": name, "decoder": {"version": __version__}, "pictures": [plain(report) for report in in_order]}
     return result
 
 
@@ -281,40 +300,42 @@ class _Clock:
     cpu_seconds : float, of all threads of the process
     """
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._watching = watch_compilation()
         self._watch = self._watching.__enter__()
         self._started, self._cpu_started = time.perf_counter(), time.process_time()
         return self
 
     @contextlib.contextmanager
-    def paused(self):
+    def paused(self) -> Iterator[None]:
         """Time that does not count; no kernel may be compiled in it."""
         started, cpu_started = time.perf_counter(), time.process_time()
         yield
         self._started += time.perf_counter() - started
         self._cpu_started += time.process_time() - cpu_started
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self.seconds = time.perf_counter() - self._started - self._watch.seconds
         self.cpu_seconds = time.process_time() - self._cpu_started - self._watch.cpu_seconds
-        return self._watching.__exit__(*error)
+        self._watching.__exit__(*error)
 
 
 class _CountingReader:
     """A binary file that knows how much has been read."""
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO):
         self._file = file
         self.bytes_read = 0
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
         self.bytes_read += len(data)
         return data
 
 
-def _summary(video_format: VideoFormat, reports: list, file_bits: int, clock: "_Clock | Times") -> dict:
+def _summary(
+    video_format: VideoFormat, reports: Sequence[PictureReport], file_bits: int, clock: "_Clock | Times"
+) -> dict:
     hash_bits = sum(report.hash_bits for report in reports)
     bits = file_bits - hash_bits
     return {
@@ -333,7 +354,7 @@ def _summary(video_format: VideoFormat, reports: list, file_bits: int, clock: "_
     }
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """`value` as JSON can hold it: dataclasses as objects without their unset fields, digests in hexadecimal."""
     if dataclasses.is_dataclass(value):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
@@ -355,11 +376,11 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def _spare_input(name: str, *outputs) -> None:
+def _spare_input(name: str, *outputs: Any) -> None:
     for output in outputs:
         if output is not None and _same_file(output, name):
             raise ConfigError(f"{name}: is the input, choose another name for the output")
 
 
-def _same_file(first, second) -> bool:
+def _same_file(first: str | os.PathLike, second: str | os.PathLike) -> bool:
     return os.fspath(first) != STANDARD_STREAM and os.path.realpath(first) == os.path.realpath(second)

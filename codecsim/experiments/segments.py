@@ -49,6 +49,7 @@ def split(config: EncoderConfig, count: int) -> list[Piece]:
     if reason:
         raise ConfigError(f"cannot be coded in pieces: {reason}")
     period, frames = config.intra_period, config.frames
+    assert period is not None and frames is not None  # of settings that can be coded in pieces
     groups = -(-frames // period)
     count = min(count, groups)
     starts = [groups * k // count * period for k in range(count)]
@@ -59,15 +60,15 @@ def join(job: Job, pieces: list[Done]) -> Done:
     """What the job would have left if it had been coded in one; times are the sums of those of the pieces."""
     digest = hashlib.sha256()
     for piece in pieces:
-        digest.update(piece.stream)
+        digest.update(piece.stream or b"")
     times = Times(*(sum(piece.result[name] for piece in pieces) for name in Times._fields))
     with open_video(job.clip.path) as video:
         result = joined_result(video, job.config, [piece.result for piece in pieces], digest.hexdigest(), times)
-    decoded = [piece.decoder_seconds for piece in pieces]
+    decoded = [piece.decoder_seconds for piece in pieces if piece.decoder_seconds is not None]
     return dataclasses.replace(
         pieces[0],
         result=result,
-        decoder_seconds=None if None in decoded else sum(decoded),
+        decoder_seconds=sum(decoded) if len(decoded) == len(pieces) else None,
         job_seconds=sum(piece.job_seconds for piece in pieces),
         stream=None,
     )

@@ -74,7 +74,7 @@ def read_settings_file(path: str | os.PathLike) -> SettingsFile:
         if not isinstance(content, kind):
             expected = "a text" if kind is str else f"a table [{section}]"
             raise file.error(f"{section} is {content!r}; expected {expected}", section)
-    settings = {}
+    settings: dict[Any, Any] = {}
     for group in GROUPS:
         settings |= read_section(file, group, file.data.get(group, {}))
     data = file.data

@@ -3,11 +3,12 @@
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from codecsim.errors import ConfigError
+from codecsim.experiments.cluster import ClusterWorkers
 from codecsim.experiments.compare import METRICS, common_metrics, quality_of
-from codecsim.experiments.curves import experiment_curves
+from codecsim.experiments.curves import Curve, experiment_curves
 from codecsim.experiments.database import Cell, Database, Experiment
 from codecsim.experiments.experiment_file import ExperimentFile
 from codecsim.experiments.jobs import run_all, to_do
@@ -41,12 +42,13 @@ def make_plan(file: ExperimentFile, sources: str) -> Plan:
             for arm in file.arms:
                 for qp in file.qps:
                     job = Job(clip, file.encoder_config(arm, config, qp, clip), arm.name, file.metrics)
-                    where = (arm.name, config, clip.name, clip.sha256, qp, job.config.frames)
-                    cells.append(Cell(*where, job.key(sources)))
+                    frames = job.config.frames or clip.frames
+                    cells.append(Cell(arm.name, config, clip.name, clip.sha256, qp, frames, job.key(sources)))
                     jobs.append(job)
-    reasons = {why_whole(job.config) for job in jobs}
+    reasons = [why_whole(job.config) for job in jobs]
     if file.segments > 1 and None not in reasons:
-        raise ConfigError(f"no run can be coded in pieces: {'; '.join(sorted(reasons))}")
+        told = sorted({reason for reason in reasons if reason is not None})
+        raise ConfigError(f"no run can be coded in pieces: {'; '.join(told)}")
     arms = {arm.name: arm.options for arm in file.arms}
     experiment = Experiment(file.name, file.text, file.reference, arms, tuple(cells), sources)
     return Plan(file, sources, tuple(jobs), experiment)
@@ -61,7 +63,9 @@ def missing_jobs(plan: Plan, database: str | os.PathLike) -> tuple[int, list[Job
     return len(different), list(missing.values())
 
 
-def run_plan(plan: Plan, database: str | os.PathLike, workers, quiet: bool = False) -> list[Outcome]:
+def run_plan(
+    plan: Plan, database: str | os.PathLike, workers: ClusterWorkers | int, quiet: bool = False
+) -> list[Outcome]:
     """Run what is missing; what the experiment consists of is kept before it starts.
 
     Parameters
@@ -97,7 +101,9 @@ def results(database: str | os.PathLike, experiment: Experiment, metrics: Sequen
     return points
 
 
-def _tables(found, measured, experiment) -> list[Table]:
+def _tables(
+    found: Mapping[str, Mapping[str, Mapping[str, Curve]]], measured: tuple[str, ...], experiment: Experiment
+) -> list[Table]:
     """Each arm against the reference, configuration by configuration; the points where nothing can be compared.
 
     found : of experiment_curves
@@ -118,7 +124,7 @@ def _tables(found, measured, experiment) -> list[Table]:
     return made
 
 
-def _of_metric(metric):
+def _of_metric(metric: str) -> str:
     return "" if metric == "psnr" else f", {METRICS[metric].title}"
 
 

@@ -8,10 +8,10 @@ import dataclasses
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codecsim.experiments.bootstrap import LEVEL
-from codecsim.experiments.compare import METRICS, PLANES, coded_bits, common_metrics, mean_of
+from codecsim.experiments.compare import METRICS, PLANES, ClipComparison, Metric, coded_bits, common_metrics, mean_of
 from codecsim.experiments.curves import Curve, compare_curves
 
 RATE_NOTE = (
@@ -60,7 +60,7 @@ class Table:
     warnings: tuple[tuple[str, str], ...] = ()  # clip and text
     intervals: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)  # of means, by column
 
-    def value(self, row: Row, name: str):
+    def value(self, row: Row, name: str) -> float | None:
         """Value of a row in the column of this name; None where there is no such column."""
         names = [column.name for column in self.columns]
         return row.values[names.index(name)] if name in names else None
@@ -86,13 +86,13 @@ class Table:
         return text.getvalue()
 
 
-def _shown(value, style):
+def _shown(value: float | str | None, style: str) -> str:
     if value is None:
         return "-"
     return value if isinstance(value, str) else style.format(value)
 
 
-def _one_line(text):
+def _one_line(text: str) -> str:
     """Text that cannot end a cell of a Markdown table."""
     return " ".join(text.replace("|", r"\|").split())
 
@@ -127,7 +127,7 @@ def comparison_table(title: str, curves: Mapping[str, tuple[Curve, Curve]], metr
     rows += _mean_rows(pairs, shown)
     whole = [row for row in compared if None not in row.bd_rate.values()]
     ends = mean_of(whole).confidence if whole else {}
-    intervals = {f"{plane.upper()} %": tuple(found) for plane, found in ends.items() if found}
+    intervals = {f"{plane.upper()} %": (found[0], found[1]) for plane, found in ends.items() if found}
     if intervals:
         name = f"{100 * LEVEL:.0f} % interval"
         values = [intervals.get(column.name) for column in columns[1:]]
@@ -144,12 +144,12 @@ class _Shown(NamedTuple):
     learned: bool
 
 
-def _mean_rows(pairs, shown):
+def _mean_rows(pairs: Sequence[tuple[ClipComparison, Curve]], shown: _Shown) -> list[Row]:
     """Means over the clips of each class and over all that have figures."""
     whole = [(row, test) for row, test in pairs if None not in row.bd_rate.values()]
     if len(pairs) < 2 or not whole:
         return []
-    classes = {}
+    classes: dict[Any, Any] = {}
     for row, test in whole:
         classes.setdefault(class_of(test), []).append((row, test))
     found = []
@@ -160,10 +160,10 @@ def _mean_rows(pairs, shown):
     return [_mean_row(name, members, kind, shown) for name, members, kind in (*found, (name, whole, "mean"))]
 
 
-def _mean_row(name, pairs, kind, shown):
+def _mean_row(name: str, pairs: Sequence[tuple[ClipComparison, Curve]], kind: str, shown: _Shown) -> Row:
     """Means over clips: (ClipComparison, curve of the test) each; speeds have none."""
-    costs = zip(*(_costs(test) for _, test in pairs), strict=True) if shown.learned else ()
-    means = (sum(values) / len(values) for values in costs)
+    costs = list(zip(*(_costs(test) for _, test in pairs), strict=True)) if shown.learned else []
+    means = [math.fsum(value or 0.0 for value in values) / len(values) for values in costs]
     speeds = (None, None) if shown.timed else ()
     return Row((name, *_figures(mean_of([row for row, _ in pairs]), shown), *speeds, *means), kind)
 
@@ -174,28 +174,28 @@ def class_of(curve: Curve) -> int:
     return sum(width * height > w * h for w, h in CLASSES)
 
 
-def _class_name(index):
+def _class_name(index: int) -> str:
     if index == len(CLASSES):
         return "above {}x{}".format(*CLASSES[-1])
     return "up to {}x{}".format(*CLASSES[index])
 
 
-def _figures(row, shown):
+def _figures(row: ClipComparison, shown: _Shown) -> list[float | None]:
     times = [None if value is None else 100 * value for value in (row.encoder_time, row.decoder_time)]
     return [*(row.bd_rate.get(plane) for plane in shown.planes), *(times if shown.timed else ())]
 
 
-def _speeds(curve):
+def _speeds(curve: Curve) -> list[float | None]:
     """Pictures a second of CPU time of encoder and decoder, over all points."""
     return [_speed(curve.encoded), _speed(curve.decoded) if len(curve.decoded) == len(curve.encoded) else None]
 
 
-def _speed(results):
+def _speed(results: tuple[Mapping[str, Any], ...]) -> float | None:
     seconds = math.fsum(result["seconds"] for result in results)
     return sum(result["frames"] for result in results) / seconds if seconds else None
 
 
-def _costs(curve):
+def _costs(curve: Curve) -> list[float | None]:
     """kMAC a luma sample of the learned tools and of their training, mean over the points."""
     found = [result.get("kmac_per_pixel", {"inference": 0.0, "training": 0.0}) for result in curve.encoded]
     if not found:
@@ -223,5 +223,5 @@ def points_table(title: str, curves: Mapping[str, Curve]) -> Table:
     return Table(title, tuple(columns), tuple(rows))
 
 
-def _digits(metric):
+def _digits(metric: Metric) -> str:
     return "{:.5f}" if metric.scaled is not float else "{:.3f}"

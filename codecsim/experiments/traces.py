@@ -3,18 +3,27 @@
 import collections
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from codecsim.errors import BitstreamError, CodecError
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_stream, open_video
-from codecsim.tracing.differences import first_difference
-from codecsim.tracing.files import EVERYTHING, NO_SAMPLES, is_stream, trace_reader, trace_writer
+from codecsim.tracing.differences import Difference, first_difference
+from codecsim.tracing.files import EVERYTHING, NO_SAMPLES, Selection, is_stream, trace_reader, trace_writer
 from codecsim.tracing.records import DECODER, Record, TraceHeader
+
+if TYPE_CHECKING:
+    from codecsim.codec.reports import PictureReport
+    from codecsim.inspection.stream import InspectedPicture
 
 
 def trace_stream(
-    stream, models=(), on_picture: Callable = lambda report: None, samples: bool = False
+    stream: BinaryIO,
+    models: Sequence[str | os.PathLike] = (),
+    on_picture: Callable = lambda report: None,
+    samples: bool = False,
 ) -> Iterator[Record]:
     """Decode a stream and yield its syntax elements.
 
@@ -32,7 +41,7 @@ def trace_stream(
     from codecsim.codec.decoder import decode
     from codecsim.tracing.tracer import Tracer
 
-    waiting = collections.deque()
+    waiting: collections.deque[Any] = collections.deque()
     pictures = decode(stream, models=models, trace=Tracer(waiting.append, samples))
     error = None
     while True:
@@ -50,7 +59,12 @@ def trace_stream(
 
 
 @contextlib.contextmanager
-def open_trace(path, models=(), on_picture: Callable = lambda report: None, samples=False):
+def open_trace(
+    path: str | os.PathLike,
+    models: Sequence[str | os.PathLike] = (),
+    on_picture: Callable = lambda report: None,
+    samples: bool = False,
+) -> Iterator[tuple[TraceHeader, Iterator[Any]]]:
     """(TraceHeader, iterator of Record) of a stream, `-` for standard input, or of a trace; as a context manager.
 
     models, on_picture, samples : as for `trace_stream`
@@ -67,7 +81,14 @@ def open_trace(path, models=(), on_picture: Callable = lambda report: None, samp
             yield found
 
 
-def write_trace(path, output, as_json=False, selection=NO_SAMPLES, models=(), on_picture=lambda report: None):
+def write_trace(
+    path: str | os.PathLike,
+    output: str | os.PathLike,
+    as_json: bool = False,
+    selection: Selection = NO_SAMPLES,
+    models: Sequence[str | os.PathLike] = (),
+    on_picture: Callable[..., Any] = lambda report: None,
+) -> None:
     """Write the trace of a stream, or what is wanted of a trace that exists.
 
     Parameters
@@ -94,7 +115,13 @@ def write_trace(path, output, as_json=False, selection=NO_SAMPLES, models=(), on
         raise failure
 
 
-def write_block_statistics(path, output, models=(), source=None, on_picture=lambda report: None):
+def write_block_statistics(
+    path: str | os.PathLike,
+    output: str | os.PathLike,
+    models: Sequence[str | os.PathLike] = (),
+    source: str | os.PathLike | None = None,
+    on_picture: Callable[["PictureReport"], object] = lambda report: None,
+) -> None:
     """Write what there is of each block of a stream, for YUView.
 
     Parameters
@@ -118,22 +145,28 @@ def write_block_statistics(path, output, models=(), source=None, on_picture=lamb
         write_statistics(_reporting(pictures, on_picture), output, name)
 
 
-def _reporting(pictures, on_picture):
+def _reporting(
+    pictures: Iterable["InspectedPicture"], on_picture: Callable[["PictureReport"], object]
+) -> Iterator[Any]:
     for picture in pictures:
         on_picture(picture.report)
         yield picture
 
 
-def compare_traces(first, second, context=5, selection=EVERYTHING, models=()):
+def compare_traces(
+    first: str | os.PathLike,
+    second: str | os.PathLike,
+    context: int = 5,
+    selection: Selection = EVERYTHING,
+    models: Sequence[str | os.PathLike] = (),
+) -> tuple[Difference | None, int]:
     """(Difference or None, number of equal elements) of two streams or traces, given by their paths.
 
     Digests of samples count where both have them; streams do.
     """
     with contextlib.ExitStack() as stack:
-        headers, found = zip(
-            *(stack.enter_context(open_trace(path, models, samples=True)) for path in (first, second)), strict=True
-        )
-        if not all(header.samples for header in headers):
+        one, other = (stack.enter_context(open_trace(path, models, samples=True)) for path in (first, second))
+        if not (one[0].samples and other[0].samples):
             selection = dataclasses.replace(selection, samples=False)
-        same_side = headers[0].side == headers[1].side
-        return first_difference(*map(selection, found), same_side, context)
+        same_side = one[0].side == other[0].side
+        return first_difference(selection(one[1]), selection(other[1]), same_side, context)

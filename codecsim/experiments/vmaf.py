@@ -61,11 +61,12 @@ def vmaf_scores(ffmpeg: str, reference: str | os.PathLike, distorted: str | os.P
     ------
     CodecError : ffmpeg fails, as it does on pictures that are too small
     """
-    reference, distorted = (pathlib.Path(path).resolve() for path in (reference, distorted))
-    log = reference.parent / "vmaf.json"
+    original, coded = (pathlib.Path(path).resolve() for path in (reference, distorted))
+    log = original.parent / "vmaf.json"
     # named without its folder, whose name the filter's syntax might not bear
     graph = f"[0:v][1:v]libvmaf=model=version={MODEL}:log_fmt=json:log_path={log.name}"
-    command = [ffmpeg, "-v", "error", "-nostdin", "-i", distorted, "-i", reference, "-lavfi", graph, "-f", "null", "-"]
+    inputs = ["-i", str(coded), "-i", str(original)]
+    command = [ffmpeg, "-v", "error", "-nostdin", *inputs, "-lavfi", graph, "-f", "null", "-"]
     done = subprocess.run(command, cwd=log.parent, capture_output=True, text=True, check=False)
     if done.returncode or not log.exists():
         said = done.stderr.strip().splitlines()

@@ -2,15 +2,16 @@
 
 import contextlib
 import dataclasses
+import fractions
 import functools
 import hashlib
 import os
 import pathlib
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-import numba
 import numpy as np
 
 import codecsim
@@ -23,7 +24,7 @@ from codecsim.picture.planes import Frame, VideoFormat
 WARM_SIZE, WARM_FRAMES = 64, 10  # more than a group of pictures of random access
 
 
-def compile_all(configs: Iterable[EncoderConfig], on_first=lambda: None):
+def compile_all(configs: Iterable[EncoderConfig], on_first: Callable[..., Any] = lambda: None) -> None:
     """Compile all kernels that these settings need into the disk cache, once, before several processes all want them.
 
     Parameters
@@ -46,8 +47,10 @@ def compile_all(configs: Iterable[EncoderConfig], on_first=lambda: None):
 
 
 @functools.cache
-def _sources():
+def _sources() -> str:
     """Digest of everything that may change a compiled kernel."""
+    import numba
+
     package = pathlib.Path(codecsim.__file__).parent
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
     for path in sorted(package.rglob("*.py")):
@@ -55,34 +58,34 @@ def _sources():
     return digest.hexdigest()[:16]
 
 
-def _what(config):
+def _what(config: EncoderConfig) -> str:
     """What decides which kernels are needed, and nothing that does not."""
     return str(dataclasses.replace(config, qp=32, frames=None))
 
 
 @functools.cache
-def _warm_clip():
+def _warm_clip() -> tuple[Any, str | os.PathLike]:
     """Path of a small clip that moves, gone when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="codecsim-")
     path = pathlib.Path(folder.name) / "warm.y4m"
     rng = np.random.default_rng(1)
     picture = rng.integers(0, 256, (WARM_SIZE, WARM_SIZE)).astype(np.uint8)
-    with create_video(path, VideoFormat(WARM_SIZE, WARM_SIZE, 25)) as write:
+    with create_video(path, VideoFormat(WARM_SIZE, WARM_SIZE, fractions.Fraction(25))) as write:
         for i in range(WARM_FRAMES):
             luma = np.roll(picture, 3 * i, 1)
             write(Frame(luma, luma[::2, ::2].copy(), luma[1::2, ::2].copy()))
     return folder, path
 
 
-def model_files(config) -> list[str]:
+def model_files(config: EncoderConfig) -> list[str]:
     """Weights of a configuration that are files of the user's own, which a decoder has to be shown."""
     return [name for name in config.named_weights.values() if os.path.exists(name)]
 
 
-_warmed = set()
+_warmed: set[Any] = set()
 
 
-def warm(config: EncoderConfig):
+def warm(config: EncoderConfig) -> None:
     """Code a small clip with these settings, so that kernels are compiled and loaded before time is taken."""
     what = _what(config)
     if what in _warmed:

@@ -7,8 +7,9 @@ import platform
 import tempfile
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError
@@ -41,12 +42,12 @@ class Job:
     def cost(self) -> float:
         """Expected time in any unit, roughly: more at a low QP, and with tools that take time."""
         config = self.config
-        samples = self.clip.width * self.clip.height * config.frames
+        samples = self.clip.width * self.clip.height * (config.frames or self.clip.frames)
         tools = 1.0 + PRESET_TIMES.get(config.preset, 0.0)
         tools += sum(tool.times.get(config.mode(tool), 0.0) for tool in TOOLS)
         return samples * tools * 1.05 ** (51 - config.qp)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.clip.name} {self.config.config} QP {self.config.qp} {self.arm}"
 
 
@@ -67,9 +68,10 @@ class Task:
     @property
     def cost(self) -> float:
         """Expected time in the unit of Job.cost."""
-        return self.job.cost * (self.piece.frames / self.job.config.frames if self.piece else 1)
+        frames = self.job.config.frames or self.job.clip.frames
+        return self.job.cost * (self.piece.frames / frames if self.piece else 1)
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.piece is None:
             return str(self.job)
         return f"{self.job}, pictures {self.piece.first} to {self.piece.first + self.piece.frames - 1}"
@@ -139,6 +141,7 @@ def keep(outcome: Outcome, database: str | os.PathLike, sources: str) -> Outcome
     """
     job, piece = outcome.job, outcome.task.piece
     try:
+        assert outcome.done is not None
         with Database(database) as kept:
             if piece is None:
                 kept.add(job.key(sources), job.clip, job.config, sources, outcome.done)
@@ -166,14 +169,14 @@ def code(task: Task, decode: bool) -> Done:
         stream = pathlib.Path(folder) / "stream.bin" if config.oracle is None else None
         with open_video(locate_clip(task.job.clip)) as video:
             if task.piece is not None:
-                video = video.piece(*task.piece, task.job.config.frames)
+                video = video.piece(*task.piece, task.job.config.frames or task.job.clip.frames)
             result = encode_video(video, config, stream, metrics=task.job.metrics)
         seconds = decoder_seconds(stream, result, model_files(config)) if decode and stream else None
         data = stream.read_bytes() if task.piece is not None and stream else None
     return Done(result, seconds, time.monotonic() - started, processor(), software(), data)
 
 
-def decoder_seconds(stream, result, models=()) -> float:
+def decoder_seconds(stream: pathlib.Path, result: Mapping[str, Any], models: Sequence[Any] = ()) -> float:
     """Decode what an encoder's result is of; returns CPU seconds.
 
     models : files where weights may be, beside those that ship

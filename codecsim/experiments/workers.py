@@ -6,9 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-import joblib
-from joblib.externals.loky.process_executor import TerminatedWorkerError
-
 from codecsim.errors import CodecError
 from codecsim.experiments.work import Outcome, Task, keep, perform
 
@@ -27,7 +24,7 @@ class LocalWorkers:
         self.count = count
 
     def run(
-        self, tasks: list[Task], database, sources: str, decode: bool, starts: Callable[[Task], Task]
+        self, tasks: list[Task], database: str | os.PathLike, sources: str, decode: bool, starts: Callable[[Task], Task]
     ) -> Iterator[Outcome]:
         """Do the tasks in their order; each worker keeps what it has done itself.
 
@@ -47,6 +44,9 @@ class LocalWorkers:
         ------
         CodecError : a process was killed
         """
+        import joblib
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
         parallel = joblib.Parallel(
             self.count, backend="loky", return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
         )
@@ -64,7 +64,7 @@ class LocalWorkers:
 _busy = threading.Lock()  # held while a task is done
 
 
-def work(task: Task, database, sources: str, decode: bool, campaign: int) -> Outcome:
+def work(task: Task, database: str | os.PathLike, sources: str, decode: bool, campaign: int) -> Outcome:
     """Do a task and keep what it leaves, for the campaign whose process has the id `campaign`.
 
     What could not be kept is in the outcome, so that the campaign can try once more.
@@ -77,13 +77,13 @@ def work(task: Task, database, sources: str, decode: bool, campaign: int) -> Out
 
 
 @functools.cache
-def _end_with(campaign):
+def _end_with(campaign: int) -> None:
     """See to it that this process ends with that of the campaign, but not before its running task is kept.
 
     Left alone, a worker whose campaign was killed waits minutes for more to do.
     """
 
-    def watch():
+    def watch() -> None:
         while os.getppid() == campaign:
             time.sleep(0.2)
         with _busy:

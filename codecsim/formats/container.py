@@ -3,6 +3,7 @@
 import contextlib
 import fractions
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,9 @@ PLANAR_OF = {
 
 
 @contextlib.contextmanager
-def open_container(path: str, name: str, fps: fractions.Fraction | None = None):
+def open_container(
+    path: str, name: str, fps: fractions.Fraction | None = None
+) -> Iterator[tuple[VideoFormat, int | None, Iterator[Frame]]]:
     """Open the first video stream of a file.
 
     Parameters
@@ -67,7 +70,7 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _frames(container, stream, video_format: VideoFormat, name: str) -> Iterator[Frame]:
+def _frames(container: Any, stream: Any, video_format: VideoFormat, name: str) -> Iterator[Frame]:
     import av
 
     index = 0
@@ -91,7 +94,7 @@ def _frames(container, stream, video_format: VideoFormat, name: str) -> Iterator
         raise FormatError(f"{name}: damaged at picture {index} ({_reason(error)})") from error
 
 
-def _samples(plane, bit_depth: int) -> np.ndarray:
+def _samples(plane: Any, bit_depth: int) -> np.ndarray:
     """Copy of a plane, (height, width) uint8 or at 10 bits uint16, without the padding at the end of its rows."""
     dtype = np.dtype(np.uint8 if bit_depth == 8 else "<u2")
     rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)

@@ -7,7 +7,8 @@ import secrets
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
 
 from codecsim.errors import ConfigError, FormatError
 
@@ -17,7 +18,7 @@ STANDARD_STREAM = "-"
 class OutputFile:
     """A binary file that is written from its start to its end; what goes wrong is a `FormatError` with its name."""
 
-    def __init__(self, file, name: str):
+    def __init__(self, file: BinaryIO, name: str):
         self._file = file
         self._name = name
         self.bytes_written = 0
@@ -33,7 +34,7 @@ class OutputFile:
 
 
 @contextlib.contextmanager
-def output_errors(name: str):
+def output_errors(name: str) -> Iterator[None]:
     """Name the file when the file system refuses; a closed pipe keeps its own exception."""
     try:
         yield
@@ -44,7 +45,7 @@ def output_errors(name: str):
 
 
 @contextlib.contextmanager
-def atomic_output(path: str | os.PathLike):
+def atomic_output(path: str | os.PathLike) -> Iterator[OutputFile]:
     """Open a binary file for writing: write beside it and rename at the end.
 
     `-` is standard output. A device or a pipe is written directly. When the body raises, nothing is left.
@@ -105,7 +106,7 @@ def check_output(path: str | os.PathLike) -> None:
 
 
 @contextlib.contextmanager
-def _closing(file):
+def _closing(file: BinaryIO) -> Iterator[None]:
     """Close a file whose writer has flushed it: what could not be written has been said."""
     try:
         yield
@@ -141,10 +142,10 @@ class OutputOrder:
 
     def __init__(self, write: Callable):
         self._write = write
-        self._waiting = {}
+        self._waiting: dict[int, Any] = {}
         self._next = 0
 
-    def __call__(self, index: int, item):
+    def __call__(self, index: int, item: Any) -> None:
         self._waiting[index] = item
         while self._next in self._waiting:
             self._write(self._waiting.pop(self._next))

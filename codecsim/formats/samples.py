@@ -1,6 +1,7 @@
 """Planar 4:2:0 samples as files hold them: what is supported, how many bytes, bytes to planes and back."""
 
 import fractions
+from typing import BinaryIO
 
 import numpy as np
 
@@ -57,7 +58,7 @@ def frame_to_bytes(frame: Frame) -> bytes:
     return b"".join(plane.astype(plane.dtype.newbyteorder("<"), copy=False).tobytes() for plane in frame)
 
 
-def read_picture(file, video_format: VideoFormat, name: str, index: int) -> Frame:
+def read_picture(file: BinaryIO, video_format: VideoFormat, name: str, index: int) -> Frame:
     """Read picture `index` (counted from 0, for the message) from a binary file.
 
     Raises

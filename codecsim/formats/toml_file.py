@@ -3,8 +3,11 @@
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 
 from codecsim.errors import ConfigError
+
+Keys = tuple[str | int, ...]  # names from the outermost table inwards, in an array with the number of the table
 
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""\s*("[^"]*"|'[^']*'|[\w-]+(?:\s*\.\s*[\w-]+)*)\s*=""")
@@ -56,9 +59,10 @@ class TomlFile:
         return ConfigError(f"{self.path}{f', line {line}' if line else ''}: {message}")
 
 
-def _find_lines(text):
+def _find_lines(text: str) -> Iterator[tuple[Keys, int]]:
     """(keys, line) of each table and value that begins a line; a text within a text may add more, but no valid keys."""
-    table, counts = (), {}
+    table: Keys = ()
+    counts: dict[Keys, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         if header := _HEADER.match(line):
             table = _split(header[2])
@@ -71,6 +75,6 @@ def _find_lines(text):
             yield (*table, *_split(key[1])), number
 
 
-def _split(dotted):
+def _split(dotted: str) -> tuple[str, ...]:
     """Names of a dotted key."""
     return tuple(name.strip().strip("\"'") for name in re.findall(r"\"[^\"]*\"|'[^']*'|[^.]+", dotted))

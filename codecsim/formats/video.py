@@ -4,16 +4,17 @@ import collections
 import contextlib
 import dataclasses
 import fractions
+import io
 import itertools
 import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from codecsim.errors import ConfigError, FormatError
 from codecsim.formats import container, samples, y4m
-from codecsim.formats.output import STANDARD_STREAM, atomic_output
+from codecsim.formats.output import STANDARD_STREAM, OutputFile, atomic_output
 from codecsim.picture.planes import Frame, VideoFormat
 
 RAW_SUFFIXES = (".yuv", ".raw", ".i420")
@@ -56,7 +57,7 @@ class VideoInput:
 
 
 @contextlib.contextmanager
-def open_video(path: str | os.PathLike, options: InputOptions = InputOptions()):
+def open_video(path: str | os.PathLike, options: InputOptions = InputOptions()) -> Iterator[VideoInput]:
     """Open a video for reading, picture by picture.
 
     Parameters
@@ -88,7 +89,7 @@ def open_video(path: str | os.PathLike, options: InputOptions = InputOptions()):
 
 
 @contextlib.contextmanager
-def open_stream(path: str | os.PathLike):
+def open_stream(path: str | os.PathLike) -> Iterator[tuple[io.BufferedReader, str]]:
     """Open a file for reading bytes; `-` is standard input.
 
     Yields
@@ -101,7 +102,7 @@ def open_stream(path: str | os.PathLike):
     """
     path = os.fspath(path)
     if path == STANDARD_STREAM:
-        yield sys.stdin.buffer, "standard input"
+        yield cast("io.BufferedReader", sys.stdin.buffer), "standard input"
         return
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed below
@@ -113,7 +114,7 @@ def open_stream(path: str | os.PathLike):
         yield file, path
 
 
-def _regular_size(file) -> int | None:
+def _regular_size(file: BinaryIO) -> int | None:
     """Bytes of a regular file, None for pipes and devices."""
     try:
         status = os.fstat(file.fileno())
@@ -122,7 +123,7 @@ def _regular_size(file) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def _open_raw(file, name: str, options: InputOptions) -> VideoInput:
+def _open_raw(file: io.BufferedReader, name: str, options: InputOptions) -> VideoInput:
     if not options.size or not options.fps:
         raise ConfigError(f"{name}: raw samples do not tell their size and rate; give --size WxH and --fps F")
     video_format = samples.checked_format(name, *options.size, options.fps, options.bit_depth)
@@ -135,14 +136,14 @@ def _open_raw(file, name: str, options: InputOptions) -> VideoInput:
     return VideoInput(name, video_format, size and size // picture_bytes, _raw_frames(file, video_format, name))
 
 
-def _raw_frames(file, video_format: VideoFormat, name: str) -> Iterator[Frame]:
+def _raw_frames(file: io.BufferedReader, video_format: VideoFormat, name: str) -> Iterator[Frame]:
     index = 0
     while file.peek(1):
         yield samples.read_picture(file, video_format, name, index)
         index += 1
 
 
-def _open_y4m(file, name: str, options: InputOptions) -> VideoInput:
+def _open_y4m(file: BinaryIO, name: str, options: InputOptions) -> VideoInput:
     video_format = y4m.read_y4m_header(file, name, options.fps)
     size = _regular_size(file)
     count = size and size // (samples.frame_bytes(video_format) + len(b"FRAME\n"))
@@ -158,7 +159,7 @@ def _at_least_one(video: VideoInput) -> Iterator[Frame]:
 
 
 @contextlib.contextmanager
-def create_video(path: str | os.PathLike, video_format: VideoFormat):
+def create_video(path: str | os.PathLike, video_format: VideoFormat) -> Iterator[Callable[[Frame], None]]:
     """Write a video: raw samples when the name ends in .yuv, else y4m; `-` is standard output.
 
     Yields
@@ -173,7 +174,7 @@ def create_video(path: str | os.PathLike, video_format: VideoFormat):
         yield video_writer(file, path, video_format)
 
 
-def video_writer(file, path: str | os.PathLike, video_format: VideoFormat) -> Callable[[Frame], None]:
+def video_writer(file: OutputFile, path: str | os.PathLike, video_format: VideoFormat) -> Callable[[Frame], None]:
     """A function that appends pictures to an open file, in the format that `path` asks for."""
     if os.fspath(path).lower().endswith(RAW_SUFFIXES):
         return lambda frame: file.write(samples.frame_to_bytes(frame))

@@ -2,8 +2,10 @@
 
 import fractions
 from collections.abc import Iterator
+from typing import BinaryIO
 
 from codecsim.errors import FormatError
+from codecsim.formats.output import OutputFile
 from codecsim.formats.samples import checked_format, frame_to_bytes, read_picture
 from codecsim.picture.planes import Frame, VideoFormat
 
@@ -21,7 +23,7 @@ DEPTH_OF_COLOUR_SPACE = {
 }
 
 
-def _read_line(file, name: str, what: str) -> str:
+def _read_line(file: BinaryIO, name: str, what: str) -> str:
     line = file.readline(MAX_LINE)
     if not line.endswith(b"\n"):
         raise FormatError(f"{name}: the {what} of this y4m file is cut short or longer than {MAX_LINE} bytes")
@@ -41,7 +43,7 @@ def _rate(text: str, name: str) -> fractions.Fraction:
     return fractions.Fraction(*terms)
 
 
-def read_y4m_header(file, name: str, fps: fractions.Fraction | None = None) -> VideoFormat:
+def read_y4m_header(file: BinaryIO, name: str, fps: fractions.Fraction | None = None) -> VideoFormat:
     """Read the first line of a y4m file.
 
     Parameters
@@ -76,7 +78,7 @@ def read_y4m_header(file, name: str, fps: fractions.Fraction | None = None) -> V
     )
 
 
-def read_y4m_frames(file, video_format: VideoFormat, name: str) -> Iterator[Frame]:
+def read_y4m_frames(file: BinaryIO, video_format: VideoFormat, name: str) -> Iterator[Frame]:
     """Pictures of a y4m file whose header has been read, one at a time.
 
     Raises
@@ -92,7 +94,7 @@ def read_y4m_frames(file, video_format: VideoFormat, name: str) -> Iterator[Fram
         index += 1
 
 
-def write_y4m_header(file, video_format: VideoFormat) -> None:
+def write_y4m_header(file: OutputFile, video_format: VideoFormat) -> None:
     """Write the first line of a y4m file."""
     colour_space = "420jpeg" if video_format.bit_depth == 8 else f"420p{video_format.bit_depth}"
     rate = video_format.fps
@@ -103,7 +105,7 @@ def write_y4m_header(file, video_format: VideoFormat) -> None:
     file.write(header.encode())
 
 
-def write_y4m_frame(file, frame: Frame) -> None:
+def write_y4m_frame(file: OutputFile, frame: Frame) -> None:
     """Append one picture."""
     file.write(b"FRAME\n")
     file.write(frame_to_bytes(frame))

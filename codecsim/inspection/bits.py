@@ -27,7 +27,7 @@ class SliceBits(NamedTuple):
     after: int  # the end of the slice, and alignment
 
 
-def slice_bits(marks, begin, end):
+def slice_bits(marks: np.ndarray, begin: int, end: int) -> SliceBits:
     """`SliceBits` of a parsed picture.
 
     Parameters

@@ -1,6 +1,7 @@
 """What is taken from the picture codec while a picture is decoded."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -40,19 +41,19 @@ class PictureData:
     chroma_filtered: bool = False  # whether blocks take filtered chroma with filtered luma
     losses: np.ndarray | None = None  # (H4, W4) int64, see inter_filter.unit_losses; None where no net learns
 
-    def residual(self):
+    def residual(self) -> Planes:
         """What was decoded beside the prediction: Planes of int32."""
         return Planes(*(a.astype(np.int32) - b for a, b in zip(self.unfiltered, self.filtered_prediction, strict=True)))
 
-    def coding_units(self):
+    def coding_units(self) -> np.ndarray:
         """(n,) units.CODING_UNIT in decoding order."""
         return coding_units(self.blocks, self.zorder, self.bits.cu)
 
-    def prediction_units(self):
+    def prediction_units(self) -> np.ndarray:
         """(n,) units.PREDICTION_UNIT in decoding order."""
         return prediction_units(self.blocks, self.zorder, self.motion, self.ref_poc)
 
-    def transform_units(self):
+    def transform_units(self) -> np.ndarray:
         """(n,) units.TRANSFORM_UNIT in decoding order."""
         return transform_units(self.blocks, self.zorder)
 
@@ -65,13 +66,13 @@ class PictureObserver:
     pictures : dict of PictureData by place in coding order; take out what is not needed any more
     """
 
-    def __init__(self):
-        self.pictures = {}
+    def __init__(self) -> None:
+        self.pictures: dict[int, PictureData] = {}
         self._count = 0
-        self._found = {}
+        self._found: dict[str, Any] = {}
         self._marks = make_marks(0, 0)
 
-    def begin(self, codec, first_bit, end_bit):
+    def begin(self, codec: PictureCodec, first_bit: int, end_bit: int) -> np.ndarray:
         """A picture's slice data, from `first_bit` on, are about to be parsed; returns room for marks."""
         self._found = {}
         self._slice = first_bit, end_bit
@@ -88,7 +89,7 @@ class PictureObserver:
             self._found = {}
             self._count += 1
 
-    def _complete_prediction(self, codec):
+    def _complete_prediction(self, codec: PictureCodec) -> None:
         """Put intra prediction without its filter, which is made during reconstruction, to inter prediction."""
         prediction, blocks = self._found["prediction"], codec.blocks
         intra = blocks.pred_mode == MODE_INTRA
@@ -98,7 +99,7 @@ class PictureObserver:
         if blocks.intra_filter.any():
             predict_intra_unfiltered(codec.rc, prediction.y)
 
-    def _take_store(self, codec):
+    def _take_store(self, codec: PictureCodec) -> dict[str, Any]:
         return {
             "bit_depth": codec.sps.bit_depth,
             "slice_type": codec.slice.syntax.slice_type,
@@ -111,7 +112,7 @@ class PictureObserver:
         }
 
 
-def _copied(value):
+def _copied(value: Any) -> Any:
     """A copy of an array, or of a namedtuple of arrays and such namedtuples; anything else as it is."""
     if isinstance(value, np.ndarray):
         return value.copy()

@@ -35,7 +35,7 @@ def predict_intra_unfiltered(rc, out):
                 predict_intra(around, tb, mode, strong, rc.bit_depth, rc.scratch.refs, out, Place(tb.y, tb.x))
 
 
-def sum_squares(units, side):
+def sum_squares(units: np.ndarray, side: int) -> np.ndarray:
     """Sums over squares of `side` units: (ceil(H4 / side), ceil(W4 / side)) of (H4, W4)."""
     rows = np.add.reduceat(units, np.arange(0, units.shape[0], side), 0)
     return np.add.reduceat(rows, np.arange(0, units.shape[1], side), 1)

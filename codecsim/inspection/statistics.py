@@ -3,13 +3,15 @@
 Source: the format is "Statistics Extension Syntax", version 1.22, in the wiki of YUView (github.com/IENT/YUView).
 """
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from codecsim.formats.output import atomic_output
 from codecsim.inspection.planes import sum_squares
+from codecsim.inspection.stream import InspectedPicture
 from codecsim.picture.blocks import (
     CBF_CB,
     CBF_CR,
@@ -21,6 +23,7 @@ from codecsim.picture.blocks import (
     MODE_INTRA,
     TSKIP_SHIFT,
 )
+from codecsim.picture.planes import VideoFormat
 from codecsim.syntax.loop_choice import SIZES_LOG2
 
 SYNTAX_VERSION = "v1.22"
@@ -30,40 +33,44 @@ _CHOICE = 1 << CHOICE_LOG2
 _COMPONENTS = ("Y", "Cb", "Cr")
 
 
+Columns = tuple[Any, ...]  # x, y, width, height, then value or vector: arrays, or numbers for all blocks
+Find = Callable[[InspectedPicture], Columns | None]  # None: the picture has none
+
+
 class Statistic(NamedTuple):
     """One kind of values or vectors."""
 
     name: str
     look: tuple[str, ...]  # header lines behind its own
-    find: Callable  # InspectedPicture to columns x, y, width, height, value or vector; or None: it has none
+    find: Find
     kind: str = "range"  # 'map', 'range' or 'vector'
 
 
-def _range(low, high, scaled=False):
+def _range(low: int, high: int, scaled: bool = False) -> tuple[str, ...]:
     """Header lines of values `low` to `high`; `scaled`: they are sums over the block, of which the mean is shown."""
     return (f"%;defaultRange;{low};{high};jet", *(["%;scaleToBlockSize;1"] if scaled else []))
 
 
-def _of_cu(value):
-    def find(picture):
+def _of_cu(value: Callable[[InspectedPicture, np.ndarray], Any]) -> Find:
+    def find(picture: InspectedPicture) -> Columns:
         cu = picture.data.coding_units()
         return cu["x"], cu["y"], cu["size"], cu["size"], value(picture, cu)
 
     return find
 
 
-def _of_tu(bits, shift=0):
-    def find(picture):
+def _of_tu(bits: int, shift: int = 0) -> Find:
+    def find(picture: InspectedPicture) -> Columns:
         tu = picture.data.transform_units()
         return tu["x"], tu["y"], tu["size"], tu["size"], tu["cbf"] >> shift & bits
 
     return find
 
 
-def _of_pu(value, wanted):
+def _of_pu(value: Callable[[np.ndarray], tuple], wanted: Callable[[np.ndarray], np.ndarray]) -> Find:
     """`wanted`: which prediction units have one."""
 
-    def find(picture):
+    def find(picture: InspectedPicture) -> Columns:
         pu = picture.data.prediction_units()
         pu = pu[wanted(pu)]
         return pu["x"], pu["y"], pu["width"], pu["height"], *value(pu)
@@ -71,11 +78,11 @@ def _of_pu(value, wanted):
     return find
 
 
-def _is_intra(pu):
+def _is_intra(pu: np.ndarray) -> np.ndarray:
     return pu["mode"] == MODE_INTRA
 
 
-def _of_grid(values, side):
+def _of_grid(values: np.ndarray | None, side: int) -> Columns | None:
     """Columns of square blocks of `side` luma samples from an array of their values; None stays."""
     if values is None:
         return None
@@ -83,31 +90,31 @@ def _of_grid(values, side):
     return side * x, side * y, side, side, values
 
 
-def _motion(lx):
+def _motion(lx: int) -> Find:
     return _of_pu(lambda pu: (pu["mv"][:, lx, 0], pu["mv"][:, lx, 1]), lambda pu: pu["ref_idx"][:, lx] >= 0)
 
 
-def _reference(lx):
+def _reference(lx: int) -> Find:
     return _of_pu(lambda pu: (pu["ref_poc"][:, lx],), lambda pu: pu["ref_idx"][:, lx] >= 0)
 
 
-def _filter_choice(picture):
+def _filter_choice(picture: InspectedPicture) -> Columns | None:
     data = picture.data
     return _of_grid(data.blocks.filtering.taken if data.experts else None, _CHOICE)
 
 
-def _obmc_choice(picture):
+def _obmc_choice(picture: InspectedPicture) -> Columns | None:
     data = picture.data
     return _of_grid(data.blocks.overlap.taken if data.overlap_used else None, _CHOICE)
 
 
-def _loss(picture):
+def _loss(picture: InspectedPicture) -> Columns | None:
     losses = picture.data.losses
     return _of_grid(None if losses is None else sum_squares(losses, _CHOICE // 4), _CHOICE)
 
 
-def _loop_filter(component):
-    def find(picture):
+def _loop_filter(component: int) -> Find:
+    def find(picture: InspectedPicture) -> Columns | None:
         loop = picture.data.loop
         if loop is None:
             return None
@@ -121,16 +128,17 @@ def _loop_filter(component):
     return find
 
 
-def _sao(component):
+def _sao(component: int) -> Find:
     return lambda picture: _of_grid(picture.data.sao.type_idx[component], CTU_SIZE)
 
 
-def _ctu_bits(picture):
+def _ctu_bits(picture: InspectedPicture) -> Columns | None:
     return _of_grid(np.rint(picture.data.bits.ctu / 256), CTU_SIZE)
 
 
-def _squared_error(picture, cu):
-    """Of luma against the source."""
+def _squared_error(picture: InspectedPicture, cu: np.ndarray) -> np.ndarray:
+    """Of luma against the source, which there is."""
+    assert picture.source is not None
     height, width = picture.frame.y.shape
     error = np.zeros(picture.data.reconstruction.y.shape, np.int64)
     error[:height, :width] = (picture.frame.y.astype(np.int64) - picture.source.y) ** 2
@@ -139,7 +147,7 @@ def _squared_error(picture, cu):
     return sums[y + n, x + n] - sums[y, x + n] - sums[y + n, x] + sums[y, x]
 
 
-def _distortion(picture):
+def _distortion(picture: InspectedPicture) -> Columns | None:
     return None if picture.source is None else _of_cu(_squared_error)(picture)
 
 
@@ -169,7 +177,7 @@ STATISTICS = (
 )
 
 
-def statistics_header(video_format, name):
+def statistics_header(video_format: VideoFormat, name: str) -> Iterator[str]:
     """Header lines for pictures of a VideoFormat; `name`: of the video."""
     name = "".join(" " if character in ";\r\n" else character for character in name)
     yield f"%;syntax-version;{SYNTAX_VERSION}"
@@ -180,14 +188,14 @@ def statistics_header(video_format, name):
         yield from statistic.look
 
 
-def picture_rows(picture):
+def picture_rows(picture: InspectedPicture) -> Iterator[str]:
     """Data lines of an InspectedPicture, type by type; blocks are cut off at the picture's edge."""
     width, height = picture.video_format.width, picture.video_format.height
     for number, statistic in enumerate(STATISTICS):
-        columns = statistic.find(picture)
-        if columns is None:
+        found = statistic.find(picture)
+        if found is None:
             continue
-        columns = [np.asarray(column).astype(np.int64) for column in columns]
+        columns = [np.asarray(column).astype(np.int64) for column in found]
         x, y, w, h, *values = (column.ravel() for column in np.broadcast_arrays(*columns))
         w, h = np.minimum(w, width - x), np.minimum(h, height - y)
         inside = (w > 0) & (h > 0)
@@ -195,7 +203,7 @@ def picture_rows(picture):
             yield f"{picture.index};{';'.join(map(str, row))}"
 
 
-def write_statistics(pictures: Iterable, output, name: str) -> int:
+def write_statistics(pictures: Iterable, output: str | os.PathLike, name: str) -> int:
     """Write block statistics of pictures, as they come.
 
     Parameters

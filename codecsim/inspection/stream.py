@@ -1,12 +1,14 @@
 """A stream picture by picture, with all that can be seen in it."""
 
 import dataclasses
-from collections.abc import Iterator
-from typing import BinaryIO
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from codecsim.codec.decoder import NO_FILTERS, decode
 from codecsim.codec.reports import PictureReport
 from codecsim.errors import FormatError
+from codecsim.formats.video import VideoInput
 from codecsim.inspection.observer import PictureData, PictureObserver
 from codecsim.picture.metrics import frame_psnr
 from codecsim.picture.planes import Frame, VideoFormat, change_bit_depth
@@ -26,8 +28,13 @@ class InspectedPicture:
 
 
 def inspect_stream(
-    stream: BinaryIO, threads: int = 1, models=(), source=None, name: str = "the stream", filters=NO_FILTERS
-) -> Iterator[InspectedPicture]:
+    stream: BinaryIO,
+    threads: int = 1,
+    models: Sequence[str | os.PathLike] = (),
+    source: VideoInput | None = None,
+    name: str = "the stream",
+    filters: Mapping[str, Any] = NO_FILTERS,
+) -> Generator[InspectedPicture]:
     """Decode an Annex B stream, check its hashes, and show everything about each picture.
 
     Parameters
@@ -49,10 +56,10 @@ def inspect_stream(
     FormatError : the source has another size than the stream
     """
     observer = PictureObserver()
-    frames = iter(source.frames) if source else iter(())
+    frames: Iterator[Frame] = iter(source.frames) if source else iter(())
     for index, decoded in enumerate(decode(stream, True, threads, models, observer, filters=filters)):
         original = next(frames, None)
-        if original is not None:
+        if source is not None and original is not None:
             original = _fit(original, source, decoded.video_format, name)
             psnr = frame_psnr(original, decoded.frame, decoded.video_format.bit_depth)
             decoded.report.psnr_y, decoded.report.psnr_u, decoded.report.psnr_v = psnr
@@ -62,7 +69,7 @@ def inspect_stream(
         )
 
 
-def _fit(frame, source, video_format, name):
+def _fit(frame: Frame, source: VideoInput, video_format: VideoFormat, name: str) -> Frame:
     """A source's Frame at the bit depth of the stream."""
     sizes = [(found.width, found.height) for found in (source.format, video_format)]
     if sizes[0] != sizes[1]:

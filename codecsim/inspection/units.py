@@ -4,6 +4,7 @@ import numpy as np
 
 from codecsim.picture.blocks import (
     MODE_INTRA,
+    Blocks,
     PART_2Nx2N,
     PART_2NxN,
     PART_2NxnD,
@@ -13,6 +14,7 @@ from codecsim.picture.blocks import (
     PART_Nx2N,
     PART_NxN,
 )
+from codecsim.picture.planes import Motion
 from codecsim.syntax.prediction import part_geometry
 
 # Places and sizes are in luma samples.
@@ -54,16 +56,16 @@ TRANSFORM_UNIT = np.dtype(
 _INTER_PARTS = (PART_2NxN, PART_Nx2N, PART_2NxnU, PART_2NxnD, PART_nLx2N, PART_nRx2N)
 
 
-def _corners(log2, zorder):
+def _corners(log2: np.ndarray, zorder: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(y, x) units of the top-left corners of square blocks whose size stands in all their units, in decoding order."""
-    y, x = np.indices(log2.shape)
+    rows, columns = np.indices(log2.shape)
     last = (1 << (log2.astype(np.int64) - 2)) - 1
-    y, x = np.nonzero((y & last == 0) & (x & last == 0))
+    y, x = np.nonzero((rows & last == 0) & (columns & last == 0))
     order = np.argsort(zorder[y, x])
     return y[order], x[order]
 
 
-def coding_units(blocks, zorder, cu_bits):
+def coding_units(blocks: Blocks, zorder: np.ndarray, cu_bits: np.ndarray) -> np.ndarray:
     """(n,) CODING_UNIT.
 
     Parameters
@@ -80,7 +82,7 @@ def coding_units(blocks, zorder, cu_bits):
     return found
 
 
-def transform_units(blocks, zorder):
+def transform_units(blocks: Blocks, zorder: np.ndarray) -> np.ndarray:
     """(n,) TRANSFORM_UNIT.  The chroma of four 4x4 ones is in the last, its flags are in all."""
     at = y, x = _corners(blocks.tu_log2, zorder)
     found = np.zeros(len(y), TRANSFORM_UNIT)
@@ -89,7 +91,7 @@ def transform_units(blocks, zorder):
     return found
 
 
-def prediction_units(blocks, zorder, motion, ref_poc):
+def prediction_units(blocks: Blocks, zorder: np.ndarray, motion: Motion, ref_poc: np.ndarray) -> np.ndarray:
     """(n,) PREDICTION_UNIT.
 
     Parameters
@@ -100,15 +102,15 @@ def prediction_units(blocks, zorder, motion, ref_poc):
     y, x = _corners(blocks.cu_log2, zorder)
     size = 1 << blocks.cu_log2[y, x].astype(np.int64)
     part = blocks.part_mode[y, x]
-    rectangles = []  # (index of the CU, index of the part, x, y, width, height)
+    found_rectangles = []  # (index of the CU, index of the part, x, y, width, height)
     for kind, count in ((PART_2Nx2N, 1), (PART_NxN, 4), *((part_mode, 2) for part_mode in _INTER_PARTS)):
         for n in np.unique(size[part == kind]):
             index = np.flatnonzero((part == kind) & (size == n))
             for k in range(count):
                 left, top, width, height = part_geometry(kind, int(n), k)
                 columns = (index, k, 4 * x[index] + left, 4 * y[index] + top, width, height)
-                rectangles.append(np.stack(np.broadcast_arrays(*columns), 1))
-    rectangles = np.concatenate(rectangles)
+                found_rectangles.append(np.stack(np.broadcast_arrays(*columns), 1))
+    rectangles = np.concatenate(found_rectangles)
     rectangles = rectangles[np.lexsort(rectangles[:, 1::-1].T)]
     found = np.zeros(len(rectangles), PREDICTION_UNIT)
     for name, column in zip(("x", "y", "width", "height"), rectangles[:, 2:].T, strict=True):

@@ -30,7 +30,7 @@ _BYTES = ir.IntType(8).as_pointer()
 class BoundType(types.Type):
     """Numba's type of a bound namedtuple."""
 
-    def __init__(self, fields):
+    def __init__(self, fields: Any):
         self.fields = fields  # numba's NamedTuple or NamedUniTuple
         super().__init__(name=f"Bound({fields})")
 
@@ -107,18 +107,18 @@ _CONTEXT = _Context()
 
 
 @typeof_impl.register(Bound)
-def _typeof(value, context):
+def _typeof(value: Bound, context: Any) -> BoundType:
     return value.kind
 
 
 @register_model(BoundType)
 class _BoundModel(PrimitiveModel):
-    def __init__(self, dmm, fe_type):
+    def __init__(self, dmm: Any, fe_type: BoundType):
         super().__init__(dmm, fe_type, _BYTES)
 
 
 @unbox(BoundType)
-def _unbox(kind, obj, c):
+def _unbox(kind: BoundType, obj: Any, c: Any) -> NativeValue:
     field = c.pyapi.object_getattr_string(obj, "address")
     address = c.pyapi.long_as_longlong(field)
     c.pyapi.decref(field)
@@ -126,7 +126,7 @@ def _unbox(kind, obj, c):
     return NativeValue(c.builder.inttoptr(address, _BYTES), is_error=failed)
 
 
-def _field_type(bound, name):
+def _field_type(bound: BoundType, name: str) -> Any:
     kind = bound.fields[bound.fields.fields.index(name)]
     return BoundType(kind) if isinstance(kind, types.BaseTuple) else kind
 
@@ -135,14 +135,14 @@ def _field_type(bound, name):
 class _BoundFields(AttributeTemplate):
     key = BoundType
 
-    def generic_resolve(self, bound, name):
+    def generic_resolve(self, bound: BoundType, name: str) -> Any:
         if name in bound.fields.fields:
             return _field_type(bound, name)
         return None
 
 
 @lower_getattr_generic(BoundType)
-def _get_field(context, builder, kind, value, name):
+def _get_field(context: Any, builder: Any, kind: BoundType, value: Any, name: str) -> Any:
     index = kind.fields.fields.index(name)
     pointer = builder.bitcast(value, context.get_value_type(kind.fields).as_pointer())
     field = cgutils.gep_inbounds(builder, pointer, 0, index)
@@ -152,7 +152,7 @@ def _get_field(context, builder, kind, value, name):
     return _load(builder, field)
 
 
-def _load(builder, pointer):
+def _load(builder: Any, pointer: Any) -> Any:
     element = pointer.type.pointee
     if isinstance(element, (ir.LiteralStructType, ir.ArrayType)):
         value = ir.Constant(element, ir.Undefined)

@@ -14,8 +14,10 @@ import os
 import pathlib
 import pickle
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import filelock
 import numba
 import numba.core.config
 from llvmlite import binding as llvm
@@ -32,10 +34,13 @@ from numba.extending import register_model
 from codecsim.kernels.jit import UNITS, Kernel
 from codecsim.kernels.sources import BOUNDSCHECK, cache_folder
 
+Arguments = tuple[Any, ...]  # Numba's types of the arguments of a call
+Needs = tuple[tuple[str, Arguments], ...]  # units that a kernel calls, by name and argument types
+
 _dispatchers: dict[Kernel, Any] = {}
 _units: dict[str, "Unit"] = {}  # by name
-_in_progress = set()  # (name, argument types) of the kernels now being compiled
-_callers = []  # for each kernel now being compiled: the (unit name, argument types) it needs
+_in_progress: set[tuple[str, Arguments]] = set()  # (name, argument types) of the kernels now being compiled
+_callers: list[set[tuple[str, Arguments]]] = []  # for each kernel now being compiled: the units it needs
 _POINTER = ir.IntType(8).as_pointer()
 
 
@@ -85,20 +90,20 @@ def _unit(name: str) -> "Unit":
 class UnitType(types.Callable, types.Opaque):
     """Numba's type of a unit."""
 
-    def __init__(self, name):
+    def __init__(self, name: str):
         self.unit_name = name
         super().__init__(f"Unit({name})")
 
-    def get_call_type(self, context, args, kws):
+    def get_call_type(self, context: Any, args: Arguments, kws: Any) -> Any:
         if kws:
             raise TypingError(f"{self.unit_name} takes no keyword arguments in kernels")
         return _unit(self.unit_name).signature(tuple(_widen(a) for a in args))
 
-    def get_call_signatures(self):
+    def get_call_signatures(self) -> tuple[tuple[Any, ...], bool]:
         overloads = UNITS[self.unit_name].dispatcher.overloads
         return tuple(cres.signature for cres in overloads.values()), False
 
-    def get_impl_key(self, signature):
+    def get_impl_key(self, signature: Any) -> tuple[str, Arguments]:
         return _unit(self.unit_name).implementation(signature)
 
 
@@ -119,13 +124,13 @@ class Unit:
         self._cells: dict[tuple, ctypes.c_void_p] = {}  # by argument types: the memory that holds the address
         self._keys: dict[tuple, tuple] = {}
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> Any:
         """Call one that calls itself: for that it needs its address."""
         dispatcher = self.kernel.dispatcher
         self.provide(tuple(_widen(dispatcher.typeof_pyval(arg)) for arg in args))
         return dispatcher(*args)
 
-    def signature(self, args):
+    def signature(self, args: Arguments) -> Any:
         """Compile for argument types and make the address known; returns the signature."""
         if (self.name, args) in _in_progress:
             if self.returns is None:
@@ -136,7 +141,7 @@ class Unit:
         need(self.name, args)
         return result
 
-    def provide(self, args):
+    def provide(self, args: Arguments) -> Any:
         """Have the address for argument types in its cell."""
         self.kernel.dispatcher.compile(args)
         cres = self.kernel.dispatcher.overloads[args]
@@ -145,12 +150,12 @@ class Unit:
         self._cell(args).value = cres.library.get_pointer_to_function(cres.fndesc.llvm_func_name)
         return cres.signature
 
-    def expect(self, args):
+    def expect(self, args: Arguments) -> None:
         """The code that is about to be loaded may call itself."""
         if self.returns is not None:
             self._cell(args)
 
-    def _cell(self, args):
+    def _cell(self, args: Arguments) -> ctypes.c_void_p:
         """The memory that holds the address for argument types, known to LLVM from the first call on."""
         cell = self._cells.get(args)
         if cell is None:
@@ -158,12 +163,12 @@ class Unit:
             llvm.add_symbol(self.symbol(args), ctypes.addressof(cell))
         return cell
 
-    def symbol(self, args):
+    def symbol(self, args: Arguments) -> str:
         """Name by which LLVM knows the cell."""
         digest = hashlib.sha256(str(args).encode()).hexdigest()[:16]
         return f"codecsim.{self.name}.{digest}"
 
-    def implementation(self, signature):
+    def implementation(self, signature: Any) -> tuple[str, Arguments]:
         """Key of the code that calls the unit."""
         key = self._keys.get(signature.args)
         if key is None:
@@ -173,7 +178,7 @@ class Unit:
             cpu_target.target_context.insert_func_defn([(self._lower_call, key, signature.args)])
         return key
 
-    def _lower_call(self, context, builder, signature, args):
+    def _lower_call(self, context: Any, builder: Any, signature: Any, args: Any) -> Any:
         name = self.symbol(signature.args)
         module = builder.module
         cell = module.globals.get(name) or ir.GlobalVariable(module, _POINTER, name)
@@ -187,7 +192,7 @@ class Unit:
         return value
 
 
-def _widen(kind):
+def _widen(kind: Any) -> Any:
     """Argument type of a unit: every integer is an int64, so that callers share one version."""
     kind = types.unliteral(kind)
     return types.int64 if isinstance(kind, (types.Integer, types.Boolean)) else kind
@@ -199,20 +204,20 @@ class _UnitModel(OpaqueModel):
 
 
 @lower_constant(UnitType)
-def _lower_unit(context, builder, kind, value):
+def _lower_unit(context: Any, builder: Any, kind: UnitType, value: Any) -> Any:
     return context.get_dummy_value()
 
 
-def need(name, args):
+def need(name: str, args: Arguments) -> None:
     """Note that the kernel being compiled calls a unit."""
     if _callers:
         _callers[-1].add((name, args))
 
 
-def _track(dispatcher, kernel):
+def _track(dispatcher: Any, kernel: Kernel) -> Any:
     """Remember beside a kernel's disk cache which units it calls, and load them before it."""
     compile_exact = dispatcher.compile
-    needs_of = {}
+    needs_of: dict[Arguments, Needs] = {}
     cache = dispatcher._cache
     if hasattr(cache, "_load_overload"):
         cache.load_overload = functools.partial(_load_overload, cache)
@@ -220,27 +225,31 @@ def _track(dispatcher, kernel):
     widen = _widen if kernel.is_unit else types.unliteral
 
     @global_compiler_lock
-    def compile(signature):
+    def compile(signature: Any) -> Any:
         arguments, _ = sigutils.normalize_signature(signature)
         arguments = tuple(widen(argument) for argument in arguments)
         if arguments in needs_of:
             result = compile_exact(arguments)
         else:
-            needs = _load(dispatcher, arguments)
-            if needs is None:
-                needs, result = _compile_anew(dispatcher, compile_exact, arguments)
-            else:
-                if kernel.is_unit:
-                    _unit(kernel.name).expect(arguments)
-                for name, args in needs:
-                    _unit(name).provide(args)
-                # Numba compiles here if its own cache is for another processor, or older than the source's time stamp.
-                _, result = _compile(dispatcher, compile_exact, arguments)
-            needs_of[arguments] = needs
+            needs_of[arguments], result = load_or_compile(arguments)
         if not kernel.is_unit:
-            for name, args in needs_of[arguments] or ():
+            for name, args in needs_of[arguments]:
                 need(name, args)
         return result
+
+    def load_or_compile(arguments: Arguments) -> tuple[Needs, Any]:
+        needs = _load(dispatcher, arguments)
+        if needs is None:
+            with _alone(dispatcher, arguments):
+                needs = _load(dispatcher, arguments)
+                if needs is None:
+                    return _compile_anew(dispatcher, compile_exact, arguments)
+        if kernel.is_unit:
+            _unit(kernel.name).expect(arguments)
+        for name, args in needs:
+            _unit(name).provide(args)
+        # Numba compiles here if its own cache is for another processor, or older than the source's time stamp.
+        return needs, _compile(dispatcher, compile_exact, arguments)[1]
 
     dispatcher.compile = compile
     return dispatcher
@@ -249,8 +258,11 @@ def _track(dispatcher, kernel):
 class _CachedLibrary(JITCodeLibrary):
     """Code from the disk cache.  Its bitcode is not read before a caller is compiled that wants it."""
 
+    _bitcode: bytes
+    _shared_module: Any
+
     @classmethod
-    def _unserialize(cls, codegen, state):
+    def _unserialize(cls, codegen: Any, state: tuple[str, str, tuple[bytes, bytes]]) -> "_CachedLibrary":
         name, kind, (code, bitcode) = state
         assert kind == "object"
         library = codegen.create_library(name)
@@ -260,17 +272,17 @@ class _CachedLibrary(JITCodeLibrary):
         library._finalize_final_module()
         return library
 
-    def _get_module_for_linking(self):
+    def _get_module_for_linking(self) -> Any:
         if self._shared_module is None:
             self._shared_module = llvm.parse_bitcode(self._bitcode)
             self._codegen._engine._load_defined_symbols(self._shared_module)
         return self._shared_module
 
-    def get_pointer_to_function(self, name):
+    def get_pointer_to_function(self, name: str) -> int:
         return self._codegen._engine.get_function_address(name)
 
 
-def _load_overload(cache, signature, target_context):
+def _load_overload(cache: Any, signature: Arguments, target_context: Any) -> Any:
     """What the disk cache holds, without Numba's preparations for compiling, which take half a second."""
     codegen = target_context.codegen()
     usual, codegen._library_class = codegen._library_class, _CachedLibrary
@@ -281,7 +293,26 @@ def _load_overload(cache, signature, target_context):
         codegen._library_class = usual
 
 
-def _compile_anew(dispatcher, compile_exact, arguments):
+@contextlib.contextmanager
+def _alone(dispatcher: Any, arguments: Arguments) -> Iterator[None]:
+    """While one process compiles a kernel, others that want it wait, and then find it in the disk cache.
+
+    No two wait for each other: while a process compiles a kernel it waits for kernels that this one calls.
+    """
+    path = _path(dispatcher, arguments)
+    if path is None:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # a folder that cannot be written to
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(filelock.FileLock(path.with_suffix(".lock")))
+        yield
+
+
+def _compile_anew(
+    dispatcher: Any, compile_exact: Callable[[Arguments], Any], arguments: Arguments
+) -> tuple[Needs, Any]:
     """Compile without the disk cache, which may hold the kernel but not what it calls."""
     cache = dispatcher._cache
     usual = cache.load_overload
@@ -294,7 +325,7 @@ def _compile_anew(dispatcher, compile_exact, arguments):
     return needs, result
 
 
-def _compile(dispatcher, compile_exact, arguments):
+def _compile(dispatcher: Any, compile_exact: Callable[[Arguments], Any], arguments: Arguments) -> tuple[Needs, Any]:
     """(units it calls, result); nothing is called where the result is from the disk cache."""
     _callers.append(set())
     _in_progress.add((_name(dispatcher), arguments))
@@ -306,11 +337,11 @@ def _compile(dispatcher, compile_exact, arguments):
     return needs, result
 
 
-def _name(dispatcher):
+def _name(dispatcher: Any) -> str:
     return f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__qualname__}"
 
 
-def _path(dispatcher, arguments):
+def _path(dispatcher: Any, arguments: Arguments) -> pathlib.Path | None:
     folder = getattr(dispatcher._cache, "cache_path", None)
     if folder is None:
         return None
@@ -318,7 +349,7 @@ def _path(dispatcher, arguments):
     return pathlib.Path(folder) / name
 
 
-def _load(dispatcher, arguments):
+def _load(dispatcher: Any, arguments: Arguments) -> Needs | None:
     """Units that a kernel in the disk cache calls, or None where that is not known."""
     path = _path(dispatcher, arguments)
     try:
@@ -327,7 +358,7 @@ def _load(dispatcher, arguments):
         return None
 
 
-def _save(dispatcher, arguments, needs):
+def _save(dispatcher: Any, arguments: Arguments, needs: Needs) -> None:
     path = _path(dispatcher, arguments)
     if path is None:
         return

@@ -19,6 +19,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import pathlib
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -55,15 +56,15 @@ class ModelKind(NamedTuple):
     digest: Callable  # (spec, (n,) float32 weights) -> 16 bytes
 
 
-def _read_net(architecture):
+def _read_net(architecture: Mapping[str, Any]) -> NetSpec:
     return NetSpec(int(architecture["n_inputs"]), architecture["hidden"], int(architecture.get("n_outputs", 1)))
 
 
-def _write_net(spec):
+def _write_net(spec: NetSpec) -> dict[str, Any]:
     return {"n_inputs": spec.n_inputs, "hidden": [list(layer) for layer in spec.hidden], "n_outputs": spec.n_outputs}
 
 
-def _net_tensors(spec):
+def _net_tensors(spec: NetSpec) -> tuple[tuple[str, tuple[int, ...]], ...]:
     found = []
     for i, layer in enumerate(spec.layers[:-1]):
         found += [(f"hidden.{i}.weight", layer.weight_shape), (f"hidden.{i}.bias", (layer.n_out,))]
@@ -116,7 +117,7 @@ class Model:
     name: str = ""
     learner: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         wanted = sum(math.prod(shape) for _, shape in self.tensors)
         weights = np.array(self.weights, np.float32)
         if weights.shape != (wanted,):
@@ -128,25 +129,25 @@ class Model:
         object.__setattr__(self, "inputs", tuple(self.inputs))
 
     @property
-    def tensors(self):
+    def tensors(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """((name, shape), ...) of the parameters, in canonical order."""
         return KINDS[self.kind].tensors(self.spec)
 
     @functools.cached_property
-    def digest(self):
+    def digest(self) -> bytes:
         """16 bytes that name the weights in a stream, and input planes of which the stream's settings say nothing."""
         digest = KINDS[self.kind].digest(self.spec, self.weights)
-        settings = tool_named(self.kind).settings
+        settings: Any = tool_named(self.kind).settings
         if not issubclass(settings or object, LearnerSettings) or all(map(settings.can_switch, self.inputs)):
             return digest
         return hashlib.blake2b(digest + " ".join(self.inputs).encode(), digest_size=16).digest()
 
-    def initial(self):
+    def initial(self) -> InitialWeights:
         """`InitialWeights` of a network that learns (whose spec is a NetSpec)."""
         return InitialWeights(self.spec, self.weights)
 
 
-def save_model(path, model):
+def save_model(path: str | os.PathLike, model: Model) -> None:
     """Write a model to a file; its folder is made.
 
     Raises
@@ -173,7 +174,7 @@ def save_model(path, model):
         file.write(save(tensors, metadata={"codecsim": json.dumps(header)}))
 
 
-def load_model(name, kind=None):
+def load_model(name: str | os.PathLike, kind: str | None = None) -> Model:
     """Read a model.
 
     Parameters
@@ -193,7 +194,7 @@ def load_model(name, kind=None):
     return model
 
 
-def find_model(digest, kind, places: Sequence = ()):
+def find_model(digest: bytes, kind: str, places: Sequence = ()) -> Model:
     """The model whose weights have a digest.
 
     Parameters
@@ -224,22 +225,22 @@ def find_model(digest, kind, places: Sequence = ()):
     )
 
 
-def shipped_models():
+def shipped_models() -> dict[str, dict[str, pathlib.Path]]:
     """{name: {version: path}} of the models that ship with codecsim, versions from the oldest to the newest."""
-    found = {}
+    found: dict[Any, Any] = {}
     for path in sorted(resource_folder("models").glob(f"*/*/{WEIGHTS_FILE}"), key=_age):
         found.setdefault(path.parts[-3], {})[path.parts[-2]] = path
     return found
 
 
-def _age(path):
+def _age(path: pathlib.Path) -> tuple[str, list[tuple[int, str]]]:
     """Order of models and versions: "v10" behind "v9"."""
     return path.parts[-3], [
         (int(part), "") if part.isdigit() else (-1, part) for part in re.findall(r"\d+|\D+", path.parts[-2])
     ]
 
 
-def _path_of(name):
+def _path_of(name: str) -> pathlib.Path:
     """Path of the file that `name` means."""
     path = pathlib.Path(name)
     shipped = shipped_models()
@@ -258,14 +259,14 @@ def _path_of(name):
     raise ConfigError(f"no model {name!r}: neither a file nor a model that ships; those are: {known}")
 
 
-def _is_model(path):
+def _is_model(path: pathlib.Path) -> bool:
     try:
         return bool(_header(path, str(path)))
     except ModelError:
         return False
 
 
-def _header(path, name):
+def _header(path: pathlib.Path, name: str) -> dict[str, Any]:
     """The JSON object in a model's metadata, checked as far as it says what the file is."""
     try:
         with safe_open(path, "np") as file:
@@ -282,14 +283,14 @@ def _header(path, name):
     return header
 
 
-def _is_value(value):
+def _is_value(value: object) -> bool:
     """Whether a setting can have it: a number, a word, true or false, or a list of numbers."""
     if isinstance(value, list):
         return all(isinstance(item, int | float) for item in value)
     return isinstance(value, bool | int | float | str)
 
 
-def read_model(path, name):
+def read_model(path: pathlib.Path, name: str) -> Model:
     """Read and check the model in a file.
 
     Raises
@@ -321,7 +322,7 @@ def read_model(path, name):
                     f"{name}: {tensor_name} is {tensor.dtype} {tensor.shape}; expected float32 {tuple(shape)}"
                 )
             parts.append(tensor.ravel())
-    model = Model(header["kind"], spec, np.concatenate(parts), inputs, name, learner)
+    model = Model(header["kind"], spec, np.concatenate(parts), tuple(inputs), name, learner)
     if header.get("digest", model.digest.hex()) != model.digest.hex():
         raise ModelError(f"{name}: the weights have the digest {model.digest.hex()}, the file says {header['digest']}")
     return model

@@ -75,7 +75,7 @@ def scale_count(height: int, width: int) -> int:
     return max(1, min(len(SCALE_WEIGHTS), (min(height, width) // WINDOW).bit_length()))
 
 
-def _as_floats(first, second):
+def _as_floats(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if first.shape != second.shape:
         raise ValueError(f"planes of {first.shape} and {second.shape} samples cannot be compared")
     if min(first.shape) < WINDOW:
@@ -83,7 +83,7 @@ def _as_floats(first, second):
     return first.astype(np.float64), second.astype(np.float64)
 
 
-def _similarity(first, second, bit_depth):
+def _similarity(first: np.ndarray, second: np.ndarray, bit_depth: int) -> tuple[np.ndarray, np.ndarray]:
     """Luminance term, and product of contrast and structure term, at every position of the window."""
     peak = (1 << bit_depth) - 1
     c1, c2 = (K1 * peak) ** 2, (K2 * peak) ** 2
@@ -101,7 +101,7 @@ def _weighted_mean(plane: np.ndarray) -> np.ndarray:
     return cv2.sepFilter2D(plane, cv2.CV_64F, _TAPS, _TAPS)[border:-border, border:-border]
 
 
-def _halved(plane):
+def _halved(plane: np.ndarray) -> np.ndarray:
     height, width = (side // 2 for side in plane.shape)
     blocks = plane[: 2 * height, : 2 * width]
     return (blocks[::2, ::2] + blocks[::2, 1::2] + blocks[1::2, ::2] + blocks[1::2, 1::2]) / 4

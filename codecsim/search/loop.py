@@ -27,6 +27,7 @@ def choose_loop_filter(picture: PictureStore, stage: LoopFiltering, aim: Aim) ->
         cost = sum(choice[0] for choice in choices)
         if best is None or cost < best[0]:
             best = cost, size, choices
+    assert best is not None
     _, size, choices = best
     stage.choice.size[0] = size
     for c, (_, where, flags) in enumerate(choices):
@@ -34,17 +35,17 @@ def choose_loop_filter(picture: PictureStore, stage: LoopFiltering, aim: Aim) ->
         stage.choice.flags[c][: flags.shape[0], : flags.shape[1]] = flags
 
 
-def _squared_error(a, b):
+def _squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (a.astype(np.int64) - b) ** 2
 
 
-def _block_sums(values, side):
+def _block_sums(values: np.ndarray, side: int) -> np.ndarray:
     """Sums over blocks of `side` x `side`, those at the edges smaller."""
     rows = np.add.reduceat(values, np.arange(0, values.shape[0], side), axis=0)
     return np.add.reduceat(rows, np.arange(0, values.shape[1], side), axis=1)
 
 
-def _choose(gain, lam):
+def _choose(gain: np.ndarray, lam: float) -> tuple[float, int, np.ndarray]:
     """(cost, CHOICE_*, flags) of a component from the gain of each block."""
     flags = (gain > 0).astype(np.uint8)
     share = flags.mean()

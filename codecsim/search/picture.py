@@ -1,14 +1,18 @@
 """The search of one picture as the encoder calls it."""
 
+from typing import Any
+
 import numpy as np
 
 from codecsim.codec.intra_rows import learn_from_row, rows_of
+from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.presets import SearchSettings
 from codecsim.codec.stages.reconstruction import Reconstruction
 from codecsim.codec.structure import chroma_weight
-from codecsim.kernels.binding import bind
+from codecsim.kernels.binding import Bound, bind
 from codecsim.kernels.records import make_record
 from codecsim.picture.blocks import choose_nowhere
-from codecsim.picture.planes import PAD_Y
+from codecsim.picture.planes import PAD_Y, Planes
 from codecsim.search.adaptive_qp import LEVELS, aim_by_activity
 from codecsim.search.motion import interpolate_picture
 from codecsim.search.partition import search_rows
@@ -37,7 +41,7 @@ class PictureSearch:
     adaptive_qp : int, largest QP offset by activity; 0: the picture has one QP
     """
 
-    def __init__(self, codec, effort, adaptive_qp=0):
+    def __init__(self, codec: PictureCodec, effort: SearchSettings, adaptive_qp: int = 0):
         self._codec = codec
         self._adaptive_qp = adaptive_qp
         self._effort = Effort(*(int(getattr(effort, name)) for name in Effort._fields))
@@ -50,11 +54,11 @@ class PictureSearch:
         self._padded = (height + 2 * PAD_Y, width + 2 * PAD_Y)
         self._rows = np.zeros(self._padded, np.int16)
         self._target, self._unit = np.zeros((64, 64), np.int16), make_unit_motion()
-        self._interpolated = []  # the picture whose interpolated planes stand at each place
+        self._interpolated: list[Any] = []  # the picture whose interpolated planes stand at each place
         self._subpel = np.zeros((0, 16, *self._padded), np.uint16)
         self._vectors = np.zeros((0, 0, 0, 2), np.int32)
 
-    def begin(self, orig, lam):
+    def begin(self, orig: Planes, lam: float) -> None:
         """Prepare for the picture that the codec is bound to.
 
         Parameters
@@ -69,7 +73,7 @@ class PictureSearch:
         self._interpolate()
         aim_by_activity(orig.y, codec.slice.qp, self._adaptive_qp, codec.sps.bit_depth, self._qp_aim)
 
-    def run(self, target):
+    def run(self, target: Planes) -> Bound:
         """Decide the picture; returns the bound Search.
 
         Parameters
@@ -106,7 +110,7 @@ class PictureSearch:
         copy_decisions(rc, codec)
         return state
 
-    def _search(self, state):
+    def _search(self, state: Bound) -> None:
         """Decide all rows; where the intra filter learns, it does so as it will in the reconstruction."""
         codec = self._codec
         count, learner = rows_of(codec.rc), codec.stage(Reconstruction).learning
@@ -119,7 +123,7 @@ class PictureSearch:
             learn_from_row(rc, learner, row)
         learner.restore(before)
 
-    def _interpolate(self):
+    def _interpolate(self) -> None:
         """Make sure that the interpolated planes of all reference pictures stand at the codec's places."""
         places = self._codec.places
         if len(self._interpolated) != len(places):

@@ -208,13 +208,13 @@ class SaoSearch:
             return
         measure_sao(aim.orig, picture.picture.planes, self._statistics, picture.sps.bit_depth)
         costs = {flags: self._decide(picture, *flags, aim.lam) for flags in ((0, 1), (1, 0), (1, 1))}
-        best = min(costs, key=costs.get)
+        best = min(costs, key=lambda flags: costs[flags])
         if costs[best] >= 0:
             best = (0, 0)
             picture.sao.type_idx[:] = 0
         elif best != (1, 1):
             self._decide(picture, *best, aim.lam)
-        stage.use(picture, *best)
+        stage.use(picture, bool(best[0]), bool(best[1]))
 
     def _decide(self, picture, luma, chroma, lam):
         """Decide with the given slice flags; returns the cost."""

@@ -8,6 +8,8 @@ That nothing is sent is told free of bits.
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +53,12 @@ class WeightSender:
         self._filter, params = own, own.params
         if not params.experts & (Expert.ONLINE | Expert.MIX):
             raise ConfigError("oracle 'weights' needs one net that learns, for blocks of all sizes")
-        usual = {"control": Control.ALWAYS, "reset": Reset.NEVER, "experts": Expert.ONLINE, "average_q8": 0}
+        usual: dict[str, Any] = {
+            "control": Control.ALWAYS,
+            "reset": Reset.NEVER,
+            "experts": Expert.ONLINE,
+            "average_q8": 0,
+        }
         params = dataclasses.replace(params, **usual, replay=1, epochs_q2=EPOCHS_Q2, hot_share_q8=1, worse_q8=0)
         size = sps.width, sps.height, sps.bit_depth
         self._tuner = PredictionFilter(params, *size, own.state.initial, inputs=own.inputs)
@@ -60,11 +67,13 @@ class WeightSender:
         self._last_layer[last.weights : last.end] = True
         self.begin()
 
-    def begin(self):
+    def begin(self) -> None:
         """A new picture begins."""
         self._before, self.bits = None, 0
 
-    def choose(self, picture: PictureStore, stage: InterFiltering, orig, cost_of, lam) -> None:
+    def choose(
+        self, picture: PictureStore, stage: InterFiltering, orig: np.ndarray, cost_of: Callable[[], float], lam: float
+    ) -> None:
         """Send what makes the picture cheapest, or nothing; the stage's filter of luma has it then.
 
         Parameters
@@ -91,7 +100,9 @@ class WeightSender:
         if kept is not None:
             self._filter.state.move(kept)
 
-    def _candidates(self, picture, stage, orig, lam):
+    def _candidates(
+        self, picture: PictureStore, stage: InterFiltering, orig: np.ndarray, lam: float
+    ) -> list[tuple[float, int, np.ndarray]]:
         """[(estimated cost, bits, (n,) float32 addition to the weights), ...]."""
         inputs, tuner = stage.inputs(picture), self._tuner
         inter = picture.blocks.pred_mode >= MODE_INTER
@@ -114,13 +125,13 @@ class WeightSender:
                 found[levels.tobytes()] = float(cost) + lam * bits, bits, (levels * step).astype(np.float32)
         return list(found.values())
 
-    def filler(self):
+    def filler(self) -> bytes:
         """A NAL unit of filler data as long as what is sent, for it to count in the size."""
         payload = b"\xff" * max(0, -(-self.bits // 8) - _NAL_BYTES) + b"\x80"
         return nal_units.write_nal_unit(nal_units.FILLER, payload, 0)
 
 
-def level_bits(levels):
+def level_bits(levels: np.ndarray) -> int:
     """Bits of an ideal adaptive arithmetic code of integers: magnitudes by Krichevsky's and Trofimov's estimate, signs.
 
     Parameters
@@ -140,7 +151,7 @@ def level_bits(levels):
     return math.ceil(-log / math.log(2)) + int(np.count_nonzero(levels)) + golomb
 
 
-def block_costs(plane, orig, samples, lam):
+def block_costs(plane: np.ndarray, orig: np.ndarray, samples: np.ndarray, lam: float) -> np.ndarray:
     """What it costs to code the errors of a prediction in each 32x32 block, if they are Gaussian in each 8x8.
 
     A sample of variance v costs v if that is below D = lam / (2 ln 2), where a bit and the error that it saves are

@@ -8,6 +8,7 @@ import operator
 import struct
 from collections.abc import Iterable
 from types import MappingProxyType
+from typing import Any
 
 _TRUTH = MappingProxyType({"true": True, "on": True, "1": True, "false": False, "off": False, "0": False})
 
@@ -35,13 +36,14 @@ def read_value(kind: type, value: object) -> object:
         if kind is float:
             return _float32(value)
         if kind is tuple:
-            items = value.split(",") if isinstance(value, str) else value
-            return tuple(_whole(item) for item in items)  # type: ignore[attr-defined]
+            items: Any = value.split(",") if isinstance(value, str) else value
+            return tuple(_whole(item) for item in items)
         if issubclass(kind, enum.IntFlag):
             return _flags(kind, value)
         if issubclass(kind, enum.IntEnum):
-            by_name = isinstance(value, str) and not value.isdigit()
-            return kind[value.upper()] if by_name else kind(_whole(value))  # type: ignore[union-attr]
+            if isinstance(value, str) and not value.isdigit():
+                return kind[value.upper()]
+            return kind(_whole(value))
         return _whole(value)
     except (TypeError, OverflowError, KeyError, struct.error) as error:
         raise ValueError(value) from error

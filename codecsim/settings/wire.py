@@ -24,7 +24,7 @@ class Word(NamedTuple):
     """One word of a group."""
 
     declared: Setting
-    index: int  # of the value in a tuple
+    index: int  # type: ignore[assignment]  # of the value in a tuple
 
     @property
     def name(self) -> str:
@@ -50,7 +50,8 @@ class Word(NamedTuple):
             return 0, 1
         if declared.low is not None and declared.high is not None:
             return int(declared.low), int(declared.high)
-        return tuple(map(int, declared.allowed or declared.kind))
+        allowed: Any = declared.allowed or declared.kind  # an enumeration
+        return tuple(map(int, allowed))
 
     def pack(self, settings: Settings) -> int:
         """Its value as a number."""

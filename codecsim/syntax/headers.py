@@ -1,10 +1,12 @@
 """Normative. Parameter sets as a stream activates them, and one place to import all headers from."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from codecsim.errors import BitstreamError
 from codecsim.syntax import nal as nal_units
-from codecsim.syntax.bits import BitReader, BitWriter
+from codecsim.syntax.bits import BitReader, BitWriter, Coder, ElementLog
 from codecsim.syntax.headers_picture import Pps, code_pps
 from codecsim.syntax.headers_rps import ReferencePictureSet
 from codecsim.syntax.headers_sequence import (
@@ -21,6 +23,7 @@ from codecsim.syntax.headers_sequence import (
     code_vps,
 )
 from codecsim.syntax.headers_slice import SLICE_B, SLICE_I, SLICE_P, SliceHeader, code_slice_header, num_lists
+from codecsim.syntax.nal import NalUnit
 
 __all__ = [
     "PROFILE_LEARNED",
@@ -59,12 +62,12 @@ class ParameterSets:
     vps, sps, pps : dict of int to Vps, Sps, Pps
     """
 
-    def __init__(self, vps=(), sps=(), pps=()):
+    def __init__(self, vps: tuple[Any, ...] = (), sps: Sequence[Sps] = (), pps: Sequence[Pps] = ()):
         self.vps = {v.vps_id: v for v in vps}
         self.sps = {s.sps_id: s for s in sps}
         self.pps = {p.pps_id: p for p in pps}
 
-    def receive(self, nal, trace=None):
+    def receive(self, nal: NalUnit, trace: ElementLog | None = None) -> Pps | Sps | Vps:
         """Read a parameter set from a NalUnit of type VPS, SPS or PPS and keep it; returns it.
 
         Raises
@@ -86,7 +89,7 @@ class ParameterSets:
             return pps
         raise BitstreamError(f"NAL unit type {nal.type} is no parameter set", "nal_unit_type", nal.byte)
 
-    def find(self, coder, pps_id):
+    def find(self, coder: Coder, pps_id: int) -> tuple[Pps, Sps]:
         """(Pps, Sps) that a slice names; `coder` reports what is missing."""
         pps = self.pps.get(pps_id)
         if pps is None:
@@ -97,7 +100,9 @@ class ParameterSets:
         return pps, sps
 
 
-def read_slice_header(nal, parameter_sets, trace=None):
+def read_slice_header(
+    nal: NalUnit, parameter_sets: ParameterSets, trace: ElementLog | None = None
+) -> tuple[SliceHeader, int]:
     """Header of a slice's NalUnit.
 
     Returns
@@ -109,20 +114,20 @@ def read_slice_header(nal, parameter_sets, trace=None):
     return header, coder.byte_position
 
 
-def refuse_missing_tools(pps):
+def refuse_missing_tools(pps: Pps) -> None:
     """Raise BitstreamError if a picture uses a tool that can be read from its headers but not yet decoded."""
     if pps.log2_parallel_merge_level > 2:
         raise BitstreamError("parallel merge estimation is not supported", "log2_parallel_merge_level_minus2")
 
 
-def _rbsp(code, value, trace):
+def _rbsp(code: Callable[..., Any], value: Pps | Sps | Vps, trace: ElementLog | None) -> bytes:
     coder = BitWriter(trace)
     if code(coder, value) != value:
         raise ValueError(f"{value} says something that the syntax cannot carry")
     return coder.to_bytes()
 
 
-def write_parameter_sets(vps, sps, pps, trace=None):
+def write_parameter_sets(vps: Vps, sps: Sps, pps: Pps, trace: Any = None) -> bytes:
     """Bytes of the three NAL units that precede a picture where decoding can begin.
 
     trace : tracing.Tracer, optional
@@ -143,7 +148,7 @@ def write_parameter_sets(vps, sps, pps, trace=None):
     return data
 
 
-def make_vps(sps):
+def make_vps(sps: Sps) -> Vps:
     """The video parameter set that goes with a sequence parameter set."""
     fields = [field.name for field in dataclasses.fields(Vps)]
     return Vps(**{name: getattr(sps, name) for name in fields})

@@ -1,8 +1,10 @@
 """Normative. Picture parameter set (H.265 clause 7.3.2.3). What the decoder does not support is refused by name."""
 
 import dataclasses
+from typing import Any
 
 from codecsim.picture.planes import BIT_DEPTHS
+from codecsim.syntax.bits import Coder
 from codecsim.syntax.headers_sequence import Sps
 
 # the sequence's bit depth need not be known yet: the slice's QP is checked against it
@@ -37,9 +39,9 @@ class Pps:
     slice_header_extension_present: bool = False
 
 
-def _code_deblocking(coder, pps):
+def _code_deblocking(coder: Coder, pps: Pps) -> dict[str, Any]:
     """Deblocking control, as fields of Pps."""
-    out = {}
+    out: dict[str, Any] = {}
     wanted = (
         pps.deblocking_override_enabled,
         pps.deblocking_disabled,
@@ -56,9 +58,9 @@ def _code_deblocking(coder, pps):
     return out
 
 
-def code_pps(coder, pps=Pps()):
+def code_pps(coder: Any, pps: Pps = Pps()) -> Pps:
     """Write `pps`, or read one: see codecsim.syntax.bits."""
-    out = {
+    out: dict[str, Any] = {
         "pps_id": coder.ue(pps.pps_id, "pps_pic_parameter_set_id", 0, 63),
         "sps_id": coder.ue(pps.sps_id, "pps_seq_parameter_set_id", 0, 15),
     }

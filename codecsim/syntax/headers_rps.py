@@ -1,6 +1,9 @@
 """Normative.  Short-term reference picture sets (H.265 clauses 7.3.7 and 7.4.8)."""
 
 import dataclasses
+from collections.abc import Sequence
+
+from codecsim.syntax.bits import BitReader, Coder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,12 +14,14 @@ class ReferencePictureSet:
     positive: tuple[tuple[int, bool], ...] = ()  # after it in output order, nearest first
 
     @property
-    def num_used(self):
+    def num_used(self) -> int:
         """Pictures that the current one may refer to (NumPicTotalCurr)."""
         return sum(used for _, used in self.negative + self.positive)
 
 
-def _code_half_rps(coder, pictures, sign, count):
+def _code_half_rps(
+    coder: Coder, pictures: tuple[tuple[int, bool], ...], sign: int, count: int
+) -> tuple[tuple[int, bool], ...]:
     """The explicit negative (sign -1) or positive (1) half of a reference picture set."""
     half, previous, kind = [], 0, "s0" if sign < 0 else "s1"
     for i in range(count):
@@ -27,7 +32,9 @@ def _code_half_rps(coder, pictures, sign, count):
     return tuple(half)
 
 
-def _read_predicted_rps(coder, rps_list, in_slice):
+def _read_predicted_rps(
+    coder: BitReader, rps_list: Sequence[ReferencePictureSet], in_slice: bool
+) -> ReferencePictureSet:
     """Read a set that is predicted from another one (equations 7-61 and 7-62)."""
     index = len(rps_list)
     delta_idx = coder.ue(0, "delta_idx_minus1", 0, index - 1) + 1 if in_slice else 1
@@ -46,7 +53,13 @@ def _read_predicted_rps(coder, rps_list, in_slice):
     return ReferencePictureSet(negative, positive)
 
 
-def code_rps(coder, rps, rps_list, max_pictures, in_slice):
+def code_rps(
+    coder: Coder,
+    rps: ReferencePictureSet,
+    rps_list: Sequence[ReferencePictureSet],
+    max_pictures: int,
+    in_slice: bool,
+) -> ReferencePictureSet:
     """st_ref_pic_set(): written explicitly, read in either form.
 
     Parameters
@@ -58,6 +71,7 @@ def code_rps(coder, rps, rps_list, max_pictures, in_slice):
     in_slice : bool, the set is that of a slice header
     """
     if rps_list and coder.flag(False, "inter_ref_pic_set_prediction_flag"):
+        assert isinstance(coder, BitReader)  # a set is written explicitly
         result = _read_predicted_rps(coder, rps_list, in_slice)
         if len(result.negative + result.positive) > max_pictures:
             coder.fail(f"reference picture set of more than {max_pictures} pictures", "st_ref_pic_set")

@@ -7,10 +7,13 @@ tools' parameters follow in the sequence parameter set's extension data.
 import dataclasses
 import fractions
 import math
+from typing import Any
 
 from codecsim.picture.planes import BIT_DEPTHS
+from codecsim.syntax.bits import Coder
 from codecsim.syntax.headers_rps import ReferencePictureSet, code_rps
 from codecsim.tools import tools_of
+from codecsim.tools.tool import Tool
 
 MAX_LUMA_SAMPLES = 35_651_584  # largest picture of any level (A.4.1): bounds the memory a stream can ask for
 MAX_SIDE = 16888  # and the longest side
@@ -52,13 +55,13 @@ class LearnedTools:
     tools: int  # bits of the tools, 1..255
     settings: tuple[ToolSettings, ...] = ()  # of each learned tool, in the order of their bits
 
-    def settings_of(self, tool):
+    def settings_of(self, tool: Tool) -> ToolSettings | None:
         """`ToolSettings` of a Tool, or None where the stream does not have it or it is not a learned one."""
         announced = learned_tools(self.tools)
         return self.settings[announced.index(tool)] if tool in announced else None
 
 
-def learned_tools(bits):
+def learned_tools(bits: int) -> list[Tool]:
     """The learned ones of the tools whose bits are set, in the order of their bits."""
     return [tool for tool in tools_of(bits) if tool.learned]
 
@@ -79,7 +82,7 @@ class Vui:
     time_scale: int = 0  # ticks a second
 
     @property
-    def fps(self):
+    def fps(self) -> fractions.Fraction | None:
         """Pictures a second as a Fraction, or None where the stream does not say."""
         if not self.num_units_in_tick or not self.time_scale:
             return None
@@ -128,22 +131,22 @@ class Sps:
     learned: LearnedTools | None = None  # set: profile_idc is PROFILE_LEARNED
 
     @property
-    def tools(self):
+    def tools(self) -> int:
         """Bits of the tools that pictures may use beyond the standard's."""
         return self.learned.tools if self.learned else 0
 
     @property
-    def min_qp(self):
+    def min_qp(self) -> int:
         """Lowest SliceQpY: -QpBdOffset; the highest is 51 at any bit depth (7.4.3.2.1)."""
         return -6 * (self.bit_depth - 8)
 
     @property
-    def true_size(self):
+    def true_size(self) -> tuple[int, int]:
         """(width, height) of the pictures that are output."""
         return self.width - self.crop_right, self.height - self.crop_bottom
 
 
-def choose_level(width, height, fps):
+def choose_level(width: int, height: int, fps: fractions.Fraction) -> int:
     """general_level_idc of the lowest level that holds pictures of this size at this rate; bit rate is not considered.
 
     Raises
@@ -159,7 +162,7 @@ def choose_level(width, height, fps):
     raise ValueError(f"pictures of {width}x{height} are larger than any level of H.265 allows")
 
 
-def _code_profile_tier_level(coder, profile_idc, level_idc, max_sub_layers):
+def _code_profile_tier_level(coder: Coder, profile_idc: int, level_idc: int, max_sub_layers: int) -> tuple[int, int]:
     """profile_tier_level(1, ...); returns (profile_idc, level_idc)."""
     coder.u(2, 0, "general_profile_space")
     coder.u(1, 0, "general_tier_flag")
@@ -189,7 +192,7 @@ def _code_profile_tier_level(coder, profile_idc, level_idc, max_sub_layers):
     return profile_idc, level_idc
 
 
-def _code_sub_layer_ordering(coder, values, max_sub_layers, kind):
+def _code_sub_layer_ordering(coder: Coder, values: Sps | Vps, max_sub_layers: int, kind: str) -> dict[str, Any]:
     """Decoded picture buffer limits; returns those of the highest sub-layer, as fields of Vps and Sps.
 
     kind : 'vps' or 'sps', with which the names begin
@@ -202,7 +205,7 @@ def _code_sub_layer_ordering(coder, values, max_sub_layers, kind):
     return {"max_dec_pic_buffering": buffering, "max_num_reorder": reorder, "max_latency_plus1": latency}
 
 
-def code_vps(coder, vps=Vps()):
+def code_vps(coder: Coder, vps: Vps = Vps()) -> Vps:
     """Write `vps`, or read one: see codecsim.syntax.bits. Layer sets, timing and extensions are not read."""
     vps_id = coder.u(4, vps.vps_id, "vps_video_parameter_set_id")
     coder.flag(True, "vps_base_layer_internal_flag")
@@ -220,9 +223,9 @@ def code_vps(coder, vps=Vps()):
     return Vps(vps_id, max_sub_layers, profile_idc, level_idc, **ordering)
 
 
-def _code_vui(coder, vui):
+def _code_vui(coder: Coder, vui: Vui) -> Vui:
     """vui_parameters()."""
-    out = {}
+    out: dict[str, Any] = {}
     if coder.flag(vui.aspect_ratio_idc is not None, "aspect_ratio_info_present_flag"):
         out["aspect_ratio_idc"] = coder.u(8, vui.aspect_ratio_idc or 0, "aspect_ratio_idc")
         if out["aspect_ratio_idc"] == 255:
@@ -235,8 +238,8 @@ def _code_vui(coder, vui):
         out["full_range"] = coder.flag(vui.full_range, "video_full_range_flag")
         if coder.flag(vui.colour is not None, "colour_description_present_flag"):
             colour = vui.colour or (2, 2, 2)
-            names = ("colour_primaries", "transfer_characteristics", "matrix_coeffs")
-            out["colour"] = tuple(coder.u(8, value, name) for value, name in zip(colour, names, strict=True))
+            kinds = ("colour_primaries", "transfer_characteristics", "matrix_coeffs")
+            out["colour"] = tuple(coder.u(8, value, name) for value, name in zip(colour, kinds, strict=True))
     if coder.flag(vui.chroma_location is not None, "chroma_loc_info_present_flag"):
         location = vui.chroma_location or (0, 0)
         names = ("chroma_sample_loc_type_top_field", "chroma_sample_loc_type_bottom_field")
@@ -263,7 +266,7 @@ def _code_vui(coder, vui):
     return Vui(**out)
 
 
-def _code_learned_tools(coder, learned):
+def _code_learned_tools(coder: Coder, learned: LearnedTools | None) -> LearnedTools:
     """This project's own extension data of a sequence parameter set."""
     learned = learned if not coder.reading and learned is not None else LearnedTools(0, 0)
     arithmetic_version = coder.u(8, learned.arithmetic_version, "learned_arithmetic_version")
@@ -272,14 +275,14 @@ def _code_learned_tools(coder, learned):
     return LearnedTools(arithmetic_version, tools, tuple(_code_tool_settings(coder, each) for each in settings))
 
 
-def _code_tool_settings(coder, settings):
+def _code_tool_settings(coder: Coder, settings: ToolSettings) -> ToolSettings:
     count = coder.u(8, len(settings.parameters), "learned_parameter_count")
     values = settings.parameters if not coder.reading else (0,) * count
     parameters = tuple(coder.u(32, value, "learned_parameter") for value in values)
     return ToolSettings(parameters, coder.octets(16, settings.weights_digest, "learned_weights_digest"))
 
 
-def _code_size(coder, sps):
+def _code_size(coder: Coder, sps: Sps) -> dict[str, Any]:
     """Picture size, conformance window and bit depth, as fields of Sps."""
     coder.only_ue(1, "chroma_format_idc", "a chroma format other than 4:2:0")
     width = coder.ue(sps.width, "pic_width_in_luma_samples", 8, MAX_SIDE)
@@ -299,7 +302,7 @@ def _code_size(coder, sps):
     return {"width": width, "height": height, "crop_right": right, "crop_bottom": bottom, "bit_depth": bit_depth}
 
 
-def _code_extension(coder, sps, profile_idc):
+def _code_extension(coder: Coder, sps: Sps, profile_idc: int) -> LearnedTools | None:
     """Extension flags and data; returns LearnedTools or None."""
     learned = None
     if not coder.reading and (sps.learned is None) == (profile_idc == PROFILE_LEARNED):
@@ -320,9 +323,9 @@ def _code_extension(coder, sps, profile_idc):
     return learned
 
 
-def code_sps(coder, sps=Sps()):
+def code_sps(coder: Coder, sps: Sps = Sps()) -> Sps:
     """Write `sps`, or read one: see codecsim.syntax.bits."""
-    out = {"vps_id": coder.u(4, sps.vps_id, "sps_video_parameter_set_id")}
+    out: dict[str, Any] = {"vps_id": coder.u(4, sps.vps_id, "sps_video_parameter_set_id")}
     max_sub_layers = coder.u(3, sps.max_sub_layers - 1, "sps_max_sub_layers_minus1", 0, 6) + 1
     coder.flag(True, "sps_temporal_id_nesting_flag")
     profile_idc, level_idc = _code_profile_tier_level(coder, sps.profile_idc, sps.level_idc, max_sub_layers)
@@ -344,7 +347,7 @@ def code_sps(coder, sps=Sps()):
     out["sao"] = coder.flag(sps.sao, "sample_adaptive_offset_enabled_flag")
     coder.only_u(1, 0, "pcm_enabled_flag", "PCM coding")
     count = coder.ue(len(sps.rps_list), "num_short_term_ref_pic_sets", 0, 64)
-    rps_list = []
+    rps_list: list[ReferencePictureSet] = []
     for i in range(count):
         rps = ReferencePictureSet() if coder.reading else sps.rps_list[i]
         rps_list.append(code_rps(coder, rps, rps_list, ordering["max_dec_pic_buffering"] - 1, in_slice=False))

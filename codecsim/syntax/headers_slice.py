@@ -1,9 +1,16 @@
 """Normative. Slice segment header (H.265 clause 7.3.6.1): one slice a picture, no weighted prediction."""
 
 import dataclasses
+from typing import TYPE_CHECKING, Any
 
+from codecsim.syntax.bits import Coder
+from codecsim.syntax.headers_picture import Pps
 from codecsim.syntax.headers_rps import ReferencePictureSet, code_rps
+from codecsim.syntax.headers_sequence import Sps
 from codecsim.syntax.nal import is_idr, is_irap
+
+if TYPE_CHECKING:
+    from codecsim.syntax.headers import ParameterSets
 
 SLICE_B, SLICE_P, SLICE_I = 0, 1, 2
 
@@ -38,14 +45,14 @@ class SliceHeader:
     extension: bytes = b""  # with learned tools: their switches for this picture
 
 
-def num_lists(slice_type):
+def num_lists(slice_type: int) -> int:
     """Reference picture lists that a slice type has."""
     return 2 - slice_type
 
 
-def _code_order_count(coder, header, sps):
+def _code_order_count(coder: Coder, header: SliceHeader, sps: Sps) -> dict[str, Any]:
     """POC and reference picture set of a picture that is no IDR, as fields of SliceHeader."""
-    out = {"poc_lsb": coder.u(sps.log2_max_poc_lsb, header.poc_lsb, "slice_pic_order_cnt_lsb")}
+    out: dict[str, Any] = {"poc_lsb": coder.u(sps.log2_max_poc_lsb, header.poc_lsb, "slice_pic_order_cnt_lsb")}
     listed = header.rps in sps.rps_list
     if coder.flag(listed, "short_term_ref_pic_set_sps_flag"):
         if not sps.rps_list:
@@ -61,7 +68,7 @@ def _code_order_count(coder, header, sps):
     return out
 
 
-def _code_lists(coder, header, pps, num_used):
+def _code_lists(coder: Coder, header: SliceHeader, pps: Pps, num_used: int) -> dict[str, Any]:
     """Sizes of the lists and modifications of their order, as fields of SliceHeader."""
     count = num_lists(header.slice_type)
     default = pps.num_ref_idx_default[:count] + (0,) * (2 - count)
@@ -74,21 +81,21 @@ def _code_lists(coder, header, pps, num_used):
         num_ref_idx = (*sizes, *(0,) * (2 - count))
     if num_used == 0:
         coder.fail("an inter slice without reference pictures", "num_ref_idx_active_override_flag")
-    entries = [None, None]
+    entries: list[tuple[int, ...] | None] = [None, None]
     if pps.lists_modification_present and num_used > 1:
         bits = (num_used - 1).bit_length()
         for side in range(count):
             order = header.list_entries[side]
             if coder.flag(order is not None, f"ref_pic_list_modification_flag_l{side}"):
-                order = order if not coder.reading else (0,) * num_ref_idx[side]
+                order = order if order is not None and not coder.reading else (0,) * num_ref_idx[side]
                 entries[side] = tuple(coder.u(bits, entry, f"list_entry_l{side}", 0, num_used - 1) for entry in order)
     return {"num_ref_idx": num_ref_idx, "list_entries": tuple(entries)}
 
 
-def _code_inter(coder, header, pps, temporal_mvp, num_used):
+def _code_inter(coder: Coder, header: SliceHeader, pps: Pps, temporal_mvp: bool, num_used: int) -> dict[str, Any]:
     """What only P and B slices have, as fields of SliceHeader; `header.slice_type` is already the slice's."""
     is_b = header.slice_type == SLICE_B
-    out = _code_lists(coder, header, pps, num_used)
+    out: dict[str, Any] = _code_lists(coder, header, pps, num_used)
     if is_b:
         out["mvd_l1_zero"] = coder.flag(header.mvd_l1_zero, "mvd_l1_zero_flag")
     if pps.cabac_init_present:
@@ -106,10 +113,10 @@ def _code_inter(coder, header, pps, temporal_mvp, num_used):
     return out
 
 
-def _code_deblocking(coder, header, pps):
+def _code_deblocking(coder: Coder, header: SliceHeader, pps: Pps) -> dict[str, Any]:
     """Deblocking of the slice, as fields of SliceHeader: those of the picture parameter set or overriding them."""
     names = ("deblocking_disabled", "beta_offset_div2", "tc_offset_div2")
-    out = {name: getattr(pps, name) for name in names}
+    out: dict[str, Any] = {name: getattr(pps, name) for name in names}
     if not pps.deblocking_override_enabled:
         return out
     if coder.flag(any(getattr(header, name) != out[name] for name in names), "deblocking_filter_override_flag"):
@@ -121,7 +128,9 @@ def _code_deblocking(coder, header, pps):
     return out
 
 
-def code_slice_header(coder, nal_type, parameter_sets, header=SliceHeader()):
+def code_slice_header(
+    coder: Coder, nal_type: int, parameter_sets: "ParameterSets", header: SliceHeader = SliceHeader()
+) -> SliceHeader:
     """Write `header`, or read one, up to the start of the slice data: see codecsim.syntax.bits.
 
     Parameters
@@ -136,7 +145,7 @@ def code_slice_header(coder, nal_type, parameter_sets, header=SliceHeader()):
     SliceHeader; with a BitReader the slice data begin at `coder.byte_position`
     """
     coder.only_u(1, 1, "first_slice_segment_in_pic_flag", "more than one slice in a picture")
-    out = {}
+    out: dict[str, Any] = {}
     if is_irap(nal_type):
         name = "no_output_of_prior_pics_flag"
         out["no_output_of_prior_pics"] = coder.flag(header.no_output_of_prior_pics, name)

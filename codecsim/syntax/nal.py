@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from codecsim.errors import BitstreamError
 
@@ -16,22 +18,22 @@ _CHUNK = 1 << 16
 _EMULATED = re.compile(rb"\x00\x00(?=[\x00-\x03])")
 
 
-def is_irap(nal_type):
+def is_irap(nal_type: int) -> bool:
     """Whether a slice type starts a random access point (IDR, BLA, CRA and reserved)."""
     return 16 <= nal_type <= 23
 
 
-def is_idr(nal_type):
+def is_idr(nal_type: int) -> bool:
     """Whether a slice type is an instantaneous decoding refresh."""
     return nal_type in (IDR_W_RADL, IDR_N_LP)
 
 
-def is_slice(nal_type):
+def is_slice(nal_type: int) -> bool:
     """Whether a type is a coded slice segment (of a type that is not reserved)."""
     return nal_type <= RASL_R or BLA_W_LP <= nal_type <= CRA
 
 
-def is_sub_layer_reference(nal_type):
+def is_sub_layer_reference(nal_type: int) -> bool:
     """Whether a slice type below IRAP may be referenced by pictures of its own temporal layer."""
     return nal_type > 15 or bool(nal_type & 1)
 
@@ -48,18 +50,18 @@ class NalUnit:
     size: int  # bytes in the stream, with start code and zeros around
 
 
-def escape(rbsp):
+def escape(rbsp: bytes) -> bytes:
     """Insert emulation prevention bytes: no start code can then occur inside."""
     escaped = _EMULATED.sub(b"\x00\x00\x03", rbsp)
     return escaped + b"\x03" if rbsp[-1:] == b"\x00" else escaped
 
 
-def unescape(payload):
+def unescape(payload: bytes) -> bytes:
     """Remove emulation prevention bytes."""
     return payload.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
-def write_nal_unit(nal_type, rbsp, temporal_id=0, long_start=False):
+def write_nal_unit(nal_type: int, rbsp: bytes, temporal_id: int = 0, long_start: bool = False) -> bytes:
     """Bytes of one NAL unit with its start code.
 
     Parameters
@@ -74,7 +76,7 @@ def write_nal_unit(nal_type, rbsp, temporal_id=0, long_start=False):
     return start + bytes([nal_type << 1, temporal_id + 1]) + escape(rbsp)
 
 
-def _parse(payload, byte, size):
+def _parse(payload: bytes, byte: int, size: int) -> NalUnit:
     if len(payload) < 2:
         raise BitstreamError(f"NAL unit of {len(payload)} bytes, expected at least 2", "nal_unit_header", byte)
     if payload[0] & 0x80:
@@ -91,7 +93,7 @@ def _parse(payload, byte, size):
     )
 
 
-def read_nal_units(file, max_bytes=MAX_NAL_BYTES):
+def read_nal_units(file: Any, max_bytes: int = MAX_NAL_BYTES) -> Iterator[NalUnit]:
     """Iterate over the NAL units of an Annex B stream, holding one at a time.
 
     Parameters

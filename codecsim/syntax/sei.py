@@ -4,9 +4,12 @@ Source: H.265 clauses 7.3.5, D.2.7 (user data unregistered), D.2.19 (decoded pic
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from codecsim.errors import BitstreamError
-from codecsim.syntax.bits import BitReader, BitWriter
+from codecsim.syntax.bits import BitReader, BitWriter, Coder, ElementLog
+from codecsim.syntax.nal import NalUnit
 
 USER_DATA_UNREGISTERED = 5
 DECODED_PICTURE_HASH = 132
@@ -32,30 +35,31 @@ class LearnerHash:
     digest: bytes  # 16 bytes
 
 
-def code_picture_hash(coder, message):
+def code_picture_hash(coder: Coder, message: PictureHash | None) -> PictureHash | None:
     """decoded_picture_hash(); returns a PictureHash, or None for a hash type of a later edition."""
     hash_type = coder.u(8, HASH_TYPES[message.method][0] if message else 0, "hash_type")
     for name, (number, size) in HASH_TYPES.items():
         if number == hash_type:
             values = message.values if message else (None, None, None)
-            return PictureHash(name, tuple(coder.octets(size, value, f"picture_{name}") for value in values))
+            y, cb, cr = (coder.octets(size, value, f"picture_{name}") for value in values)
+            return PictureHash(name, (y, cb, cr))
     return None
 
 
-def code_learner_hash(coder, message):
+def code_learner_hash(coder: Coder, message: LearnerHash | None) -> LearnerHash | None:
     """user_data_unregistered() of this project; returns a LearnerHash, or None if the data are somebody else's."""
     if coder.octets(16, LEARNER_UUID, "uuid_iso_iec_11578") != LEARNER_UUID:
         return None
     return LearnerHash(coder.octets(LEARNER_HASH_BYTES, message.digest if message else None, "learner_hash"))
 
 
-_CODERS = {
+_CODERS: dict[type, tuple[int, Callable[[Coder, Any], Any]]] = {
     PictureHash: (DECODED_PICTURE_HASH, code_picture_hash),
     LearnerHash: (USER_DATA_UNREGISTERED, code_learner_hash),
 }
 
 
-def _code_number(coder, value, name):
+def _code_number(coder: Coder, value: int, name: str) -> int:
     """Payload type and size: bytes of 255 and a last one below, summed."""
     total = 0
     while True:
@@ -65,7 +69,7 @@ def _code_number(coder, value, name):
             return total
 
 
-def write_sei(messages, trace=None):
+def write_sei(messages: Sequence[LearnerHash | PictureHash], trace: ElementLog | None = None) -> bytes:
     """Raw bytes of an SEI NAL unit (a suffix one) with these PictureHash and LearnerHash messages.
 
     trace : tracing.Tracer, optional
@@ -82,7 +86,7 @@ def write_sei(messages, trace=None):
     return coder.to_bytes()
 
 
-def read_sei(nal, trace=None):
+def read_sei(nal: NalUnit, trace: ElementLog | None = None) -> list[LearnerHash | PictureHash]:
     """The PictureHash and LearnerHash messages in a NalUnit of type PREFIX_SEI or SUFFIX_SEI.
 
     trace : tracing.Tracer, optional

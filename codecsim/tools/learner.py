@@ -188,7 +188,8 @@ class LearnerSettings(StreamSettings):
     def without_sizes(self) -> Self:
         """The same of a filter that does not take the sizes of blocks: models for it serve too."""
         is_field = self.find("block_size") is not None
-        return dataclasses.replace(self, block_size=BlockSize.SHARED) if is_field else self
+        shared: dict[str, Any] = {"block_size": BlockSize.SHARED}
+        return dataclasses.replace(self, **shared) if is_field else self
 
     @property
     def rates(self) -> tuple[float, float, float, float]:

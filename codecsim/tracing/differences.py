@@ -2,11 +2,11 @@
 
 import collections
 import dataclasses
-import itertools
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from codecsim.errors import CodecError
-from codecsim.tracing.records import Record, text_line
-from codecsim.tracing.samples import SAMPLES
+from codecsim.tracing.records import SAMPLES, Record, text_line
 
 _DERIVED = {"bits"}  # from the bins, rounded in files
 
@@ -26,11 +26,11 @@ class Difference:
 class _Side:
     """A trace that may end in an error."""
 
-    def __init__(self, records):
+    def __init__(self, records: Iterable[Record]):
         self._records = iter(records)
-        self.error = None
+        self.error: str | None = None
 
-    def next(self):
+    def next(self) -> Record | None:
         """The next record, None at the end."""
         try:
             return next(self._records, None)
@@ -39,12 +39,15 @@ class _Side:
             self._records = iter(())
             return None
 
-    def take(self, count):
+    def take(self, count: int) -> list[Record]:
         """The next records, at most so many."""
-        return list(itertools.takewhile(lambda record: record is not None, (self.next() for _ in range(count))))
+        found = (self.next() for _ in range(count))
+        return [record for record in found if record is not None]
 
 
-def first_difference(first, second, same_side, context=5):
+def first_difference(
+    first: Iterable[Record], second: Iterable[Record], same_side: bool, context: int = 5
+) -> tuple[Difference | None, int]:
     """Compare two traces, holding a few records of each.
 
     Parameters
@@ -57,30 +60,31 @@ def first_difference(first, second, same_side, context=5):
     -------
     (Difference or None, number of records that are equal)
     """
-    ignored = _DERIVED | (set() if same_side else {"register"})
+    ignored = _DERIVED if same_side else {*_DERIVED, "register"}
     compared = [k for k, name in enumerate(Record._fields) if name not in ignored]
     sides = _Side(first), _Side(second)
-    before = collections.deque(maxlen=context)
-    for index in itertools.count():
-        pair = tuple(side.next() for side in sides)
-        errors = tuple(side.error for side in sides)
-        if pair == (None, None) and errors[0] == errors[1]:
+    before: collections.deque[Record] = collections.deque(maxlen=context)
+    index = 0
+    while True:
+        one, other = sides[0].next(), sides[1].next()
+        if one is None and other is None and sides[0].error == sides[1].error:
             return None, index
         fields = []
-        if None not in pair:
-            fields = [Record._fields[k] for k in compared if pair[0][k] != pair[1][k]]
+        if one is not None and other is not None:
+            fields = [Record._fields[k] for k in compared if one[k] != other[k]]
             if not fields:
-                before.append(pair[0])
+                before.append(one)
+                index += 1
                 continue
-        after = tuple(side.take(context) for side in sides)
-        errors = tuple(side.error for side in sides)
-        return Difference(index, list(before), pair, after, errors, fields), index
+        after = sides[0].take(context), sides[1].take(context)
+        errors = sides[0].error, sides[1].error
+        return Difference(index, list(before), (one, other), after, errors, fields), index
 
 
-def as_object(difference):
+def as_object(difference: Difference) -> dict[str, Any]:
     """A Difference as JSON can hold it."""
 
-    def objects(records):
+    def objects(records: Iterable[Record | None]) -> list[dict[str, Any] | None]:
         return [None if record is None else record._asdict() for record in records]
 
     return {
@@ -93,7 +97,7 @@ def as_object(difference):
     }
 
 
-def explain(difference, names=("A", "B")):
+def explain(difference: Difference, names: tuple[str, str] = ("A", "B")) -> Iterator[str]:
     """Lines of text that show a difference.
 
     names : of the two traces
@@ -109,8 +113,8 @@ def explain(difference, names=("A", "B")):
     else:
         yield f"first difference: element {difference.index}, after the last one"
     width = max(map(len, names))
-    for record in difference.before:
-        yield f"  {'':{width}}  {text_line(record)}"
+    for equal in difference.before:
+        yield f"  {'':{width}}  {text_line(equal)}"
     for name, record, error in zip(names, difference.records, difference.errors, strict=True):
         yield f"> {name:{width}}  {_ended(error) if record is None else text_line(record)}"
     for field in difference.fields:
@@ -119,20 +123,21 @@ def explain(difference, names=("A", "B")):
     if difference.fields:
         yield f"  {_meaning(difference)}"
     for name, records, error in zip(names, difference.after, difference.errors, strict=True):
-        for record in records:
-            yield f"  {name:{width}}  {text_line(record)}"
+        for following in records:
+            yield f"  {name:{width}}  {text_line(following)}"
         if error and (records or None not in difference.records):
             yield f"  {name:{width}}  {_ended(error)}"
 
 
-def _ended(error):
+def _ended(error: str | None) -> str:
     return f"(stopped: {error})" if error else "(ended)"
 
 
-def _meaning(difference):
+def _meaning(difference: Difference) -> str:
     """One sentence on what kind of difference it is."""
     fields = set(difference.fields)
     first, second = difference.records
+    assert first is not None and second is not None
     if first.unit == second.unit == SAMPLES and first[:9] == second[:9]:
         return "the syntax is the same up to here; what this step makes of it differs"
     if first.element != second.element or fields & {"x", "y", "size", "component", "ctu", "unit", "picture"}:

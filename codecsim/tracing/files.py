@@ -7,11 +7,15 @@ import gzip
 import lzma
 import os
 import pathlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, TextIO, cast
 
 from codecsim.errors import FormatError
 from codecsim.formats.output import atomic_output
 from codecsim.tracing import records
-from codecsim.tracing.samples import SAMPLES
+from codecsim.tracing.records import SAMPLES, Record, TraceHeader
+
+Writer = Callable[[Iterable[Record]], None]
 
 _MAGIC = {b"\x1f\x8b": gzip.open, b"\xfd7zXZ\x00": lzma.open}
 _LINES = 4096  # written together
@@ -27,7 +31,7 @@ class Selection:
     element: str | None = None  # name, * and ? as in file names
     samples: bool = True  # the digests of samples, where there are any
 
-    def __call__(self, found):
+    def __call__(self, found: Iterable[Record]) -> Iterator[Record]:
         """Those of the records that are wanted, one after the other."""
         for record in found:
             if (
@@ -44,7 +48,7 @@ EVERYTHING, NO_SAMPLES = Selection(), Selection(samples=False)
 
 
 @contextlib.contextmanager
-def trace_writer(path, header, as_json=False):
+def trace_writer(path: str | os.PathLike, header: TraceHeader, as_json: bool = False) -> Iterator[Writer]:
     """Open a trace for writing; `-` is standard output, `.gz` and `.xz` are compressed, `.jsonl` is JSON lines too.
 
     Parameters
@@ -63,18 +67,18 @@ def trace_writer(path, header, as_json=False):
     if as_json or ".jsonl" in pathlib.Path(path).suffixes:
         first_line, line = records.json_header(header), records.json_line
     with atomic_output(path) as output, contextlib.ExitStack() as stack:
-        file = output
+        file: Any = output
         if os.fspath(path).endswith(".gz"):
-            file = stack.enter_context(gzip.GzipFile("", "wb", 6, output, mtime=0))
+            file = stack.enter_context(gzip.GzipFile("", "wb", 6, cast("BinaryIO", output), mtime=0))
         elif os.fspath(path).endswith(".xz"):
-            file = stack.enter_context(lzma.LZMAFile(output, "wb", preset=1))
+            file = stack.enter_context(lzma.LZMAFile(cast("BinaryIO", output), "wb", preset=1))
         waiting = [first_line]
 
-        def write_waiting():
+        def write_waiting() -> None:
             file.write("".join(f"{text}\n" for text in waiting).encode())
             waiting.clear()
 
-        def write(found):
+        def write(found: Iterable[Record]) -> None:
             for record in found:
                 waiting.append(line(record))
                 if len(waiting) >= _LINES:
@@ -85,7 +89,7 @@ def trace_writer(path, header, as_json=False):
 
 
 @contextlib.contextmanager
-def trace_reader(path):
+def trace_reader(path: str | os.PathLike) -> Iterator[tuple[TraceHeader, Iterator[Record]]]:
     """Open a trace of any form.
 
     Yields
@@ -99,15 +103,15 @@ def trace_reader(path):
     name = os.fspath(path)
     with contextlib.ExitStack() as stack:
         with _reading(name):
-            with open(name, "rb") as file:
-                start = file.read(8)
-            opener = next((opener for magic, opener in _MAGIC.items() if start.startswith(magic)), open)
+            with open(name, "rb") as binary:
+                start = binary.read(8)
+            opener: Any = next((opener for magic, opener in _MAGIC.items() if start.startswith(magic)), open)
             file = stack.enter_context(opener(name, "rt", encoding="utf-8"))
             header, parse = records.parse_header(file.readline())
         yield header, _read(file, parse, name)
 
 
-def _read(file, parse, name):
+def _read(file: TextIO, parse: Callable[[str], Record], name: str) -> Iterator[Record]:
     with _reading(name):
         for line in file:
             if not line.startswith("#"):
@@ -115,7 +119,7 @@ def _read(file, parse, name):
 
 
 @contextlib.contextmanager
-def _reading(name):
+def _reading(name: str) -> Iterator[None]:
     """Name the file in what goes wrong."""
     try:
         yield
@@ -125,7 +129,7 @@ def _reading(name):
         raise FormatError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 
-def is_stream(path):
+def is_stream(path: str | os.PathLike) -> bool:
     """Whether a file begins as an Annex B byte stream does.
 
     Raises

@@ -1,12 +1,14 @@
 """A traced syntax element, as a line of text or of JSON."""
 
 import json
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from codecsim.errors import FormatError
 
 VERSION = 1
 ENCODER, DECODER = "encoder", "decoder"
+SAMPLES = "samples"  # of a digest, in the place of the NAL unit
 HEX = "0x"
 
 
@@ -35,7 +37,7 @@ _LEFT = {"unit", "element", "component", "size", "bins"}
 _INTEGERS = {"picture", "poc", "ctu", "x", "y", "position", "range", "register"}
 
 
-def _columns(cells):
+def _columns(cells: list[str]) -> str:
     pairs = zip(Record._fields, _WIDTHS, cells, strict=True)
     return " ".join(f"{cell:<{width}}" if name in _LEFT else f"{cell:>{width}}" for name, width, cell in pairs).rstrip()
 
@@ -47,7 +49,7 @@ class TraceHeader(NamedTuple):
     samples: bool = False  # it has digests of samples too
 
 
-def text_header(header):
+def text_header(header: TraceHeader) -> str:
     """First lines of a trace as text."""
     register = "low" if header.side == ENCODER else "offset"
     samples = " samples" if header.samples else ""
@@ -56,25 +58,25 @@ def text_header(header):
     return f"# codecsim trace {VERSION} {header.side}{samples}\n{names}"
 
 
-def text_line(record):
+def text_line(record: Record) -> str:
     """A record as text, without a line's end."""
     cells = ["-" if cell is None else f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in record]
     return _columns(cells)
 
 
-def json_header(header):
+def json_header(header: TraceHeader) -> str:
     """First line of a trace as JSON lines."""
     return json.dumps({"trace": VERSION, "side": header.side, "samples": header.samples})
 
 
-def json_line(record):
+def json_line(record: Record) -> str:
     """A record as a JSON object of the fields that apply."""
     fields = {name: value for name, value in zip(Record._fields, record, strict=True) if value is not None}
     fields["bits"] = round(record.bits, 3)
     return json.dumps(fields)
 
 
-def parse_header(line):
+def parse_header(line: str) -> tuple[TraceHeader, Callable[[str], Record]]:
     """(TraceHeader, function that makes a record of a line) from the first line of a trace.
 
     Raises
@@ -95,7 +97,7 @@ def parse_header(line):
     return TraceHeader(side, bool(samples)), parse
 
 
-def parse_text(line):
+def parse_text(line: str) -> Record:
     """Record of a line that `text_line` made."""
     cells = line.split(None, len(Record._fields) - 1)
     if len(cells) != len(Record._fields):
@@ -104,7 +106,7 @@ def parse_text(line):
     return _typed({name: cell for name, cell in fields.items() if cell != "-"})
 
 
-def parse_json(line):
+def parse_json(line: str) -> Record:
     """Record of a line that `json_line` made."""
     try:
         return _typed(json.loads(line))
@@ -112,13 +114,14 @@ def parse_json(line):
         raise FormatError("trace: a line that is no JSON object") from None
 
 
-def _typed(fields):
+def _typed(fields: dict[str, Any]) -> Record:
     try:
         for name in _INTEGERS & fields.keys():
             fields[name] = int(fields[name])
         fields["bits"] = float(fields["bits"])
         value = str(fields["value"])
         fields["value"] = value if value.startswith(HEX) else int(value)
-        return Record(**dict.fromkeys(Record._fields) | fields)
+        values: Any = dict.fromkeys(Record._fields) | fields
+        return Record(**values)
     except (KeyError, ValueError, TypeError):
         raise FormatError(f"trace: a line that is no record of an element: {fields}") from None

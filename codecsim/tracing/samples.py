@@ -5,7 +5,7 @@ done it, and where.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from codecsim.codec.stages.inter_filter import InterLearning
 from codecsim.codec.stages.stage import Stage
 from codecsim.picture.blocks import CTU_SIZE, MODE_INTER
 
-SAMPLES = "samples"  # in the place of the NAL unit
 _COMPONENTS = ("Y", "Cb", "Cr")
 Entry = tuple[int | None, int | None, int | None, str | None, str | None, str, bytes]
 
@@ -35,7 +34,7 @@ def digests(stage: Stage, codec: PictureCodec) -> Iterator[Entry]:
         yield None, None, None, None, None, "learner_state", codec.learner_digest()
 
 
-def _planes(name, planes):
+def _planes(name: str, planes: Iterable[np.ndarray]) -> Iterator[Entry]:
     for component, plane in zip(_COMPONENTS, planes, strict=False):
         scale = 0 if component == "Y" else 1
         for ctu, (y, x, area) in enumerate(_ctus(plane.shape, CTU_SIZE >> scale)):
@@ -44,7 +43,7 @@ def _planes(name, planes):
             yield ctu, x << scale, y << scale, size, component, name, _crc(block)
 
 
-def _motion(codec):
+def _motion(codec: PictureCodec) -> Iterator[Entry]:
     motion = codec.picture.motion
     used = (codec.blocks.pred_mode >= MODE_INTER)[..., np.newaxis] & (motion.ref_idx >= 0)
     vectors = np.where(used[..., np.newaxis], motion.mv, 0)
@@ -55,12 +54,12 @@ def _motion(codec):
         yield ctu, 4 * x, 4 * y, f"{4 * width}x{4 * height}", None, "motion_field", value
 
 
-def _ctus(shape, side):
+def _ctus(shape: tuple[int, ...], side: int) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
     """(y, x, slices) of the CTUs of an array, in raster scan."""
     for y in range(0, shape[0], side):
         for x in range(0, shape[1], side):
             yield y, x, (slice(y, y + side), slice(x, x + side))
 
 
-def _crc(block):
+def _crc(block: np.ndarray) -> bytes:
     return zlib.crc32(np.ascontiguousarray(block).tobytes()).to_bytes(4, "big")

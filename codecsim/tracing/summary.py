@@ -3,8 +3,7 @@
 import collections
 from collections.abc import Iterable
 
-from codecsim.tracing.records import Record
-from codecsim.tracing.samples import SAMPLES
+from codecsim.tracing.records import SAMPLES, Record
 
 
 def summarise(records: Iterable[Record]) -> list[dict]:
@@ -15,7 +14,7 @@ def summarise(records: Iterable[Record]) -> list[dict]:
     list of {'element': str, 'component': str or None, 'count': int, 'bins': int, 'bits': float, 'share': float}
         `bins` are those of the arithmetic coder, none in headers; `share` is that of all bits.
     """
-    sums = collections.defaultdict(lambda: [0, 0, 0.0])
+    sums: dict[tuple[str, str | None], list] = collections.defaultdict(lambda: [0, 0, 0.0])
     for record in records:
         if record.unit != SAMPLES:
             found = sums[record.element, record.component]

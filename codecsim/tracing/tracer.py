@@ -1,17 +1,23 @@
 """From what coders record to traced elements, in the order of the stream."""
 
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
 import numpy as np
 
+from codecsim.codec.picture_codec import PictureCodec
+from codecsim.codec.stages.stage import Stage
 from codecsim.entropy import contexts, elements
 from codecsim.entropy.cabac import RANGE_LPS
 from codecsim.entropy.trace import BYPASS, FIRST_ELEMENT, TERMINATE
 from codecsim.errors import CodecError
 from codecsim.syntax import nal
-from codecsim.tracing.records import HEX, Record
-from codecsim.tracing.samples import SAMPLES, digests
+from codecsim.tracing.records import HEX, SAMPLES, Record
+from codecsim.tracing.samples import Entry, digests
 
 NAL_HEADER_BITS = 16
 INCOMPLETE = "(incomplete)"  # bins that no element owns: the data end inside it
+HeaderElement = tuple[str, bytes | int, int, int]  # name, value, bits, position
 _COMPONENTS = (None, "Y", "Cb", "Cr")
 _UNIT_NAMES = {number: name for name, number in vars(nal).items() if name.isupper() and isinstance(number, int)}
 
@@ -32,34 +38,43 @@ class Tracer:
     observer : for a PictureCodec, None without `samples`
     """
 
-    def __init__(self, emit, samples=False):
+    def __init__(self, emit: Callable[[Iterable[Record]], object], samples: bool = False):
         self._emit = emit
         self.observer = self._observe if samples else None
-        self._digests = {}  # by stage of the picture; one that an encoder tries again counts as it was last
+        self._digests: dict[
+            str, list[Entry]
+        ] = {}  # by stage of the picture; one that an encoder tries again counts as it was last
         self._pictures = 0  # whose slice data have begun
-        self._picture, self._poc, self._unit = 0, None, None
+        self._picture = 0
+        self._poc: int | None = None
+        self._poc_of_last: int | None = None
+        self._unit = ""
         self._first_bit = 0  # of the unit, as header elements count
-        self._start_bit = None  # of the slice data, as their rows count; None while they have to wait
-        self._headers = []
-        self._held = []
+        self._start_bit: int | None = None  # of the slice data, as their rows count; None while they have to wait
+        self._headers: list[HeaderElement] = []
+        self._held: list[tuple[int | None, Any]] = []
 
-    def begin_unit(self, nal_type, layer_id=0, temporal_id=0, byte=-2):
+    def begin_unit(self, nal_type: int, layer_id: int = 0, temporal_id: int = 0, byte: int = -2) -> None:
         """A NAL unit follows, whose header stands at byte `byte` of the stream."""
         self.finish()
         self._unit = _UNIT_NAMES.get(nal_type, f"NAL_{nal_type}")
         self._first_bit = 8 * byte
         of_next = nal_type not in (nal.SUFFIX_SEI, nal.EOS, nal.EOB) or self._pictures == 0
         self._picture, self._poc = (self._pictures, None) if of_next else (self._pictures - 1, self._poc_of_last)
-        fields = ("forbidden_zero_bit", 0, 1), ("nal_unit_type", nal_type, 6)
-        fields += ("nuh_layer_id", layer_id, 6), ("nuh_temporal_id_plus1", temporal_id + 1, 3)
+        fields = (
+            ("forbidden_zero_bit", 0, 1),
+            ("nal_unit_type", nal_type, 6),
+            ("nuh_layer_id", layer_id, 6),
+            ("nuh_temporal_id_plus1", temporal_id + 1, 3),
+        )
         for name, value, bits in fields:
             self._headers.append((name, value, bits, self._first_bit + sum(bits for _, _, bits, _ in self._headers)))
 
-    def append(self, element):
+    def append(self, element: HeaderElement) -> None:
         """Take a header's element: (name, value, bits, position)."""
         self._headers.append(element)
 
-    def begin_slice_data(self, poc, start_bit=0):
+    def begin_slice_data(self, poc: int, start_bit: int = 0) -> None:
         """The slice header is complete and its data follow, or have been taken before.
 
         poc : int
@@ -73,7 +88,7 @@ class Tracer:
         for ctu, rows in held:
             self._emit(self._from_rows(ctu, rows, start_bit))
 
-    def take(self, record, ctu):
+    def take(self, record: Any, ctu: int | None) -> None:
         """Take, and clear, the record of a TracedCoder.
 
         ctu : int, address of the CTU whose elements these are; None: they stand before the first one
@@ -88,7 +103,7 @@ class Tracer:
         else:
             self._emit(self._from_rows(ctu, rows, self._start_bit))
 
-    def finish(self):
+    def finish(self) -> None:
         """The unit, or the stream, has ended."""
         self._flush_headers()
         if self._start_bit is not None:
@@ -97,38 +112,44 @@ class Tracer:
                 self._emit(_digest_records(self._picture, self._poc, entries))
         self._start_bit = None
 
-    def _observe(self, stage, codec):
+    def _observe(self, stage: Stage, codec: PictureCodec) -> None:
         self._digests[stage.name] = list(digests(stage, codec))
 
-    def _flush_headers(self):
+    def _flush_headers(self) -> None:
         if self._headers:
-            unit = self._picture, self._poc, self._unit
-            self._emit(_header_records(*unit, self._headers, self._first_bit))
+            self._emit(_header_records(self._picture, self._poc, self._unit, self._headers, self._first_bit))
         self._headers = []
 
-    def _from_rows(self, ctu, rows, start_bit):
+    def _from_rows(self, ctu: int | None, rows: Any, start_bit: int) -> Iterator[Record]:
         """Records of an array of rows."""
         return _slice_records(self._picture, self._poc, self._unit, ctu, rows, start_bit + NAL_HEADER_BITS)
 
 
-def _header_records(picture, poc, unit, entries, first_bit):
+def _header_records(
+    picture: int, poc: int | None, unit: str, entries: list[HeaderElement], first_bit: int
+) -> Iterator[Record]:
     """Records of a header's (name, value, bits, position), the unit beginning at position `first_bit`."""
-    nowhere = (None,) * 5  # ctu to component
-    for name, value, bits, position in entries:
-        value = HEX + value.hex() if isinstance(value, bytes) else int(value)
+    nowhere = (None, None, None, None, None)  # ctu to component
+    for name, found, bits, position in entries:
+        value = HEX + found.hex() if isinstance(found, bytes) else int(found)
         yield Record(picture, poc, unit, *nowhere, name, value, float(bits), position - first_bit, None, None, None)
 
 
-def _digest_records(picture, poc, entries):
-    for *place, name, value in entries:
-        yield Record(picture, poc, SAMPLES, *place, name, HEX + value.hex(), 0.0, 0, None, None, None)
+def _digest_records(picture: int, poc: int | None, entries: list[Entry]) -> Iterator[Record]:
+    for ctu, x, y, size, component, name, value in entries:
+        yield Record(
+            picture, poc, SAMPLES, ctu, x, y, size, component, name, HEX + value.hex(), 0.0, 0, None, None, None
+        )
 
 
-def _slice_records(picture, poc, unit, ctu, rows, first_bit):
+def _slice_records(
+    picture: int, poc: int | None, unit: str, ctu: int | None, rows: Any, first_bit: int
+) -> Iterator[Record]:
     """Records of slice data: bins up to the element that owns them."""
     bits = _bits(rows)
-    owned, first = 0.0, None  # of the bins since the last element: what they take, and the coder before the first one
-    tokens = []
+    owned = 0.0  # what the bins since the last element take
+    first: tuple[int, int, int] | None = None  # the coder before the first of them
+    tokens: list[str] = []
     for row, taken in zip(rows.tolist(), bits.tolist(), strict=True):
         what, value, count, state, width, register, position, place = row
         if what < FIRST_ELEMENT:
@@ -136,6 +157,7 @@ def _slice_records(picture, poc, unit, ctu, rows, first_bit):
             owned += taken
             _add_bins(tokens, what, value, count, state)
             continue
+        assert first is not None  # an element owns bins
         name = elements.NAMES[what - FIRST_ELEMENT]
         yield Record(picture, poc, unit, ctu, *_place(place), name, value, owned, *first, " ".join(tokens))
         owned, first, tokens = 0.0, None, []
@@ -143,7 +165,7 @@ def _slice_records(picture, poc, unit, ctu, rows, first_bit):
         yield Record(picture, poc, unit, ctu, *_place(0), INCOMPLETE, 0, owned, *first, " ".join(tokens))
 
 
-def _place(packed):
+def _place(packed: int) -> tuple[int | None, int | None, str | None, str | None]:
     """(x, y, size, component) as `entropy.trace.located` packs them."""
     if packed == 0:
         return None, None, None, None
@@ -151,7 +173,7 @@ def _place(packed):
     return packed & 0xFFFF, packed >> 16 & 0xFFFF, size, _COMPONENTS[packed >> 48]
 
 
-def _add_bins(tokens, what, value, count, state):
+def _add_bins(tokens: list[str], what: int, value: int, count: int, state: int) -> None:
     """Add a row of bins to those of an element; bins without context are one token where they follow each other."""
     if what == BYPASS:
         bins = f"{value & (1 << count) - 1:0{count}b}"
@@ -164,7 +186,7 @@ def _add_bins(tokens, what, value, count, state):
         tokens.append(f"{value}@{contexts.NAMES[what]}:{state >> 1}.{state & 1}")
 
 
-def _bits(rows):
+def _bits(rows: Any) -> np.ndarray:
     """(N,) float64 what each row of bins takes: by how much it narrows the interval of the arithmetic coder."""
     what, value, state = rows.what, rows.value, rows.state
     bins = what < FIRST_ELEMENT

@@ -7,7 +7,10 @@ the blocks of all samples that it harms are dropped until the next time, and it 
 import dataclasses
 import io
 import json
+import os
 import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +23,7 @@ from codecsim.learned.engine.update import ADAM, MASKED, update_average
 from codecsim.learned.engine.weights import builtin_weights
 from codecsim.learned.inter.online_net import UNIT_LOG2
 from codecsim.learned.model_files import Model
+from codecsim.tools.learner import LearnerSettings
 from codecsim.training.emphasis import emphasise
 from codecsim.training.filter_samples import KINDS, FilterSamples
 from codecsim.training.logs import count_by_kind, tensorboard
@@ -46,7 +50,7 @@ class EngineTraining:
 class _Run:
     """A training that can be stopped and gone on with."""
 
-    def __init__(self, params, spec, samples, training):
+    def __init__(self, params: LearnerSettings, spec: NetSpec, samples: FilterSamples, training: EngineTraining):
         self.spec, self.samples, self.training, self.step = spec, samples, training, 0
         self.size = 1 << params.tile_log2
         self.rng = np.random.default_rng(training.seed)
@@ -56,14 +60,14 @@ class _Run:
         self._net = TileNet(spec, self.size, self.size, train=True)
         self._loss = Loss(OUTPUT_BITS - UNIT_LOG2, params.huber_bound_q4 << (OUTPUT_BITS - UNIT_LOG2 - 4))
         self._side = self.size + 2 * spec.margin
-        self._ends = None  # of the samples' shares, one behind the other
+        self._ends: np.ndarray | None = None  # of the samples' shares, one behind the other
         if training.emphasis:
             sources = [source for source, *_ in samples.about]
             self._ends = np.cumsum(emphasise(np.full(len(samples), 1 / len(samples)), sources, training.emphasis))
         self._inputs = np.zeros((spec.n_inputs, self._net.rows, self._net.stride), np.int16)
         self._settings = repr((params, spec, training, samples.about))
 
-    def take_step(self):
+    def take_step(self) -> None:
         """Learn from one tile."""
         training = self.training
         planes, error = self._draw()
@@ -76,7 +80,7 @@ class _Run:
         update_average(self.state.average, self.state.master, _AVERAGE)
         self.step += 1
 
-    def _draw(self):
+    def _draw(self) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and errors of a tile, mirrored or turned at random; blocks that were dropped are masked."""
         while True:
             k = self._draw_sample()
@@ -91,31 +95,32 @@ class _Run:
                 self._inputs[:, :side, :side] = _turn(planes[:, y0 : y0 + side, x0 : x0 + side], turn)
                 return self._inputs, np.ascontiguousarray(_turn(tile, turn))
 
-    def _draw_sample(self):
+    def _draw_sample(self) -> int:
         if self._ends is None:
-            return self.rng.integers(len(self.samples))  # as the weights that ship without emphasis were trained
+            return int(self.rng.integers(len(self.samples)))  # as the weights that ship without emphasis were trained
         return int(np.searchsorted(self._ends[:-1], self.rng.random() * self._ends[-1], side="right"))
 
-    def drop(self):
+    def drop(self) -> dict[str, Any]:
         """Drop the blocks that the filter now makes worse, and take back the others.
 
         Returns
         -------
         dict : how many of how many, and how many by structure, QP and source
         """
-        total, kinds = 0, []
-        for k, before, after in block_errors(self.samples, self.spec, self.state.average):
+        total = 0
+        kinds: list[tuple[str, int, str]] = []
+        for k, before, after in block_errors(self.samples, self.spec, self.state.weights):
             used, self.kept[k] = before > 0, after < before
             if not self.kept[k].any():
                 self.kept[k] |= used  # where all are harmed nothing can be told
-            total += np.count_nonzero(used)
+            total += int(np.count_nonzero(used))
             source, config, qp, _ = self.samples.about[k]
             kinds += [(config, qp, source)] * int(np.count_nonzero(used & ~self.kept[k]))
         if not any(kept.any() for kept in self.kept):
             raise ConfigError("no block of the samples is coded by inter prediction")
         return {"step": self.step, "blocks": int(total), "dropped": len(kinds), "by_kind": count_by_kind(kinds)}
 
-    def save(self, path, found):
+    def save(self, path: pathlib.Path, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Write all that the rest of the training depends on, and what has been found."""
         arrays = {name: getattr(self.state, name) for name in _STATE}
         arrays["kept"] = np.concatenate([kept.ravel() for kept in self.kept])
@@ -125,7 +130,7 @@ class _Run:
         with atomic_output(str(path)) as file:
             file.write(packed.getvalue())
 
-    def resume(self, path):
+    def resume(self, path: pathlib.Path) -> dict[str, list[dict[str, Any]]]:
         """Go on from what `save` wrote; returns what had been found.
 
         Raises
@@ -145,19 +150,21 @@ class _Run:
         return rest["found"]
 
 
-def _turn(planes, turn):
+def _turn(planes: np.ndarray, turn: int) -> np.ndarray:
     """Planes of (..., h, w) mirrored (bits 0, 1) and transposed (bit 2)."""
     planes = planes[..., ::-1] if turn & 1 else planes
     planes = planes[..., ::-1, :] if turn & 2 else planes
     return planes.swapaxes(-1, -2) if turn & 4 else planes
 
 
-def _blocks(error):
+def _blocks(error: np.ndarray) -> tuple[int, ...]:
     """Rows and columns of the blocks of a plane of errors."""
     return tuple(-(-n // BLOCK) for n in error.shape)
 
 
-def block_errors(samples, spec, weights):
+def block_errors(
+    samples: FilterSamples, spec: NetSpec, weights: np.ndarray
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Squared error of the blocks of samples.
 
     Parameters
@@ -172,7 +179,7 @@ def block_errors(samples, spec, weights):
     """
     packed = PackedWeights(spec)
     packed.update(weights)
-    nets = {}
+    nets: dict[Any, Any] = {}
     for k, (planes, error) in enumerate(samples):
         h, w = error.shape
         net = nets.setdefault((h, w), TileNet(spec, h, w))
@@ -184,7 +191,7 @@ def block_errors(samples, spec, weights):
         yield k, _block_sums(e * e), _block_sums((e + found) ** 2)
 
 
-def _block_sums(values):
+def _block_sums(values: np.ndarray) -> np.ndarray:
     rows, columns = _blocks(values)
     h, w = values.shape
     whole = np.zeros((rows * BLOCK, columns * BLOCK))
@@ -192,7 +199,7 @@ def _block_sums(values):
     return whole.reshape(rows, BLOCK, columns, BLOCK).sum((1, 3))
 
 
-def measure(samples, spec, weights):
+def measure(samples: FilterSamples, spec: NetSpec, weights: np.ndarray) -> dict[str, float]:
     """What weights leave of the squared error of the prediction.
 
     Returns
@@ -200,7 +207,7 @@ def measure(samples, spec, weights):
     dict of 'everywhere', 'where_better' (each block of 32x32 takes the filter where that is better) and the latter by
     structure and QP, each a share
     """
-    sums = {}
+    sums: dict[Any, Any] = {}
     for k, before, after in block_errors(samples, spec, weights):
         _, config, qp, _ = samples.about[k]
         best = np.minimum(before, after).sum()
@@ -211,7 +218,15 @@ def measure(samples, spec, weights):
     return {key: round(after / max(before, 1.0), 4) for key, (before, after) in sorted(sums.items())}
 
 
-def train_filter(kind, layers, folder, training, validation=None, work=None, report=lambda line: None):
+def train_filter(
+    kind: str,
+    layers: tuple[tuple[str, int], ...],
+    folder: str | os.PathLike,
+    training: EngineTraining,
+    validation: str | os.PathLike | None = None,
+    work: str | os.PathLike | None = None,
+    report: Callable[..., Any] = lambda line: None,
+) -> tuple[Model, dict[str, Any]]:
     """Train a filter of inter prediction.
 
     Parameters
@@ -240,7 +255,9 @@ def train_filter(kind, layers, folder, training, validation=None, work=None, rep
         raise ConfigError(str(error)) from None
     run = _Run(params, spec, FilterSamples(folder, kind, spec.margin), training)
     others = FilterSamples(validation, kind, spec.margin) if validation else None
-    found, writer, checkpoint = {"dropping": []}, None, None
+    found: dict[str, Any] = {"dropping": []}
+    writer = None
+    checkpoint = None
     if work is not None:
         writer, checkpoint = tensorboard(work), pathlib.Path(work) / _CHECKPOINT
         if checkpoint.exists():
@@ -254,22 +271,22 @@ def train_filter(kind, layers, folder, training, validation=None, work=None, rep
         if run.step % _EVERY == 0 or run.step == training.steps:
             report(f"step {run.step} of {training.steps}")
             if others:
-                left = measure(others, spec, run.state.average)
+                left = measure(others, spec, run.state.weights)
                 if writer:
                     for name in ("everywhere", "where_better"):
                         writer.add_scalar(f"validation/{name}", left[name], run.step)
             if checkpoint:
                 run.save(checkpoint, found)
-    weights = run.state.average
+    weights = run.state.weights
     found["training"] = measure(run.samples, spec, weights)
     if others:
         found["validation"] = measure(others, spec, weights)
     return Model(KINDS[kind].kind, spec, weights, params.inputs), found
 
 
-def _drop(run, others, report):
+def _drop(run: _Run, others: FilterSamples | None, report: Callable[..., Any]) -> dict[str, Any]:
     note = run.drop()
     if others:
-        note["validation_before"] = measure(others, run.spec, run.state.average)
+        note["validation_before"] = measure(others, run.spec, run.state.weights)
     report(f"step {run.step}: dropped {note['dropped']} of {note['blocks']} blocks")
     return note

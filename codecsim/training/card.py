@@ -4,15 +4,16 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from codecsim import __version__
 from codecsim.errors import ConfigError
 from codecsim.formats.output import atomic_output
 from codecsim.learned.engine.complexity import block_macs, inference_kmac
-from codecsim.learned.model_files import CARD_FILE, INTER_CHROMA, INTER_LUMA, INTRA, LOOP
+from codecsim.learned.model_files import CARD_FILE, INTER_CHROMA, INTER_LUMA, INTRA, LOOP, Model
 
 _BY_ENGINE = "the integer engine that runs the model has trained it"
 _BY_TORCH = "on random pictures the integer engine gave what torch gives with the integers' rounding"
@@ -29,20 +30,20 @@ class Table(NamedTuple):
 class Training(NamedTuple):
     """How a model was trained."""
 
-    settings: object  # a dataclass
+    settings: Any  # a dataclass
     samples: str  # folder
     command: str  # that did it
     figures: Sequence = ()  # of Table
     dropped: Sequence = ()  # of dict: "step", "dropped" of so many "blocks" or "pictures", and "by_kind"
 
 
-def card_path(output):
+def card_path(output: str | os.PathLike) -> pathlib.Path:
     """Path of the card of the model in a file."""
     path = pathlib.Path(output)
     return path.with_name(f"{path.stem}.{CARD_FILE}")
 
 
-def check_card(output):
+def check_card(output: str | os.PathLike) -> None:
     """Make sure that the card of the model in a file takes no other card's place.
 
     Raises
@@ -54,7 +55,7 @@ def check_card(output):
         raise ConfigError(f"{path}: would be the card of {output}, but is not; move it or name another output")
 
 
-def write_card(output, model, training):
+def write_card(output: str | os.PathLike, model: Model, training: Training) -> pathlib.Path:
     """Write the card of a Model that stands in a file; returns its path.
 
     Parameters
@@ -99,22 +100,22 @@ def write_card(output, model, training):
     return card_path(output)
 
 
-def _title(output):
+def _title(output: str | os.PathLike) -> str:
     return f"# {pathlib.Path(output).name}"
 
 
-def _table(table):
+def _table(table: Table) -> str:
     lines = [table.title, ""] if table.title else []
     lines += [_row(("", *table.columns)), "|---" * (1 + len(table.columns)) + "|"]
     lines += [_row((name, *values)) for name, values in table.rows.items()]
     return "\n".join(lines)
 
 
-def _row(cells):
+def _row(cells: Iterable[object]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
-def _kmac(model):
+def _kmac(model: Model) -> str:
     if model.kind == LOOP:
         return f"{model.spec.macs / 1000:.2f} kMAC a luma sample"
     if model.kind == INTRA:
@@ -123,14 +124,14 @@ def _kmac(model):
     return f"{inference_kmac(model.spec):.2f} kMAC a {'chroma' if model.kind == INTER_CHROMA else 'luma'} sample"
 
 
-def _versions(kind):
+def _versions(kind: str) -> str:
     names = ("numpy",) if kind in (INTER_LUMA, INTER_CHROMA) else ("numpy", "torch")
     return ", ".join([f"codecsim {__version__}", *(f"{name} {importlib.metadata.version(name)}" for name in names)])
 
 
-def _sources(folder):
+def _sources(folder: str) -> str:
     """What a folder of samples is made of, source by source."""
-    rows = {}
+    rows: dict[Any, Any] = {}
     for path in sorted(pathlib.Path(folder).glob("*.json")):
         about = json.loads(path.read_text(encoding="utf-8"))
         if "source" in about:
@@ -146,7 +147,7 @@ def _sources(folder):
     return _table(Table(title, ("encodings", "pictures", "configurations", "QP"), rows))
 
 
-def _dropped(note):
+def _dropped(note: Mapping[str, Any]) -> str:
     what = next(key for key in ("blocks", "pictures") if key in note)
     when = f"After {note['step']:,} steps" if "step" in note else "Late"
     text = f"{when}, because the filter made them worse: {note['dropped']:,} of {note[what]:,} {what}"

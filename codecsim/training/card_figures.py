@@ -1,9 +1,12 @@
 """Figures for a model's card, from what its training has found."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from codecsim.training.card import Table
 
 
-def engine_figures(found):
+def engine_figures(found: Mapping[str, Any]) -> tuple[Table]:
     """(Table,) of what `by_engine.train_filter` has measured."""
     columns = [column for column in ("training", "validation") if column in found]
     title = (
@@ -16,7 +19,7 @@ def engine_figures(found):
     )
 
 
-def loop_figures(found):
+def loop_figures(found: Mapping[str, Mapping[str, Any]]) -> tuple[Table, ...]:
     """(Table,) of what `loop.train_loop` has measured, () where it had no validation samples."""
     columns = {"before_dropping": "before dropping", "gains": "at the end"}
     columns = {column: name for column, name in columns.items() if column in found}
@@ -28,7 +31,7 @@ def loop_figures(found):
     return (Table(title, list(columns.values()), rows),) if columns else ()
 
 
-def intra_figures(left):
+def intra_figures(left: Mapping[int, Any]) -> tuple[Table, ...]:
     """(Table,) of what `intra.validate` has measured, () where that is nothing."""
     title = "Sum of absolute coefficients on the validation samples, against the unfiltered prediction."
     columns = ["everywhere", "where it helps", "share where it helps"]
@@ -36,5 +39,5 @@ def intra_figures(left):
     return (Table(title, columns, rows),) if rows else ()
 
 
-def _keys(found, columns):
+def _keys(found: Mapping[str, Any], columns: Mapping[str, str] | Sequence[str]) -> list[str]:
     return sorted({key for column in columns for key in found[column]})

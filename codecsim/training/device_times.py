@@ -1,6 +1,7 @@
 """What a network costs on a device that torch drives: floating point, as a yardstick beside the exact engine."""
 
 import time
+from collections.abc import Callable
 
 import torch
 
@@ -21,7 +22,7 @@ class FloatNet(torch.nn.Module):
         self.hidden, self.last = torch.nn.ModuleList(hidden), last
         self.skip = torch.nn.Conv2d(spec.n_inputs, spec.n_outputs, 5, bias=False)
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         lead, inner = self.spec.margin - 1 - self.spec.reach, self.spec.margin - 2
         skip = self.skip(functional.pad(x, [-inner] * 4))
         x = functional.pad(x, [-lead] * 4)
@@ -37,7 +38,7 @@ def device_name(device: str) -> str | None:
     return torch.cuda.get_device_name() if torch.cuda.is_available() else None
 
 
-def best_seconds(function, device: str, runs: int = 5) -> float:
+def best_seconds(function: Callable[[], object], device: str, runs: int = 5) -> float:
     """Least time of one call, with all that it started."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     least = float("inf")
@@ -68,7 +69,7 @@ def step_seconds(spec: NetSpec, tile: int, device: str = "cuda") -> float:
     target = torch.zeros(1, spec.n_outputs, tile, tile, device=device)
     adam = torch.optim.Adam(net.parameters(), lr=1e-3)
 
-    def step():
+    def step() -> None:
         adam.zero_grad()
         functional.huber_loss(net(inputs), target).backward()
         adam.step()

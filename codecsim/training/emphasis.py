@@ -1,13 +1,14 @@
 """Which samples of a training are drawn more often than others."""
 
 import fnmatch
+from collections.abc import Sequence
 
 import numpy as np
 
 from codecsim.errors import ConfigError
 
 
-def emphasise(shares, sources, emphasis):
+def emphasise(shares: np.ndarray, sources: Sequence[str], emphasis: Sequence[tuple[str, float]]) -> np.ndarray:
     """How often to draw each sample, not together 1.
 
     Parameters

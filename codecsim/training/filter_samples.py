@@ -13,8 +13,10 @@ import dataclasses
 import hashlib
 import itertools
 import json
+import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +75,9 @@ KINDS = {
 }
 
 
-def collect(path, filter_kind, config, count):
+def collect(
+    path: pathlib.Path, filter_kind: FilterKind, config: EncoderConfig, count: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
     """Samples of one encoding.
 
     Parameters
@@ -113,7 +117,14 @@ def collect(path, filter_kind, config, count):
                 yield sample.planes, error, report.qp
 
 
-def take_samples(kind, clips, folder, qps, count, on_encoding=lambda name: None):
+def take_samples(
+    kind: str,
+    clips: Sequence[str | os.PathLike],
+    folder: str | os.PathLike,
+    qps: tuple[int],
+    count: int,
+    on_encoding: Callable[..., Any] = lambda name: None,
+) -> int:
     """Encode and write what is not there yet.
 
     Parameters
@@ -147,7 +158,7 @@ def take_samples(kind, clips, folder, qps, count, on_encoding=lambda name: None)
     return len(list(folder.glob("*.json")))
 
 
-def _take(stem, clip, kind, config, count):
+def _take(stem: pathlib.Path, clip: pathlib.Path, kind: str, config: EncoderConfig, count: int) -> None:
     samples = list(collect(clip, KINDS[kind], config, count))
     about = {"kind": kind, "source": clip.name, "config": config.config, "qp": config.qp}
     about |= {"inputs": len(samples[0][0]) if samples else 0, "samples": [qp for *_, qp in samples]}
@@ -175,8 +186,9 @@ class FilterSamples:
     ConfigError : the folder holds none, or those of another kind, or such with less context
     """
 
-    def __init__(self, folder, kind, margin):
-        self.about, self._arrays = [], []
+    def __init__(self, folder: str | os.PathLike, kind: str, margin: int):
+        self.about: list[tuple[str, str, int, int]] = []
+        self._arrays: list[tuple[np.ndarray, np.ndarray]] = []
         for file in sorted(pathlib.Path(folder).glob("*.json")):
             about, stem = json.loads(file.read_text(encoding="utf-8")), str(file.with_suffix(""))
             if about.get("kind") != kind:
@@ -194,8 +206,11 @@ class FilterSamples:
         if not self.about:
             raise ConfigError(f"{folder}: no samples; `codecsim train {kind}-samples` makes them")
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._arrays)
 
-    def __getitem__(self, index):
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return iter(self._arrays)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         return self._arrays[index]

@@ -7,9 +7,12 @@ rounded as the engine rounds them, with the gradient passed through.
 
 import dataclasses
 import math
+import os
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +53,7 @@ class IntraTraining:
 class IntraNetwork(nn.Module):
     """One network of the filter, as a NetSpec says: real inputs (n, inputs, h, w) to samples of 8 bits (n, h', w')."""
 
-    def __init__(self, spec):
+    def __init__(self, spec: NetSpec):
         super().__init__()
         self.spec = spec
         widths = [spec.n_inputs, *(channels for _, channels in spec.hidden)]
@@ -64,7 +67,7 @@ class IntraNetwork(nn.Module):
             self.output.weight *= 0.1
             self.output.bias.zero_()
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The change of the prediction."""
         margin, lead = self.spec.margin, self.spec.margin - 1 - self.spec.reach
         y = _crop(x, lead)
@@ -74,7 +77,7 @@ class IntraNetwork(nn.Module):
         y = y + functional.conv2d(_crop(x, margin - 2), _round(self.skip))
         return y[:, 0] * (1 << UNIT_LOG2)
 
-    def weights(self):
+    def weights(self) -> np.ndarray:
         """(n,) float32 in canonical order, within what the engine can hold."""
         parts = [part for layer in self.hidden for part in (layer.weight, layer.bias)]
         parts += [self.output.weight, self.skip, self.output.bias]
@@ -82,16 +85,16 @@ class IntraNetwork(nn.Module):
         return whole.clip(-MASTER_LIMIT, MASTER_LIMIT)
 
 
-def _crop(x, n):
+def _crop(x: torch.Tensor, n: int) -> torch.Tensor:
     return x[:, :, n : x.shape[2] - n, n : x.shape[3] - n]
 
 
-def _round(weights):
+def _round(weights: torch.Tensor) -> torch.Tensor:
     rounded = torch.round(weights * (1 << WEIGHT_BITS)) / (1 << WEIGHT_BITS)
     return weights + (rounded - weights).detach()
 
 
-def _dct(n):
+def _dct(n: int) -> torch.Tensor:
     k, x = np.arange(n)[:, None], np.arange(n)
     basis = np.cos(np.pi * (2 * x + 1) * k / (2 * n)) * math.sqrt(2 / n)
     basis[0] /= math.sqrt(2)
@@ -101,7 +104,7 @@ def _dct(n):
 class Samples:
     """Samples in a folder (see intra_samples), of the blocks that one network of a split sees."""
 
-    def __init__(self, folder, spec, which):
+    def __init__(self, folder: str | os.PathLike, spec: IntraSpec, which: int):
         self._margin, self._kept = spec.net.margin, {}
         self._basis = {log2: _dct(1 << log2) for log2 in SIZES}
         if not (pathlib.Path(folder) / DRAWN).is_file():
@@ -113,11 +116,11 @@ class Samples:
             if seen.size:
                 self._kept[log2] = planes, error, np.array(about), seen
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         """(log2, places of the blocks) of each size."""
         return iter((log2, kept[3]) for log2, kept in self._kept.items())
 
-    def load(self, log2, places):
+    def load(self, log2: int, places: np.ndarray) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Inputs, errors of the prediction and slice QPs of some blocks."""
         planes, error, about, _ = self._kept[log2]
         cut = slice(MAX_MARGIN - self._margin, (1 << log2) + MAX_MARGIN + self._margin)
@@ -125,7 +128,7 @@ class Samples:
         qp = torch.from_numpy(about[places, 0].astype(np.float32))
         return inputs, torch.from_numpy(error[places].astype(np.float32)), qp
 
-    def cost(self, log2, error, qp):
+    def cost(self, log2: int, error: torch.Tensor, qp: torch.Tensor) -> torch.Tensor:
         """Sum of absolute coefficients of each block, in steps of the quantiser at QP 32."""
         basis = self._basis[log2].to(error.device)
         return (basis @ error @ basis.T).abs().sum((1, 2)) / 2 ** ((qp - 32) / 6)
@@ -134,7 +137,7 @@ class Samples:
 class _Run:
     """A training of one network that can be stopped and gone on with."""
 
-    def __init__(self, spec, which, folder, training):
+    def __init__(self, spec: IntraSpec, which: int, folder: str | os.PathLike, training: IntraTraining):
         torch.set_num_threads(1)
         torch.manual_seed(1000 * training.seed + which)
         self.training, self.step, self.mean = training, 0, 0.0
@@ -147,7 +150,7 @@ class _Run:
         settings = dataclasses.replace(training, jobs=1)
         self._settings = repr((spec, which, settings, [len(found) for found in self._places]))
 
-    def take_step(self):
+    def take_step(self) -> float:
         """One step on blocks of one size; returns the share of them that the filter makes worse."""
         training = self.training
         done = self.step / training.steps
@@ -171,14 +174,14 @@ class _Run:
         self.step += 1
         return harmed
 
-    def save(self, path):
+    def save(self, path: pathlib.Path) -> None:
         """Write all that the rest of the training depends on."""
         state = {"settings": self._settings, "step": self.step, "mean": self.mean, "net": self.net.state_dict()}
         state |= {"optimiser": self._optimiser.state_dict(), "rng": self._rng.bit_generator.state}
         torch.save(state, f"{path}.new")
         pathlib.Path(f"{path}.new").replace(path)
 
-    def resume(self, path):
+    def resume(self, path: pathlib.Path) -> None:
         """Go on from what `save` wrote.
 
         Raises
@@ -194,7 +197,14 @@ class _Run:
         self._rng.bit_generator.state = state["rng"]
 
 
-def train_network(job, report=lambda line: None):
+# (spec, which network, folder of samples, settings, folder of the checkpoint or None)
+_Job = tuple[IntraSpec, int, str | os.PathLike, IntraTraining, str | os.PathLike | None]
+
+
+def train_network(
+    job: _Job,
+    report: Callable[..., Any] = lambda line: None,
+) -> np.ndarray:
     """Train one network of an IntraSpec; returns its (n,) float32 weights.
 
     Parameters
@@ -222,7 +232,7 @@ def train_network(job, report=lambda line: None):
     return run.net.weights()
 
 
-def validate(model, folder):
+def validate(model: Model, folder: str | os.PathLike) -> dict[int, tuple[float, float, float]]:
     """What the filter leaves of the cost of validation samples, block by block where it helps.
 
     Returns
@@ -244,7 +254,7 @@ def validate(model, folder):
     return {log2: (s[1] / s[0], s[2] / s[0], s[3] / s[4]) for log2, s in sums.items() if s[4]}
 
 
-def _network(spec, weights):
+def _network(spec: NetSpec, weights: np.ndarray) -> IntraNetwork:
     """IntraNetwork with weights in canonical order."""
     net, at = IntraNetwork(spec), 0
     parts = [part for layer in net.hidden for part in (layer.weight, layer.bias)]
@@ -256,7 +266,13 @@ def _network(spec, weights):
     return net
 
 
-def train_intra(spec, folder, training, work=None, report=lambda line: None):
+def train_intra(
+    spec: IntraSpec,
+    folder: str | os.PathLike,
+    training: IntraTraining,
+    work: str | os.PathLike | None = None,
+    report: Callable[..., Any] = lambda line: None,
+) -> Model:
     """Train all networks of an IntraSpec on the samples in a folder; returns a Model with all of INPUTS.
 
     work : folder of checkpoints, with which an interrupted training goes on, and of TensorBoard's files; or None
@@ -279,7 +295,11 @@ def train_intra(spec, folder, training, work=None, report=lambda line: None):
     return model
 
 
-def _train_at_once(jobs, count, report):
+def _train_at_once(
+    jobs: Sequence[_Job],
+    count: int,
+    report: Callable[..., Any],
+) -> list[np.ndarray]:
     """What `train_network` returns for each job, `count` processes at a time; this one reports what they say."""
     context = get_context("spawn")
     with context.Manager() as manager, ProcessPoolExecutor(count, context) as pool:
@@ -293,6 +313,6 @@ def _train_at_once(jobs, count, report):
         return [future.result() for future in futures]
 
 
-def usual_spec():
+def usual_spec() -> IntraSpec:
     """IntraSpec of the weights that ship."""
     return IntraSpec(NetSpec(len(INPUTS), ((CONV3, 16),) * 3), "direction")

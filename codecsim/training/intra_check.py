@@ -21,9 +21,12 @@ from codecsim.learned.engine.spec import (
     SKIP,
     WEIGHT_BITS,
     WEIGHT_CLIP,
+    Layer,
+    NetSpec,
 )
 from codecsim.learned.intra.filter import UNIT_LOG2, IntraFilter, filter_block
 from codecsim.learned.intra.inputs import is_transposed
+from codecsim.learned.model_files import Model
 from codecsim.picture.areas import Place, TransformBlock
 from codecsim.picture.planes import PAD_Y
 from codecsim.tools.intra import IntraSettings
@@ -31,16 +34,16 @@ from codecsim.tools.intra import IntraSettings
 _MODES = 35
 
 
-def _wrap(x):
+def _wrap(x: torch.Tensor) -> torch.Tensor:
     """Modulo 2**32, from -2**31 on."""
     return torch.remainder(x + 2**31, 2**32) - 2**31
 
 
-def _requantise(sums, shift, limit):
+def _requantise(sums: torch.Tensor, shift: int, limit: int) -> torch.Tensor:
     return torch.clamp(torch.floor(_wrap(sums + 2 ** (shift - 1)) / 2**shift), -limit, limit)
 
 
-def exact_output(spec, weights, planes):
+def exact_output(spec: NetSpec, weights: np.ndarray, planes: np.ndarray) -> torch.Tensor:
     """Output of a network of a NetSpec, as the engine's integers.
 
     Parameters
@@ -56,11 +59,11 @@ def exact_output(spec, weights, planes):
     whole = torch.from_numpy(weights.astype(np.float64))
     x = torch.from_numpy(planes.astype(np.float64))[None]
 
-    def rounded(start, end, shape):
+    def rounded(start: int, end: int, shape: tuple[int, int, int, int]) -> torch.Tensor:
         scaled = torch.round(whole[start:end] * 2**WEIGHT_BITS).clamp(-WEIGHT_CLIP, WEIGHT_CLIP)
         return scaled.reshape(shape)
 
-    def sums(layer, inputs):
+    def sums(layer: Layer, inputs: torch.Tensor) -> torch.Tensor:
         bias = torch.round(whole[layer.bias : layer.end] * 2 ** (ACT_BITS + WEIGHT_BITS))
         return functional.conv2d(inputs, rounded(layer.weights, layer.skip, layer.weight_shape), bias)
 
@@ -74,11 +77,11 @@ def exact_output(spec, weights, planes):
     return _requantise(y, OUTPUT_SHIFT, OUTPUT_CLIP)[0, 0]
 
 
-def _cut(x, n):
+def _cut(x: torch.Tensor, n: int) -> torch.Tensor:
     return x[:, :, n : x.shape[2] - n, n : x.shape[3] - n]
 
 
-def check_bits(model, seed=0, blocks=200, qps=(22, 37)):
+def check_bits(model: Model, seed: int = 0, blocks: int = 200, qps: tuple[int, int] = (22, 37)) -> int | None:
     """Filter blocks of all sizes, at random places and of random modes, of pictures that are smooth in places.
 
     Returns
@@ -116,5 +119,5 @@ def check_bits(model, seed=0, blocks=200, qps=(22, 37)):
             found = net.value.y[: n * stride].reshape(n, stride)[:, :n]
             if not np.array_equal(out.numpy(), found) or not np.array_equal(wanted, pred[area]):
                 raise ModelError("the intra filter's integer network and its torch model differ")
-            count += np.count_nonzero(found)
+            count += int(np.count_nonzero(found))
     return count

@@ -21,7 +21,8 @@ import hashlib
 import json
 import os
 import pathlib
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,7 +64,7 @@ class CodedPicture(NamedTuple):
     qp: int
 
 
-def code_picture(frame, video_format, qp, preset="medium"):
+def code_picture(frame: Frame, video_format: VideoFormat, qp: int, preset: str = "medium") -> CodedPicture:
     """Code a Frame of 8 bits all intra; returns its CodedPicture."""
     encoder = Encoder(EncoderConfig("ai", qp, preset=preset, filter="off"), video_format)
     for structure, picture in coding_structure("ai", [frame]):
@@ -71,14 +72,11 @@ def code_picture(frame, video_format, qp, preset="medium"):
     codec = encoder.codec
     reconstruct(codec.rc, 0, rows_of(codec.rc))  # the in-loop filters have passed over the samples
     h, w = frame.y.shape
-    coded = (codec.picture.planes.y[PAD_Y:, PAD_Y:], codec.pred.y)
-    return CodedPicture(
-        frame.y, *(plane[:h, :w].astype(np.uint8) for plane in coded),
-        codec.blocks.tu_log2.copy(), codec.blocks.intra_luma.copy(), qp,
-    )  # fmt: skip
+    recon, pred = (plane[:h, :w].astype(np.uint8) for plane in (codec.picture.planes.y[PAD_Y:, PAD_Y:], codec.pred.y))
+    return CodedPicture(frame.y, recon, pred, codec.blocks.tu_log2.copy(), codec.blocks.intra_luma.copy(), qp)
 
 
-def read_pictures(paths):
+def read_pictures(paths: Iterable[str | os.PathLike]) -> Iterator[tuple[str, Frame, VideoFormat]]:
     """(name, Frame, VideoFormat) of photos, whole and at half their size, and of some pictures of clips.
 
     Sizes are cut to multiples of 8.
@@ -103,13 +101,15 @@ def read_pictures(paths):
                 yield path.name, frame, VideoFormat(w, h, video.format.fps, 8)
 
 
-def _places(size_log2, log2):
+def _places(size_log2: np.ndarray, log2: int) -> np.ndarray:
     """(n, 2) rows and columns of the transform blocks of one size of a picture, in units of 4 samples."""
     units = 1 << (log2 - 2)
     return np.argwhere(size_log2[::units, ::units] == log2) * units
 
 
-def write_samples(pictures, folder, seed=0, scale=1.0):
+def write_samples(
+    pictures: Mapping[str, CodedPicture], folder: str | os.PathLike, seed: int = 0, scale: float = 1.0
+) -> dict[int, int]:
     """Write samples of coded pictures to a folder; which blocks, is drawn.
 
     Parameters
@@ -137,12 +137,12 @@ def write_samples(pictures, folder, seed=0, scale=1.0):
     return counts
 
 
-def _write_json(path, value):
+def _write_json(path: pathlib.Path, value: Any) -> None:
     with atomic_output(path) as file:
         file.write(json.dumps(value).encode())
 
 
-def _write_size(drawn, count, log2, folder):
+def _write_size(drawn: Any, count: int, log2: int, folder: pathlib.Path) -> None:
     """Arrays of the blocks of one size; drawn: (CodedPicture, (n, 2) rows and columns in units), `count` in all."""
     n, side = 1 << log2, (1 << log2) + 2 * MAX_MARGIN
     shapes = {"planes": (len(INPUTS), side, side), "error": (n, n), "about": (2,)}
@@ -173,7 +173,13 @@ def _write_size(drawn, count, log2, folder):
         os.replace(parts[name], names[name])
 
 
-def take_samples(paths, folder, seed=0, scale=1.0, on_picture=lambda name, qp: None):
+def take_samples(
+    paths: Sequence[str | os.PathLike],
+    folder: str | os.PathLike,
+    seed: int = 0,
+    scale: float = 1.0,
+    on_picture: Callable[[str, int], object] = lambda name, qp: None,
+) -> dict[int, int]:
     """Code pictures at several QPs, but for those that are in the folder already, and write samples of all that are.
 
     Parameters
@@ -211,7 +217,7 @@ def take_samples(paths, folder, seed=0, scale=1.0, on_picture=lambda name, qp: N
     return write_samples(pictures, folder, seed, scale)
 
 
-def _store(folder, encoding, source, picture):
+def _store(folder: pathlib.Path, encoding: str, source: str, picture: CodedPicture) -> None:
     """Write a CodedPicture as an encoding of a folder."""
     np.save(folder / f"{encoding}.samples.npy", np.stack(picture[:3]))
     np.save(folder / f"{encoding}.blocks.npy", np.stack(picture[3:5]))
@@ -219,17 +225,19 @@ def _store(folder, encoding, source, picture):
     _write_json(folder / f"{encoding}.json", {"source": source, "qp": picture.qp, "number": number})
 
 
-def _encodings(folder):
+def _encodings(folder: pathlib.Path) -> Iterator[Any]:
     """(name, contents of the JSON file) of the encodings in a folder."""
     for path in sorted(folder.glob("*.json")):
         if path.name != DRAWN:
             yield path.name.removesuffix(".json"), json.loads(path.read_text(encoding="utf-8"))
 
 
-def load_pictures(folder):
+def load_pictures(folder: pathlib.Path) -> dict[str, CodedPicture]:
     """dict of the name of each encoding in a folder to its CodedPicture, mapped into memory, in the order of coding."""
     pictures = {}
     for name, about in sorted(_encodings(folder), key=lambda found: found[1]["number"]):
-        parts = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("samples", "blocks"))
-        pictures[name] = CodedPicture(*(array for part in parts for array in np.asarray(part)), about["qp"])
+        samples, blocks = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("samples", "blocks"))
+        original, recon, pred = np.asarray(samples)
+        size_log2, mode = np.asarray(blocks)
+        pictures[name] = CodedPicture(original, recon, pred, size_log2, mode, about["qp"])
     return pictures

@@ -9,7 +9,10 @@ Chroma's weight grows from first to last: its errors are the easier to learn, an
 
 import dataclasses
 import math
+import os
 import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +58,7 @@ class LoopTraining:
 class _Run:
     """A training that can be stopped and gone on with."""
 
-    def __init__(self, spec, samples, training, start=None):
+    def __init__(self, spec: LoopSpec, samples: LoopSamples, training: LoopTraining, start: np.ndarray | None = None):
         torch.manual_seed(training.seed)
         self.samples, self.training, self.step = samples, training, 0
         self.model = LoopModel(spec)
@@ -69,10 +72,10 @@ class _Run:
         self.rng = np.random.default_rng(training.seed)
         self.growth = np.zeros(6)  # of each plane's squared error, running mean
         self.kept = np.arange(len(samples.pictures))
-        self.errors = np.stack([samples.errors(k) for k in self.kept])
+        self.errors = np.stack([samples.errors(int(k)) for k in self.kept])
         self.shares = samples.shares(training.intra_share, training.size_power, training.emphasis)
 
-    def state(self):
+    def state(self) -> dict[str, Any]:
         """All that the rest of the training depends on."""
         return {
             "settings": (self.model.spec, self.training, self.samples.pictures),
@@ -85,7 +88,7 @@ class _Run:
             "growth": self.growth,
         }
 
-    def resume(self, state):
+    def resume(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned.
 
         Raises
@@ -101,14 +104,14 @@ class _Run:
         self.kept = np.array(state["kept"])
         self.growth = state.get("growth", self.growth)
 
-    def averaged(self, exact=True):
+    def averaged(self, exact: bool = True) -> LoopModel:
         """The model with the running mean of its weights, rounded or not."""
         model = LoopModel(self.model.spec).to(self.training.device, memory_format=torch.channels_last)
         model.load_state_dict(self.mean)
         model.exact = exact
         return model
 
-    def batch(self):
+    def batch(self) -> Iterator[Any]:
         """Decoded and original patches, features, errors of their pictures."""
         drawn, shares = [], self.shares[self.kept]
         for k in self.rng.choice(self.kept, self.training.batch, p=shares / shares.sum()):
@@ -116,14 +119,14 @@ class _Run:
             drawn.append((*patches, self.samples.load(k)[2], torch.from_numpy(self.errors[k])))
         return (torch.stack(part).to(self.training.device) for part in zip(*drawn, strict=True))
 
-    def plane_weights(self):
+    def plane_weights(self) -> torch.Tensor:
         """(6,) tensor, their shares in the loss at this step."""
         first, last = self.training.chroma_weights
         chroma = first + (last - first) * self.step / self.training.steps
         weights = torch.tensor([1.0] * 4 + [chroma] * 2, device=self.training.device)
         return weights / weights.sum()
 
-    def take_step(self):
+    def take_step(self) -> None:
         """One step, whose growth of each plane's squared error, as shares of its picture's, goes into `growth`."""
         training, done = self.training, self.step / self.training.steps
         self.model.exact = done >= training.rounded_from
@@ -144,7 +147,7 @@ class _Run:
         self.growth = self.growth + (growth - self.growth) / min(self.step, 200)
 
 
-def _change(model, decoded, features, precision):
+def _change(model: LoopModel, decoded: torch.Tensor, features: torch.Tensor, precision: str) -> torch.Tensor:
     """(n, 6, h, w) what a model adds to samples; without rounding, convolutions have this precision."""
     low = precision == "bfloat16" and not model.exact
     planes = ((decoded - 128) * INPUT_SCALE).contiguous(memory_format=torch.channels_last)
@@ -152,7 +155,7 @@ def _change(model, decoded, features, precision):
         return model(planes, features).float() * OUTPUT_SCALE
 
 
-def start_from_detail(model):
+def start_from_detail(model: LoopModel) -> None:
     """Take the response to flat areas from 7 of 8 filters of the first layer, of luma and each chroma apart."""
     with torch.no_grad():
         weight = model.head.weight
@@ -163,7 +166,9 @@ def start_from_detail(model):
         weight[:count], weight[count:] = _DETAIL_GAIN * detail, _FLAT_GAIN * weight[count:]
 
 
-def measure(model, samples, places=None, precision="float32"):
+def measure(
+    model: LoopModel, samples: LoopSamples, places: np.ndarray | None = None, precision: str = "float32"
+) -> np.ndarray:
     """(n, 3) gain of each picture in dB, of luma, Cb and Cr, when the filter is on everywhere."""
     device = next(model.parameters()).device
     gains = []
@@ -180,15 +185,17 @@ def measure(model, samples, places=None, precision="float32"):
     return np.array(gains)
 
 
-def gains_by_encoding(model, samples):
+def gains_by_encoding(model: LoopModel, samples: LoopSamples) -> dict[str, list[float]]:
     """Mean gain in dB of luma, Cb and Cr, by (configuration, QP)."""
-    gains, found = measure(model, samples), {}
+    gains = measure(model, samples)
+    found: dict[Any, Any] = {}
     for (_, config, qp, *_), gain in zip(samples.pictures, gains, strict=True):
         found.setdefault(f"{config} {qp}", []).append(gain)
-    return {key: np.round(np.mean(rows, 0), 3).tolist() for key, rows in sorted(found.items())}
+    means = {key: np.mean(np.array(rows), 0).round(3) for key, rows in sorted(found.items())}
+    return {key: [float(gain) for gain in mean] for key, mean in means.items()}
 
 
-def _drop(run):
+def _drop(run: _Run) -> dict[str, Any]:
     """Leave out the pictures whose luma the filter makes worse, unless that is all; returns what is said about them."""
     harmed = measure(run.averaged(False), run.samples, run.kept, run.training.precision)[:, 0] < 0
     if harmed.all():
@@ -200,7 +207,15 @@ def _drop(run):
     return {"step": run.step, "pictures": before, "dropped": len(dropped), "by_kind": kinds}
 
 
-def train_loop(spec, folder, training, validation=None, work=None, start=None, report=lambda line: None):
+def train_loop(
+    spec: LoopSpec,
+    folder: str | os.PathLike,
+    training: LoopTraining,
+    validation: str | None = None,
+    work: str | os.PathLike | None = None,
+    start: np.ndarray | None = None,
+    report: Callable[..., Any] = lambda line: None,
+) -> tuple[Model, dict[str, dict[str, Any]]]:
     """Train an in-loop filter.
 
     Parameters
@@ -222,7 +237,8 @@ def train_loop(spec, folder, training, validation=None, work=None, start=None, r
     """
     torch.set_num_threads(1)
     run, others = _Run(spec, LoopSamples(folder), training, start), LoopSamples(validation) if validation else None
-    found, writer = {}, None
+    found: dict[str, Any] = {}
+    writer: Any = None
     if work is not None:
         work = pathlib.Path(work)
         writer = tensorboard(work)
@@ -243,7 +259,7 @@ def train_loop(spec, folder, training, validation=None, work=None, start=None, r
             losses = {"luma": run.growth[:4].mean(), "cb": run.growth[4], "cr": run.growth[5]}
             said = ", ".join(f"{plane} {100 * loss:+.2f} %" for plane, loss in losses.items())
             report(f"step {run.step} of {training.steps}: error {said}")
-            for plane, loss in losses.items() if writer else ():
+            for plane, loss in losses.items() if writer is not None else ():
                 writer.add_scalar(f"error/{plane}", loss, run.step)
             if work is not None:
                 torch.save({**run.state(), "found": found}, work / f"{_CHECKPOINT}.new")
@@ -261,6 +277,6 @@ def train_loop(spec, folder, training, validation=None, work=None, start=None, r
     return Model(LOOP, spec, weights, INPUTS, "loop-filter"), found
 
 
-def usual_spec():
+def usual_spec() -> LoopSpec:
     """The network that ships: 82,022 parameters."""
     return LoopSpec(32, 4, "plain", "all", 16)

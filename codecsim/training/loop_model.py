@@ -5,6 +5,8 @@ float32 within its rounding.  Gradients pass the rounding as if it were not ther
 what the blocks hand on is clipped as it will be.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -13,7 +15,15 @@ from torch.nn import functional
 from codecsim.errors import ModelError
 from codecsim.learned.engine.spec import ACT_BITS, ACT_CLIP, DEPTHWISE3, LEAK_SHIFT, WEIGHT_BITS, WEIGHT_CLIP
 from codecsim.learned.loop.filter import LoopFilter
-from codecsim.learned.loop.spec import CORRECTION_BITS, FEATURES, GATE_BITS, INPUT_BITS, slice_features
+from codecsim.learned.loop.spec import (
+    CORRECTION_BITS,
+    FEATURES,
+    GATE_BITS,
+    INPUT_BITS,
+    LoopLayer,
+    LoopSpec,
+    slice_features,
+)
 from codecsim.picture.planes import Picture
 
 _ACT, _WEIGHT, _ACCUMULATOR = 2.0**ACT_BITS, 2.0**WEIGHT_BITS, 2.0 ** (ACT_BITS + WEIGHT_BITS)
@@ -23,7 +33,7 @@ INPUT_SCALE = 2.0 ** (INPUT_BITS - 8 - ACT_BITS)  # of a sample of 8 bits
 OUTPUT_SCALE = 2.0 ** (ACT_BITS - CORRECTION_BITS + 8)  # samples of 8 bits in an output of 1
 
 
-def _pass_through(exact, value):
+def _pass_through(exact: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """`exact` forward, the gradient of `value` backward."""
     return value + (exact - value).detach()
 
@@ -31,7 +41,7 @@ def _pass_through(exact, value):
 class _Layer(nn.Module):
     """A convolution or dense layer, by the shape of its weights, and what follows it."""
 
-    def __init__(self, shape, groups=1, leaky=False, gain=1.0):
+    def __init__(self, shape: tuple[int, ...], groups: int = 1, leaky: bool = False, gain: float = 1.0):
         super().__init__()
         self.weight, self.bias = nn.Parameter(torch.empty(shape)), nn.Parameter(torch.zeros(shape[0]))
         nn.init.kaiming_normal_(self.weight, a=_LEAK)
@@ -39,7 +49,7 @@ class _Layer(nn.Module):
             self.weight.mul_(gain)
         self.groups, self.leaky = groups, leaky
 
-    def forward(self, x, exact):
+    def forward(self, x: torch.Tensor, exact: bool) -> torch.Tensor:
         weight, bias = self.weight, self.bias
         if exact:
             limit = WEIGHT_CLIP / _WEIGHT
@@ -57,18 +67,18 @@ class _Layer(nn.Module):
         return torch.clamp(_round(y), -_LIMIT, _LIMIT)
 
 
-def _round(y):
+def _round(y: torch.Tensor) -> torch.Tensor:
     """Round half up to whole activations."""
     return _pass_through(torch.floor(y * _ACT + 0.5) / _ACT, y)
 
 
-def _make_conv(layer, gain=1.0):
+def _make_conv(layer: LoopLayer, gain: float = 1.0) -> Any:
     groups = layer.n_in if layer.kind == DEPTHWISE3 else 1
     return _Layer(layer.weight_shape, groups, layer.leaky, gain)
 
 
 class _Block(nn.Module):
-    def __init__(self, spec, gated):
+    def __init__(self, spec: LoopSpec, gated: bool):
         super().__init__()
         last = len(spec.residual) - 1
         self.residual = nn.ModuleList(
@@ -79,7 +89,7 @@ class _Block(nn.Module):
             self.squeeze = _Layer((spec.squeeze, spec.channels + FEATURES), leaky=True)
             self.excite = _Layer((spec.channels, spec.squeeze), gain=0.1)
 
-    def forward(self, x, features, exact):
+    def forward(self, x: torch.Tensor, features: torch.Tensor, exact: bool) -> torch.Tensor:
         y = x
         for layer in self.residual:
             y = layer(y, exact)
@@ -102,26 +112,26 @@ class LoopModel(nn.Module):
     (integers over 1024), to corrections of the same shape, as real numbers.
     """
 
-    def __init__(self, spec):
+    def __init__(self, spec: LoopSpec):
         super().__init__()
         self.spec, self.exact = spec, False
         self.head = _make_conv(spec.head)
         self.blocks = nn.ModuleList(_Block(spec, gated) for gated in spec.gated)
         self.tail = _make_conv(spec.tail, 0.02)
 
-    def forward(self, planes, features):
+    def forward(self, planes: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
         with torch.autocast(planes.device.type, enabled=False):
             x = self.head(planes, self.exact)  # in full precision: a correction is small beside a sample
         for block in self.blocks:
             x = block(x, features, self.exact)
         return self.tail(x, self.exact)
 
-    def canonical(self):
+    def canonical(self) -> np.ndarray:
         """(n,) float32 weights in canonical order."""
         state = self.state_dict()
         return np.concatenate([state[name].float().cpu().numpy().ravel() for name, _ in self.spec.tensors])
 
-    def load_canonical(self, weights):
+    def load_canonical(self, weights: np.ndarray) -> None:
         """Take over (n,) float32 weights in canonical order."""
         state, at = {}, 0
         for name, shape in self.spec.tensors:
@@ -131,17 +141,22 @@ class LoopModel(nn.Module):
         self.load_state_dict(state)
 
 
-def split_planes(y, u, v):
+def split_planes(y: torch.Tensor, u: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     """(..., 6, h, w) planes of the network from luma (..., 2 h, 2 w) and chroma (..., h, w), of tensors."""
     return torch.stack([y[..., 0::2, 0::2], y[..., 0::2, 1::2], y[..., 1::2, 0::2], y[..., 1::2, 1::2], u, v], -3)
 
 
-def feature_vector(qp, slice_type):
+def feature_vector(qp: int, slice_type: int) -> torch.Tensor:
     """(FEATURES,) float32 tensor of the features of a slice, as real numbers."""
     return torch.tensor(slice_features(qp, slice_type)) / _ACT
 
 
-def check_bits(model, seed=0, sizes=((72, 40), (128, 96)), qps=(22, 37)):
+def check_bits(
+    model: LoopModel,
+    seed: int = 0,
+    sizes: tuple[tuple[int, int], tuple[int, int]] = ((72, 40), (128, 96)),
+    qps: tuple[int, int] = (22, 37),
+) -> int:
     """Compare the model in float64 with the integer network, on noise that is smooth in places.
 
     Returns

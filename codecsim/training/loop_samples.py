@@ -13,14 +13,16 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-import cv2
 import numpy as np
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.encoder import Encoder
+from codecsim.codec.picture_codec import PictureCodec
 from codecsim.codec.stages.sample_offset import SampleOffset
 from codecsim.codec.structure import coding_structure
 from codecsim.errors import ConfigError
@@ -32,7 +34,7 @@ SLICE_TYPES = "BPI"
 SCALES = (1.0, 0.7, 0.5)  # of photos
 
 
-def plain_encoder(config, qp):
+def plain_encoder(config: str, qp: int) -> EncoderConfig:
     """EncoderConfig of the standard's tools alone."""
     return EncoderConfig(config, qp, filter="off", hash="crc")
 
@@ -49,27 +51,31 @@ class Coding:
     encoder: Callable[[str, int], EncoderConfig] = plain_encoder  # settings by configuration and QP
     name: str = ""  # tells encodings with these settings from those with others
 
-    def qps_of(self, k):
+    def qps_of(self, k: int) -> tuple[int, ...]:
         """QPs of the k-th photo or clip."""
         turns = math.ceil(len(self.qps) / (self.qps_each or len(self.qps)))
         return self.qps[(k + k // turns) % turns :: turns]
 
 
-def split_frame(frame):
+def split_frame(frame: Frame) -> np.ndarray:
     """(6, h / 2, w / 2) planes of a Frame: luma of the four samples of each 2x2, then Cb and Cr."""
     y, u, v = frame
     return np.stack([y[0::2, 0::2], y[0::2, 1::2], y[1::2, 0::2], y[1::2, 1::2], u, v])
 
 
-def _scaled(photo, scale):
+def _scaled(photo: np.ndarray, scale: float) -> tuple[Frame, VideoFormat]:
     """Frame and VideoFormat of a (h, w, 3) photo at a scale of at most 1, its size cut to multiples of 8."""
+    import cv2
+
     width, height = (round(scale * n) for n in (photo.shape[1], photo.shape[0]))
     small = photo if scale == 1 else cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
     width, height = width // 8 * 8, height // 8 * 8
     return to_frame(small[:height, :width]), VideoFormat(width, height, FPS, 8)
 
 
-def _sources(paths, count, scales):
+def _sources(
+    paths: Sequence[str | os.PathLike], count: int, scales: tuple[float, ...]
+) -> Iterator[tuple[str, VideoFormat, list[Frame], bool]]:
     """(name, VideoFormat, frames, whether they move) of photos and clips."""
     for path in map(pathlib.Path, paths):
         if path.is_dir() or path.suffix.lower() in PHOTO_SUFFIXES:
@@ -86,7 +92,12 @@ def _sources(paths, count, scales):
             yield path.name, VideoFormat(w, h, video.format.fps, 8), cut, True
 
 
-def take_samples(paths, folder, coding, on_encoding=lambda name: None):
+def take_samples(
+    paths: Sequence[str | os.PathLike],
+    folder: str | os.PathLike,
+    coding: Coding,
+    on_encoding: Callable[..., Any] = lambda name: None,
+) -> int:
     """Encode and write what is not there yet.
 
     Parameters
@@ -111,7 +122,7 @@ def take_samples(paths, folder, coding, on_encoding=lambda name: None):
     for k, (name, video_format, frames, moves) in enumerate(_sources(paths, coding.frames, coding.scales)):
         about = hashlib.sha256()
         for plane in itertools.chain.from_iterable(frames):
-            about.update(np.ascontiguousarray(plane))
+            about.update(np.ascontiguousarray(plane).data)
         about.update(coding.name.encode())
         content = about.hexdigest()[:8]
         for config, qp in itertools.product(coding.configs if moves else ("ai",), coding.qps_of(k)):
@@ -122,11 +133,13 @@ def take_samples(paths, folder, coding, on_encoding=lambda name: None):
     return len(list(folder.glob("*.json")))
 
 
-def _take(stem, source, video_format, frames, config):
+def _take(
+    stem: pathlib.Path, source: str, video_format: VideoFormat, frames: Sequence[Frame], config: EncoderConfig
+) -> None:
     decoded, pictures, order = [], [], []
     encoder = Encoder(config, video_format)
 
-    def look(stage, codec):
+    def look(stage: Any, codec: PictureCodec) -> None:
         if stage.name == SampleOffset.name:  # what the in-loop filter takes, whether it is on or not
             decoded.append(split_frame(codec.picture.crop(video_format)))
 

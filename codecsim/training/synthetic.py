@@ -10,8 +10,9 @@ import dataclasses
 import fractions
 import json
 import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-import cv2
 import numpy as np
 
 from codecsim.errors import ConfigError
@@ -47,7 +48,7 @@ class Path:
     wave_length: float
     phase: float
 
-    def source(self, x, y, moment):
+    def source(self, x: np.ndarray, y: np.ndarray, moment: float) -> tuple[np.ndarray, np.ndarray]:
         """Positions in the photo of positions in the picture, both (h, w) float32, about its middle."""
         swing = self.shake * np.sin(2 * np.pi * moment / self.period + self.phase)
         turn = self.angle + self.spin * moment
@@ -66,7 +67,7 @@ class Path:
         return to_x.astype(np.float32), to_y.astype(np.float32)
 
 
-def find_photos(paths):
+def find_photos(paths: Sequence[pathlib.Path]) -> list[pathlib.Path]:
     """Files of photos among `paths`, files or folders, in order of their names.
 
     Raises
@@ -86,13 +87,15 @@ def find_photos(paths):
     return found
 
 
-def read_photo(path):
+def read_photo(path: pathlib.Path) -> np.ndarray:
     """A photo as (h, w, 3) float32 BGR, 0..255.
 
     Raises
     ------
     ConfigError : no photo that OpenCV reads, or a small one
     """
+    import cv2
+
     photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if photo is None:
         raise ConfigError(f"{path}: no photo that OpenCV can read")
@@ -101,11 +104,11 @@ def read_photo(path):
     return photo.astype(np.float32)
 
 
-def _log_uniform(rng, low, high):
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-def draw_path(rng, photo, size, still=False):
+def draw_path(rng: np.random.Generator, photo: np.ndarray, size: tuple[int, int], still: bool = False) -> Path:
     """A random Path for a layer from a (h, w, 3) photo; `still`: a camera that stands.
 
     size : (width, height) of the picture
@@ -131,11 +134,13 @@ def draw_path(rng, photo, size, still=False):
     )
 
 
-def soft_mask(rng, size):
+def soft_mask(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
     """(h, w) float32 in 0..1: random blobs with edges one to four samples wide, about a third of a photo.
 
     size : (w, h)
     """
+    import cv2
+
     w, h = size
     noise = cv2.GaussianBlur(rng.standard_normal((h, w)).astype(np.float32), (0, 0), rng.uniform(0.06, 0.2) * min(h, w))
     level = np.quantile(noise, rng.uniform(0.5, 0.8))
@@ -146,19 +151,23 @@ def soft_mask(rng, size):
 class _Layer:
     """A photo with its path, and what covers it."""
 
-    def __init__(self, photo, path, mask=None):
+    def __init__(self, photo: np.ndarray, path: Path, mask: np.ndarray | None = None):
         self.photo, self.path, self.mask = photo, path, mask
 
-    def render(self, x, y, moment, below):
+    def render(self, x: np.ndarray, y: np.ndarray, moment: float, below: np.ndarray | None) -> np.ndarray:
+        import cv2
+
         to_x, to_y = self.path.source(x, y, moment)
         image = cv2.remap(self.photo, to_x, to_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-        if self.mask is None:
+        if self.mask is None or below is None:
             return image
         share = cv2.remap(self.mask, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)[..., None]
         return below + share * (image - below)
 
 
-def make_clip(photos, size, n_frames, rng, chroma=MEAN):
+def make_clip(
+    photos: Sequence[np.ndarray], size: tuple[int, int], n_frames: int, rng: np.random.Generator, chroma: str = MEAN
+) -> Iterator[Frame]:
     """Pictures of one clip.
 
     Parameters
@@ -173,6 +182,8 @@ def make_clip(photos, size, n_frames, rng, chroma=MEAN):
     ------
     Frame of 8 bits
     """
+    import cv2
+
     width, height = size
     still = rng.random() < 0.15
     layers = [_Layer(photos[0], draw_path(rng, photos[0], size, still))]
@@ -187,10 +198,11 @@ def make_clip(photos, size, n_frames, rng, chroma=MEAN):
     rows = (np.arange(_OVERSAMPLING * height, dtype=np.float32) + 0.5) / _OVERSAMPLING - height / 2
     x, y = np.meshgrid(columns, rows)
     for index in range(n_frames):
-        total = np.zeros((height, width, 3), np.float32)
+        total: np.ndarray = np.zeros((height, width, 3), np.float32)
         for part in range(_SHUTTER):
-            moment, image = index + shutter * part / _SHUTTER, None
-            for layer in layers:
+            moment = index + shutter * part / _SHUTTER
+            image = layers[0].render(x, y, moment, None)
+            for layer in layers[1:]:
                 image = layer.render(x, y, moment, image)
             total += cv2.resize(image, size, interpolation=cv2.INTER_AREA) / _SHUTTER
         if blur:
@@ -202,11 +214,13 @@ def make_clip(photos, size, n_frames, rng, chroma=MEAN):
         yield to_frame(total, chroma)
 
 
-def to_frame(image, chroma=MEAN):
+def to_frame(image: np.ndarray, chroma: str = MEAN) -> Frame:
     """4:2:0 Frame of a (h, w, 3) float32 BGR image, ITU-R BT.601 in the range of video.
 
     chroma : str, of CHROMA: the mean of 2x2 samples, or that of the upper left one
     """
+    import cv2
+
     h, w = image.shape[:2]
     image = np.clip(np.rint(image), 0, 255)
     packed = cv2.cvtColor(image.astype(np.uint8), cv2.COLOR_BGR2YUV_I420)
@@ -218,7 +232,15 @@ def to_frame(image, chroma=MEAN):
     return Frame(luma, *(np.rint(128 + plane / 255).astype(np.uint8) for plane in planes))
 
 
-def write_clips(photo_paths, folder, count, seed=0, n_frames=17, chroma=MEAN, on_clip=lambda path: None):
+def write_clips(
+    photo_paths: Sequence[pathlib.Path],
+    folder: pathlib.Path,
+    count: int,
+    seed: int = 0,
+    n_frames: int = 17,
+    chroma: str = MEAN,
+    on_clip: Callable[..., Any] = lambda path: None,
+) -> list[pathlib.Path]:
     """Write `count` clips `synthetic_000.y4m` ... and `manifest.json` into a folder; clips that are there are kept.
 
     Clip k depends on photos, seed, length, chroma and k alone.  Each photo is the background as often as any other.
@@ -263,11 +285,13 @@ def write_clips(photo_paths, folder, count, seed=0, n_frames=17, chroma=MEAN, on
     return clips
 
 
-def _write_clip(path, photo_paths, index, seed, n_frames, chroma):
+def _write_clip(
+    path: pathlib.Path, photo_paths: Sequence[pathlib.Path], index: int, seed: int, n_frames: int, chroma: str
+) -> None:
     rng = np.random.default_rng((seed, index))
     chosen = [photo_paths[index % len(photo_paths)]]
     if rng.random() < 0.7:
-        chosen.append(photo_paths[rng.integers(len(photo_paths))])
+        chosen.append(photo_paths[int(rng.integers(len(photo_paths)))])
     size = SIZES[rng.integers(len(SIZES))]
     with atomic_output(path) as file:
         write_y4m_header(file, VideoFormat(*size, FPS))

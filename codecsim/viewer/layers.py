@@ -1,5 +1,8 @@
 """Pictures to look at: the layers of a decoded picture, as PNG."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 
 from codecsim.errors import ConfigError
@@ -20,12 +23,12 @@ COMPONENTS = ("yuv", "y", "u", "v")
 GAINS = (1, 2, 4, 8, 16)
 
 
-def needs_source(layer):
+def needs_source(layer: str) -> bool:
     """Whether a layer shows the original."""
     return SOURCE in (layer, *HEAT.get(layer, ()))
 
 
-def stack_planes(planes, width, height):
+def stack_planes(planes: Iterable[np.ndarray], width: int, height: int) -> np.ndarray:
     """Planes of the true size as one (3 h / 2, w) array: Y, then U and V side by side in rows of half the width.
 
     Parameters
@@ -36,14 +39,17 @@ def stack_planes(planes, width, height):
     return np.concatenate([y.ravel(), u.ravel(), v.ravel()]).reshape(-1, width)
 
 
-def split_planes(stacked):
+def split_planes(stacked: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Y, U and V of what `stack_planes` made."""
     height, width = 2 * stacked.shape[0] // 3, stacked.shape[1]
     y, u, v = np.split(stacked.ravel(), [height * width, height * width * 5 // 4])
-    return y.reshape(height, width), *(plane.reshape(height // 2, width // 2) for plane in (u, v))
+    half = height // 2, width // 2
+    return y.reshape(height, width), u.reshape(half), v.reshape(half)
 
 
-def render(layer, kept, bit_depth, component="yuv", gain=1):
+def render(
+    layer: str, kept: Callable[[str], np.ndarray], bit_depth: int, component: str = "yuv", gain: int = 1
+) -> bytes:
     """A layer as PNG, in the size of the picture or, of U and V alone, of theirs.
 
     Parameters
@@ -79,7 +85,7 @@ def render(layer, kept, bit_depth, component="yuv", gain=1):
     return _png(split_planes(image)[COMPONENTS.index(component) - 1])
 
 
-def _heat_map(difference, bit_depth, component, gain):
+def _heat_map(difference: np.ndarray, bit_depth: int, component: str, gain: int) -> bytes:
     """Absolute differences from black over red and yellow to white: 64 samples of 8 bits at gain 1."""
     plane = split_planes(difference)[max(COMPONENTS.index(component) - 1, 0)]
     strength = np.minimum(np.abs(plane) * (4 * gain) >> (bit_depth - 8), 255).astype(np.uint8)
@@ -87,7 +93,7 @@ def _heat_map(difference, bit_depth, component, gain):
     return _png(cv2.applyColorMap(strength, cv2.COLORMAP_INFERNO))
 
 
-def _to_8_bits(samples, bit_depth):
+def _to_8_bits(samples: np.ndarray, bit_depth: int) -> np.ndarray:
     if samples.dtype == np.uint8:
         return samples
     shift = bit_depth - 8
@@ -96,11 +102,11 @@ def _to_8_bits(samples, bit_depth):
     return np.minimum((samples.astype(np.int32) + (1 << (shift - 1))) >> shift, 255).astype(np.uint8)
 
 
-def _png(image):
+def _png(image: np.ndarray) -> bytes:
     cv2 = _opencv()
     fast = [cv2.IMWRITE_PNG_COMPRESSION, 1]  # the page is on the same machine
     return cv2.imencode(".png", image, fast)[1].tobytes()
 
 
-def _opencv():
+def _opencv() -> Any:
     return needed("cv2", "view")

@@ -3,9 +3,10 @@
 import numpy as np
 
 from codecsim.inspection.bits import Q
+from codecsim.inspection.observer import PictureData
 from codecsim.inspection.planes import sum_squares
 from codecsim.picture.blocks import CHOICE_EVERYWHERE, CHOICE_LOG2, CHOICE_NOWHERE, CTU_SIZE
-from codecsim.syntax.loop_choice import SIZES_LOG2
+from codecsim.syntax.loop_choice import SIZES_LOG2, LoopChoice
 
 # The page has the same lists, in blocks.js.
 CU_FIELDS = ("x", "y", "size", "mode", "part", "qp", "intra_filter", "bits_q8")
@@ -16,7 +17,7 @@ PU_FIELDS = (
 TU_FIELDS = ("x", "y", "size", "cbf")
 
 
-def block_data(data):
+def block_data(data: PictureData) -> dict[str, int | list[int]]:
     """What the page needs to draw and explain the blocks of a picture, as JSON can hold it.
 
     Parameters
@@ -46,13 +47,13 @@ def block_data(data):
     }
 
 
-def _rows(units):
+def _rows(units: np.ndarray) -> list[int]:
     """Fields of a structured array, row by row."""
-    columns = [units[name].reshape(len(units), -1) for name in units.dtype.names]
+    columns = [units[name].reshape(len(units), -1) for name in units.dtype.names or ()]
     return np.concatenate(columns, 1, dtype=np.int64, casting="unsafe").ravel().tolist()
 
 
-def _loop_choice(loop, width, height):
+def _loop_choice(loop: LoopChoice | None, width: int, height: int) -> dict[str, int | list[list[int]]] | None:
     """Size in luma samples of the blocks of the learned in-loop filter, and a flag for each by component."""
     if loop is None:
         return None

@@ -4,6 +4,7 @@ import importlib.resources
 import json
 import os
 import socket
+from typing import Any
 
 import flask
 import werkzeug.exceptions
@@ -11,7 +12,9 @@ import werkzeug.serving
 
 from codecsim import __version__
 from codecsim.errors import ConfigError
+from codecsim.picture.planes import VideoFormat
 from codecsim.viewer.layers import COMPONENTS, GAINS, LAYERS, needs_source, render
+from codecsim.viewer.session import Session, StreamView
 
 HOST = "127.0.0.1"
 PAGE = {
@@ -34,7 +37,7 @@ _HEADERS = {
 }
 
 
-def make_app(session, port):
+def make_app(session: Session, port: int) -> flask.Flask:
     """Flask application over a Session.
 
     Parameters
@@ -48,7 +51,7 @@ def make_app(session, port):
     page = {name: (folder / name).read_bytes() for name in PAGE}
 
     @app.before_request
-    def refuse_strangers():
+    def refuse_strangers() -> None:
         # A name that somebody else's page has pointed to this machine would show up here.
         if flask.request.host not in hosts:
             flask.abort(403, "only for this machine")
@@ -56,25 +59,29 @@ def make_app(session, port):
             flask.abort(405, "read only")
 
     @app.after_request
-    def add_headers(response):
+    def add_headers(response: flask.Response) -> flask.Response:
         response.headers.update(_HEADERS)
         return response
 
-    def serve_page(name):
+    def serve_page(name: str) -> flask.Response:
         return flask.Response(page[name], content_type=PAGE[name])
 
     for name in PAGE:
         url = "/" if name == "index.html" else f"/{name}"
         app.add_url_rule(url, name, lambda name=name: serve_page(name))
 
-    def find_stream(number):
+    def find_stream(number: int) -> StreamView:
         if number >= len(session.streams):
             flask.abort(404, "no such stream")
         return session.streams[number]
 
+    def format_of(stream: StreamView) -> VideoFormat:
+        assert stream.video_format is not None  # an open session has decoded a picture of each
+        return stream.video_format
+
     @app.get("/api/about")
-    def about():
-        video_format = session.streams[0].video_format
+    def about() -> dict[str, Any]:
+        video_format = format_of(session.streams[0])
         return {
             "version": __version__,
             "streams": [stream.name for stream in session.streams],
@@ -87,7 +94,7 @@ def make_app(session, port):
         }
 
     @app.get("/api/state")
-    def state():
+    def state() -> list[dict[str, Any]]:
         """Progress, and the reports that the page does not have yet: ?have=12,10 for two streams."""
         try:
             have = [max(0, int(count)) for count in flask.request.args.get("have", "0").split(",")]
@@ -97,21 +104,21 @@ def make_app(session, port):
         return [stream.state(first) for stream, first in zip(session.streams, have, strict=False)]
 
     @app.get("/api/streams/<int:number>/pictures/<int:index>/blocks")
-    def blocks(number, index):
+    def blocks(number: int, index: int) -> flask.Response:
         try:
             return flask.Response(find_stream(number).blocks(index), content_type="application/json")
         except KeyError:
-            return flask.abort(404, "not decoded yet")
+            flask.abort(404, "not decoded yet")
 
     @app.get("/api/streams/<int:number>/pictures/<int:index>/<layer>.png")
-    def layer(number, index, layer):
+    def layer(number: int, index: int, layer: str) -> flask.Response:
         stream = find_stream(number)
         try:
             gain = int(flask.request.args.get("gain", "1"))
             image = render(
                 layer,
                 lambda name: stream.layer(index, name),
-                stream.video_format.bit_depth,
+                format_of(stream).bit_depth,
                 flask.request.args.get("component", COMPONENTS[0]),
                 gain,
             )
@@ -122,18 +129,18 @@ def make_app(session, port):
         return flask.Response(image, content_type="image/png")
 
     @app.errorhandler(werkzeug.exceptions.HTTPException)
-    def explain(error):
+    def explain(error: werkzeug.exceptions.HTTPException) -> flask.Response:
         return flask.Response(json.dumps({"error": error.description}), error.code, content_type="application/json")
 
     return app
 
 
 class _SilentHandler(werkzeug.serving.WSGIRequestHandler):
-    def log(self, type, message, *args):
+    def log(self, type: str, message: str, *args: Any) -> None:
         """Standard error is for the user."""
 
 
-def make_server(session, port=0):
+def make_server(session: Session, port: int = 0) -> werkzeug.serving.BaseWSGIServer:
     """A server of the page on `port`, 0: any free one; `serve_forever` and `shutdown` it.
 
     Raises

@@ -3,13 +3,16 @@
 import contextlib
 import json
 import threading
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from codecsim.errors import BitstreamError, CodecError, ConfigError, FormatError
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.formats.video import InputOptions, open_stream, open_video
-from codecsim.inspection.stream import inspect_stream
+from codecsim.inspection.stream import InspectedPicture, inspect_stream
+from codecsim.picture.planes import VideoFormat
 from codecsim.viewer.layers import FILTERED, KEPT, PICTURE, PREDICTION, SOURCE, UNFILTERED, stack_planes
 from codecsim.viewer.overlays import block_data
 from codecsim.viewer.store import Store
@@ -29,13 +32,15 @@ class StreamView:
     finished : bool; error : str, why it ended early, or None
     """
 
-    def __init__(self, number, name, pictures, store, has_source):
+    def __init__(self, number: int, name: str, pictures: Generator[InspectedPicture], store: Store, has_source: bool):
         self.number, self.name, self.has_source = number, name, has_source
-        self.reports, self.finished, self.error = [], False, None
-        self.video_format = None
+        self.reports: list[dict[str, Any]] = []
+        self.finished = False
+        self.error: str | None = None
+        self.video_format: VideoFormat | None = None
         self._pictures, self._store = pictures, store
 
-    def load_next(self):
+    def load_next(self) -> None:
         """Decode one more picture.
 
         Raises
@@ -60,7 +65,7 @@ class StreamView:
             report["loss"] = int(picture.data.losses.sum())
         self.reports.append(report)
 
-    def _keep(self, picture):
+    def _keep(self, picture: InspectedPicture) -> None:
         key = self.number, picture.index
         width, height = picture.video_format.width, picture.video_format.height
         dtype, data = picture.frame.y.dtype, picture.data
@@ -80,17 +85,17 @@ class StreamView:
                 self._store.put((*key, name), planes)
         self._store.put((*key, BLOCKS), json.dumps(block_data(data), separators=(",", ":")).encode())
 
-    def layer(self, index, name):
+    def layer(self, index: int, name: str) -> np.ndarray:
         """Stacked planes (see layers.stack_planes) of one of layers.KEPT; KeyError where there is none."""
         if name not in KEPT:
             raise KeyError(name)
         return self._store.get((self.number, index, name))
 
-    def blocks(self, index):
+    def blocks(self, index: int) -> bytes:
         """Block data of a picture (see overlays.block_data) as JSON in bytes; KeyError where there is none."""
         return self._store.get((self.number, index, BLOCKS))
 
-    def state(self, first):
+    def state(self, first: int) -> dict[str, Any]:
         """What the page is told: progress, and reports from place `first` on."""
         reports = self.reports[first:]
         return {"decoded": first + len(reports), "finished": self.finished, "error": self.error, "reports": reports}
@@ -113,7 +118,15 @@ class Session:
     streams : list of StreamView
     """
 
-    def __init__(self, paths, source=None, options=None, threads=1, models=(), on_open=lambda: None):
+    def __init__(
+        self,
+        paths: Sequence[str],
+        source: str | None = None,
+        options: InputOptions | None = None,
+        threads: int = 1,
+        models: Sequence[str] = (),
+        on_open: Callable[[], object] = lambda: None,
+    ):
         if source == STANDARD_STREAM:
             raise ConfigError("the source must be a file")
         if list(paths).count(STANDARD_STREAM) > 1:
@@ -122,9 +135,9 @@ class Session:
         self._on_open = on_open
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._load, name="decoder", daemon=True)
-        self.streams = []
+        self.streams: list[StreamView] = []
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         """Open all files and decode the first pictures, so that what cannot be shown is said at once.
 
         Raises
@@ -148,21 +161,21 @@ class Session:
             self._resources = stack.pop_all()
         return self
 
-    def start(self):
+    def start(self) -> None:
         """Decode the rest in the background."""
         self._thread.start()
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> None:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join()
         self._resources.close()
 
-    def wait(self, seconds=None):
+    def wait(self, seconds: float | None = None) -> None:
         """Until all is decoded; for tests and benchmarks."""
         self._thread.join(seconds)
 
-    def _load(self):
+    def _load(self) -> None:
         # All in one thread, turn by turn: the same place of two streams is what is looked at.
         try:
             while not self._stop.is_set() and not all(stream.finished for stream in self.streams):
@@ -175,7 +188,7 @@ class Session:
                     stream.error, stream.finished = f"{stream.name}: decoding has stopped", True
 
 
-def _load_one(stream):
+def _load_one(stream: StreamView) -> None:
     """Decode one more picture of a StreamView; an error that the user can act on ends it."""
     try:
         stream.load_next()
@@ -185,8 +198,9 @@ def _load_one(stream):
         stream.error, stream.finished = f"{stream.name}: {error or 'not enough memory'}", True
 
 
-def _check_sizes(first, second):
-    sizes = [(view.video_format.width, view.video_format.height) for view in (first, second)]
+def _check_sizes(first: StreamView, second: StreamView) -> None:
+    formats = [view.video_format for view in (first, second)]
+    sizes = [(found.width, found.height) for found in formats if found is not None]
     if sizes[0] != sizes[1]:
         (w, h), (w2, h2) = sizes
         raise ConfigError(f"{second.name}: is {w2}x{h2}, but {first.name} is {w}x{h}; only equal sizes can be compared")

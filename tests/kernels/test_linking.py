@@ -235,3 +235,13 @@ def test_whatever_the_cache_lost(tmp_path):
             path.write_bytes(content)
         assert run()[1] == wanted
     assert run() == [[], wanted]
+
+
+def test_processes_do_not_compile_the_same(tmp_path):
+    """Those that begin together: what one compiles the others wait for."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CODECSIM_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", CALLER_PROBE]
+    started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    found = [json.loads(process.communicate(timeout=600)[0]) for process in started]
+    assert sorted(name for names, _ in found for name in names) == ["luma_satd", "satd"]
+    assert len({wanted for _, wanted in found}) == 1

@@ -9,7 +9,7 @@ import pytest
 from codecsim.codec.config import EncoderConfig
 from codecsim.codec.decoder import decode
 from codecsim.codec.encoder import encode
-from codecsim.tracing.samples import SAMPLES
+from codecsim.tracing.records import SAMPLES
 from tests.conformance.clips import make_clip
 from tests.tracing.tracing_of import decoder_trace, encoder_trace, without_register
 

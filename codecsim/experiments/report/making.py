@@ -1,11 +1,13 @@
 """Making a report: from a database to a page, Markdown and CSV."""
 
 import contextlib
+import io
 import os
 import pathlib
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codecsim.errors import ConfigError
 from codecsim.experiments.compare import METRICS
@@ -13,7 +15,10 @@ from codecsim.experiments.report.overview import all_points, comparisons, overvi
 from codecsim.experiments.report.page import page
 from codecsim.experiments.report.study import Selection, Study, read_study
 from codecsim.experiments.tables import Table, notes_of
+from codecsim.extras import needed
 from codecsim.formats.output import atomic_output, output_errors
+
+SHEET_NAME = 31  # characters that Excel allows
 
 
 class Report(NamedTuple):
@@ -25,7 +30,14 @@ class Report(NamedTuple):
     page_bytes: int
 
 
-def make_report(database, page_path, selection: Selection, markdown=None, csv_folder=None) -> Report:
+def make_report(
+    database: str,
+    page_path: str,
+    selection: Selection,
+    markdown: str | None = None,
+    csv_folder: str | None = None,
+    workbook: str | None = None,
+) -> Report:
     """Write the page of a database, and where asked for its tables.
 
     Parameters
@@ -35,17 +47,18 @@ def make_report(database, page_path, selection: Selection, markdown=None, csv_fo
     selection : Selection
     markdown : path of all tables as Markdown, optional
     csv_folder : folder for all tables, a file each, optional
+    workbook : path of all tables as one file for Excel, a sheet each, optional
 
     Raises
     ------
     CodecError : the database cannot be read, or a file cannot be written; then none is left
     """
-    _keep_apart(database, page_path, markdown)
+    _keep_apart(database, page_path, markdown, workbook)
     study = read_study(database, selection)
     tables, qualities = comparisons(study), quality_comparisons(study)
     text = page(study, tables, qualities).encode()
     with contextlib.ExitStack() as stack:
-        outputs = {page_path: text}
+        outputs: dict[str | os.PathLike, bytes] = {page_path: text}
         if markdown is not None:
             outputs[markdown] = markdown_of(study, tables, qualities).encode()
         if csv_folder is not None:
@@ -54,19 +67,23 @@ def make_report(database, page_path, selection: Selection, markdown=None, csv_fo
                 folder.mkdir(parents=True, exist_ok=True)
             made = csv_tables(study, tables, qualities)
             outputs |= {folder / name: found.csv().encode() for name, found in made.items()}
+        if workbook is not None:
+            outputs[workbook] = workbook_of(csv_tables(study, tables, qualities))
         for path, data in outputs.items():
             stack.enter_context(atomic_output(path)).write(data)
     return Report(study, tables, qualities, len(text))
 
 
-def _keep_apart(database, page_path, markdown):
+def _keep_apart(database: str, page_path: str, markdown: str | None, workbook: str | None) -> None:
     """Refuse outputs that are each other, or the database."""
-    paths = [os.path.realpath(path) for path in (database, page_path, markdown) if path is not None]
+    paths = [os.path.realpath(path) for path in (database, page_path, markdown, workbook) if path is not None]
     if len(set(paths)) < len(paths):
-        raise ConfigError("report: database, page and Markdown cannot have the same name")
+        raise ConfigError("report: database, page, Markdown and workbook cannot have the same name")
 
 
-def markdown_of(study: Study, tables, qualities) -> str:
+def markdown_of(
+    study: Study, tables: Mapping[str, Mapping[str, Table]], qualities: Mapping[str, Mapping[str, Mapping[str, Table]]]
+) -> str:
     """All tables but those of points, and what is to be said of them."""
     lines = [f"# {study.title}", "", f"{study.runs} of {study.asked} runs, compared with {study.reference}."]
     lines += [notes_of(study.metrics), "", *(f"- {text}" for text in (*study.versions, *study.machines))]
@@ -86,7 +103,9 @@ def markdown_of(study: Study, tables, qualities) -> str:
     return "\n".join(lines) + "\n"
 
 
-def csv_tables(study: Study, tables, qualities=MappingProxyType({})) -> dict[str, Table]:
+def csv_tables(
+    study: Study, tables: Mapping[str, Mapping[str, Table]], qualities: Any = MappingProxyType({})
+) -> dict[str, Table]:
     """All tables by the name of their file."""
     found = {}
     for metric, by_config in {"psnr": tables, **qualities}.items():
@@ -106,3 +125,21 @@ def csv_tables(study: Study, tables, qualities=MappingProxyType({})) -> dict[str
             name = f"{plain}_{count}"
         names[f"{name}.csv"] = table
     return names
+
+
+def workbook_of(tables: Mapping[str, Table]) -> bytes:
+    """A file for Excel with a sheet for each table, whose name begins as that of its CSV file.
+
+    Raises
+    ------
+    ConfigError : openpyxl is not installed
+    """
+    openpyxl = needed("openpyxl", "report --xlsx")
+    workbook = openpyxl.Workbook(write_only=True)
+    for number, (name, table) in enumerate(tables.items(), 1):
+        sheet = workbook.create_sheet(f"{number} {name.removesuffix('.csv')}"[:SHEET_NAME])
+        for row in ([column.name for column in table.columns], *(row.values for row in table.rows)):
+            sheet.append(list(row))
+    file = io.BytesIO()
+    workbook.save(file)
+    return file.getvalue()

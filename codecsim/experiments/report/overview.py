@@ -1,6 +1,7 @@
 """Tables of a report: one row an arm with its means, and one table an arm with its clips."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from codecsim.experiments.compare import METRICS, PLANES
 from codecsim.experiments.report.study import Study
@@ -18,7 +19,7 @@ _COPIED = (
 def comparisons(study: Study, metric: str = "psnr") -> dict[str, dict[str, Table]]:
     """Table of each arm against the reference, by configuration and arm; without arms that have no runs there."""
     what = "" if metric == "psnr" else f", {METRICS[metric].title}"
-    found = {}
+    found: dict[Any, Any] = {}
     for config in study.curves:
         found[config] = {}
         for arm in study.tests:
@@ -42,7 +43,7 @@ def overview(study: Study, config: str, tables: Mapping[str, Table]) -> Table:
         clips = [row for row in table.rows if row.kind == "clip"]
         whole = [row for row in clips if table.value(row, "Y %") is not None]
         means = [row for row in table.rows if row.kind == "mean"]
-        source = (means or (whole if len(clips) == 1 else None) or [None])[0]
+        source = next(iter(means or (whole if len(clips) == 1 else [])), None)
         count = total if len(whole) == total else f"{len(whole)} of {total}"
         values = [table.value(source, column) if source else None for column, _ in _COPIED]
         ends = table.intervals.get("Y %")
@@ -60,7 +61,7 @@ def overview(study: Study, config: str, tables: Mapping[str, Table]) -> Table:
 
 def all_points(study: Study) -> dict[str, dict[str, Table]]:
     """Table of all runs of each arm, by configuration and arm."""
-    found = {}
+    found: dict[Any, Any] = {}
     for config, clips in study.curves.items():
         found[config] = {}
         for arm in study.arms:

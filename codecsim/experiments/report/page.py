@@ -11,7 +11,7 @@ import importlib.util
 import json
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codecsim import __version__
 from codecsim.errors import ConfigError
@@ -56,7 +56,9 @@ def all_figures(study: Study, tables: Mapping) -> dict[str, dict]:
     A key is the index of the configuration, of the clip in it, and the QP or the metric's name, slashes between.
     """
     metrics = study.metrics
-    found = {name: {"per": kind.per, "without": kind.without, "found": {}} for name, kind in FIGURES.items()}
+    found: dict[str, Any] = {
+        name: {"per": kind.per, "without": kind.without, "found": {}} for name, kind in FIGURES.items()
+    }
     for i, (config, clips) in enumerate(study.curves.items()):
         for name, kind in FIGURES.items():
             figures = {}
@@ -139,6 +141,6 @@ def plotly_script() -> bytes:
     ConfigError : it is not installed
     """
     found = importlib.util.find_spec("plotly")
-    if found is None:
+    if found is None or found.origin is None:
         raise ConfigError(f"report needs plotly, which is not installed: {install_command('plotly')}")
     return (pathlib.Path(found.origin).parent / "package_data" / "plotly.min.js").read_bytes()

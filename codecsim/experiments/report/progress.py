@@ -1,5 +1,8 @@
 """Figures along a clip: what is gained by each picture, and what the learner does."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from codecsim.experiments.bdrate import bd_rate
 from codecsim.experiments.curves import Curve
 from codecsim.experiments.report.study import Study
@@ -28,7 +31,7 @@ def gain_figure(study: Study, config: str, clip: str) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _rates_so_far(reference: Curve, test: Curve):
+def _rates_so_far(reference: Curve, test: Curve) -> tuple[list[int], list[float | None]]:
     """Numbers of pictures, and the BD-rate of as many from the start at the QPs that both curves have."""
     if reference.shapes != test.shapes or len(reference.shapes) != 1:
         return [], []
@@ -37,11 +40,12 @@ def _rates_so_far(reference: Curve, test: Curve):
     sums = [[_sums_so_far(curve.encoded[curve.qps.index(qp)]) for qp in shared] for curve in (reference, test)]
     counts = sorted({max(1, round((k + 1) * frames / MOST_COUNTS)) for k in range(min(frames, MOST_COUNTS))})
     counts = counts if frames > MOST_COUNTS else list(range(1, frames + 1))
-    rates = [bd_rate(*([points[count - 1] for points in curve] for curve in sums)).percent for count in counts]
+    starts = [[[points[count - 1] for points in curve] for curve in sums] for count in counts]
+    rates = [bd_rate(first, second).percent for first, second in starts]
     return counts, rates
 
 
-def _sums_so_far(result):
+def _sums_so_far(result: Mapping[str, Any]) -> list[tuple[int, float]]:
     """(bits, mean luma PSNR) of the first 1, 2, ... pictures."""
     bits, quality, found = 0, 0.0, []
     for count, picture in enumerate(result["pictures"], 1):
@@ -69,13 +73,13 @@ def pictures_figure(study: Study, config: str, clip: str, qp: int) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _results(study, config, clip, qp):
+def _results(study: Study, config: str, clip: str, qp: int) -> dict[str, dict[str, Any]]:
     """Result by name of the arm at a QP."""
     curves = study.curves[config][clip].items()
     return {name: curve.encoded[curve.qps.index(qp)] for name, curve in curves if qp in curve.qps}
 
 
-def _order(result):
+def _order(result: Mapping[str, Any]) -> list[tuple[int, str]]:
     return [(picture["poc"], picture["type"]) for picture in result["pictures"]]
 
 
@@ -85,7 +89,7 @@ def learning_figure(study: Study, config: str, clip: str, qp: int) -> dict:
     for k, arm in enumerate(study.arms):
         result = _results(study, config, clip, qp).get(arm.name)
         rows = _learning(result) if result else []
-        if not rows:
+        if result is None or not rows:
             continue
         numbers, losses, waiting, steps, resets = zip(*rows, strict=True)
         symbols = [SYMBOLS[k % len(SYMBOLS)] + ("" if count else "-open") for count in steps]
@@ -107,14 +111,18 @@ def learning_figure(study: Study, config: str, clip: str, qp: int) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _learning(result):
+_Lesson = tuple[int, float | None, float | None, int, bool]  # number, loss, waiting loss, steps, reset
+
+
+def _learning(result: Mapping[str, Any]) -> list[_Lesson]:
     """(number, loss, waiting loss, steps, reset) of the pictures after which the learner could train.
 
     Losses are absolute errors in units of a sample, mean over the picture; `accumulated_loss` of a report is what had
     gathered since the last training, that of the picture itself included. A learner that takes orders tells with a
     picture what it did before it, and no loss where it did not train: None.
     """
-    samples, before, found = result["width"] * result["height"], 0, []
+    samples, before = result["width"] * result["height"], 0
+    found: list[_Lesson] = []
     for number, picture in enumerate(result["pictures"], 1):
         if picture["poc"] == 0:
             before = 0
@@ -131,7 +139,7 @@ def _learning(result):
     return found
 
 
-def _reset_traces(k, name, rows):
+def _reset_traces(k: int, name: str, rows: Sequence[_Lesson]) -> list[dict[str, Any]]:
     """Crosses over the pictures at which the learner returned to its initial weights."""
     resets = [row for row in rows if row[4]]
     traces = []
@@ -144,7 +152,7 @@ def _reset_traces(k, name, rows):
     return traces
 
 
-def _idr_line(number, panel):
+def _idr_line(number: int, panel: int) -> dict[str, Any]:
     """A vertical line at an IDR picture, where the learner starts anew."""
     axes = {"xref": f"x{panel + 1}" if panel else "x", "yref": f"y{panel + 1} domain" if panel else "y domain"}
     ends = {"x0": number, "x1": number, "y0": 0, "y1": 1}

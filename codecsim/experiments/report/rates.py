@@ -1,14 +1,17 @@
 """Figures of rate, quality and cost: rate-distortion curves, BD-rates of all clips, and what a gain costs."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from codecsim.experiments.bdrate import bd_rate, pchip_integral
-from codecsim.experiments.compare import METRICS, coded_bits
+from codecsim.experiments.compare import METRICS, Metric, coded_bits
 from codecsim.experiments.curves import Curve
 from codecsim.experiments.report.study import Study
 from codecsim.experiments.report.style import SHORT, TALL, colour_of, line, panels, rounded, shown
+from codecsim.experiments.tables import Row, Table
 
 GAIN = "luma BD-rate, %"
 _FRAME, _ROW = 76, 34  # height of the figure of gains without arms, and of each; pixels
@@ -29,24 +32,24 @@ def rd_figure(study: Study, config: str, clip: str, metric: str = "psnr") -> dic
             values = [METRICS[metric].scaled(result[field]) for result in curve.encoded]
             traces.append(line(k, arm.name, rates, values, panel, text=labels))
     quality, ticks = _first(METRICS[metric].axis, planes), _log_ticks([x for trace in traces for x in trace["x"]])
-    rates = ["kbit/s"] * len(planes)
-    layout = panels([name for name, _ in planes], rates, quality, TALL, gap=0.05, x={"type": "log"} | ticks)
+    units = ["kbit/s"] * len(planes)
+    layout = panels([name for name, _ in planes], units, quality, TALL, gap=0.05, x={"type": "log"} | ticks)
     return {"data": traces, "layout": layout}
 
 
-def _planes(study, config, clip, metric):
+def _planes(study: Study, config: str, clip: str, metric: str) -> list[tuple[str, str]]:
     """Name and field in results of each plane that the metric has in all runs of a clip."""
     results = [result for curve in study.curves[config][clip].values() for result in curve.encoded]
     fields = METRICS[metric].fields.items()
     return [(plane.upper(), field) for plane, field in fields if all(field in result for result in results)]
 
 
-def _first(text, planes):
+def _first(text: str, planes: Sequence[tuple[str, str]]) -> list[str]:
     """A title for the first of the panels."""
     return [text] + [""] * (len(planes) - 1)
 
 
-def _log_ticks(values):
+def _log_ticks(values: Sequence[float]) -> dict[str, Any]:
     """Ticks 1, 2, 5, 10, 20, ... that span values above 0."""
     if not values:
         return {}
@@ -72,10 +75,10 @@ def savings_figure(study: Study, config: str, clip: str, metric: str = "psnr") -
     return {"data": traces, "layout": layout}
 
 
-def _savings(reference: Curve, test: Curve, metric, field):
+def _savings(reference: Curve, test: Curve, metric: Metric, field: str) -> tuple[list[float], list[float]]:
     """Values of the metric, and the difference in bits there in percent; empty where `bd_rate` says nothing."""
     curves = [sorted((coded_bits(r), metric.scaled(r[field])) for r in curve.encoded) for curve in (reference, test)]
-    if reference.shapes != test.shapes or bd_rate(*curves, metric.ceiling).percent is None:
+    if reference.shapes != test.shapes or bd_rate(curves[0], curves[1], metric.ceiling).percent is None:
         return [], []
     (rates, qualities), (test_rates, test_qualities) = (np.array(curve, np.float64).T for curve in curves)
     low, high = max(qualities[0], test_qualities[0]), min(qualities[-1], test_qualities[-1])
@@ -117,13 +120,16 @@ def gains_figure(study: Study, config: str, tables: dict) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _mean_traces(table, name, colour):
+def _mean_traces(table: Table, name: str, colour: str) -> list[dict[str, Any]]:
     """The mean as a diamond, and where there is one its confidence interval."""
     row = next((row for row in table.rows if row.kind == "mean"), None)
     if row is None:
         return []
-    mean = rounded(table.value(row, "Y %"))
-    trace = {
+    value = table.value(row, "Y %")
+    if value is None:
+        return []
+    mean = rounded(value)
+    trace: dict[str, Any] = {
         "name": f"{name}, mean",
         "x": [mean],
         "y": [name],
@@ -162,16 +168,16 @@ def costs_figure(study: Study, config: str, tables: dict) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _cost_point(table, row, column):
+def _cost_point(table: Table, row: Row, column: str | None) -> tuple[float | None, float | None, str]:
     """(cost, gain, name) of a row; None what cannot be told."""
     if column is None:
-        cost = sum(table.value(row, name) or 0 for name in ("kMAC/px", "of training"))
+        cost: float | None = sum(table.value(row, name) or 0.0 for name in ("kMAC/px", "of training"))
     else:
         cost = table.value(row, column)
     return cost, table.value(row, "Y %"), shown(row.values[0])
 
 
-def _origin(study, panel, x):
+def _origin(study: Study, panel: int, x: int) -> dict[str, Any]:
     """The reference, which gains nothing and costs what it costs."""
     trace = line(0, study.reference, [x], [0.0], panel, mode="markers")
     trace["marker"] |= {"size": 13}

@@ -1,7 +1,11 @@
 """Figures of shares: blocks by expert, and bits by part."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 from codecsim.experiments.compare import coded_bits
-from codecsim.experiments.report.study import Study
+from codecsim.experiments.curves import Curve
+from codecsim.experiments.report.study import Arm, Study
 from codecsim.experiments.report.style import EXPERTS, OTHER, PARTS, TALL, bars, panels, shown
 
 LONG_NAME = 12  # letters of an arm's name, of which many do not fit beside each other
@@ -15,8 +19,10 @@ TOOLS = {
 
 def experts_figure(study: Study, config: str, clip: str) -> dict:
     """Share of the blocks that each expert filters, by arm and QP; marks are the shares of other tools."""
-    arms, marks = study.curves[config][clip], {}
-    columns, shares = [], {}
+    arms = study.curves[config][clip]
+    marks: dict[Any, Any] = {}
+    columns: list[Any] = []
+    shares: dict[Any, Any] = {}
     for k, arm in enumerate(study.arms):
         for qp, result in _points(arms, arm):
             found = _mean_shares(result["pictures"])
@@ -49,18 +55,18 @@ def experts_figure(study: Study, config: str, clip: str) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _points(arms, arm):
+def _points(arms: Mapping[str, Curve], arm: Arm) -> Iterable[tuple[int, Mapping[str, Any]]]:
     """(QP, result) of an arm, in order of QP."""
     curve = arms.get(arm.name)
     return zip(curve.qps, curve.encoded, strict=True) if curve else ()
 
 
-def _share(value):
+def _share(value: Mapping[str, float] | float) -> float:
     """Share of a tool in a picture: a number, whether it was used, or the sum of the shares by size of the blocks."""
-    return sum(value.values()) if isinstance(value, dict) else float(value)
+    return sum(value.values()) if isinstance(value, Mapping) else float(value)
 
 
-def _mean_shares(pictures):
+def _mean_shares(pictures: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Mean share of each expert over the pictures that may be filtered, 'off' for what is left; {} without any."""
     found = [picture for picture in pictures if picture.get("filtered_share") is not None]
     if not found:
@@ -74,7 +80,7 @@ def _mean_shares(pictures):
     return shares
 
 
-def _marks(name, points):
+def _marks(name: str, points: Sequence[tuple[int, str, int, float]]) -> dict[str, Any]:
     """Shares of a tool other than the filter of inter prediction."""
     label, symbol = TOOLS[name]
     return {
@@ -117,13 +123,13 @@ def parts_figure(study: Study, config: str, clip: str) -> dict:
     return {"data": traces, "layout": layout}
 
 
-def _sum_of_parts(pictures):
-    sums = {}
+def _sum_of_parts(pictures: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    sums: dict[Any, Any] = {}
     for picture in pictures:
         for part, bits in picture.get("parts", {}).items():
             sums[part] = sums.get(part, 0) + bits
     return sums
 
 
-def _words(name):
+def _words(name: str) -> str:
     return name.replace("_", " ")

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from codecsim.codec.config import CONFIGS
 from codecsim.errors import ConfigError, FormatError
@@ -79,7 +81,7 @@ class Selection:
     arms: tuple[str, ...] = ()
 
 
-def read_study(path, selection: Selection = Selection()) -> Study:
+def read_study(path: str | os.PathLike, selection: Selection = Selection()) -> Study:
     """Read an experiment, or all runs of a file that holds none.
 
     Parameters
@@ -101,11 +103,12 @@ def read_study(path, selection: Selection = Selection()) -> Study:
         return _of_all_runs(path, kept, selection)
 
 
-def _of_experiment(path, kept, names, selection):
+def _of_experiment(path: str | os.PathLike, kept: Database, names: Sequence[str], selection: Selection) -> Study:
     experiment = kept.experiment(selection.experiment or names[0])
     others = [name for name in names if name != experiment.name]
     warnings = [f"The file also holds: {', '.join(others)}; --experiment NAME reports on them."] if others else []
-    cells, missing = [], {}
+    cells: list[Any] = []
+    missing: dict[Any, Any] = {}
     for cell in experiment.cells:
         row = kept.find(cell.key)
         if row is None:
@@ -120,7 +123,7 @@ def _of_experiment(path, kept, names, selection):
     return dataclasses.replace(study, title=experiment.name, definition=experiment.definition, asked=asked)
 
 
-def _of_all_runs(path, kept, selection):
+def _of_all_runs(path: str | os.PathLike, kept: Database, selection: Selection) -> Study:
     if selection.experiment is not None:
         kept.experiment(selection.experiment)  # says which there are
     rows, warnings = kept.runs(kept.version(selection.version) if selection.version else None), [NO_EXPERIMENT]
@@ -142,7 +145,7 @@ def _of_all_runs(path, kept, selection):
     return _assemble(path, kept, cells, arms, reference, selection.arms, warnings)
 
 
-def _name_of_settings(settings):
+def _name_of_settings(settings: Mapping[str, Any]) -> str:
     """Settings that differ from the defaults as a name."""
     words = []
     for name, value in sorted(settings.items(), key=lambda item: isinstance(item[1], dict)):
@@ -153,19 +156,27 @@ def _name_of_settings(settings):
     return ", ".join(words) or "defaults"
 
 
-def _word(value):
+def _word(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
-def _plainest(cells, names):
+def _plainest(cells: Sequence[tuple[str, tuple[str, str, int], str, Any]], names: Mapping[str, str]) -> str:
     """Arm without the filter and all else by default, or the one with the most runs."""
-    counts = {}
+    counts: dict[Any, Any] = {}
     for cell in cells:
         counts[cell[2]] = counts.get(cell[2], 0) + 1
-    return names.get('{"filter":"off"}') or max(counts, key=counts.get, default="")
+    return names.get('{"filter":"off"}') or max(counts, key=lambda name: counts[name], default="")
 
 
-def _assemble(path, kept, cells, arms, reference, chosen, warnings):
+def _assemble(
+    path: str | os.PathLike,
+    kept: Database,
+    cells: Sequence[tuple[str, tuple[str, str, int], str, Any]],
+    arms: Sequence[Arm],
+    reference: str,
+    chosen: tuple[str, ...],
+    warnings: list[str],
+) -> Study:
     """Study of cells: (configuration, (clip, sha256, pictures asked for), arm, row)."""
     arms = _choose_arms(arms, reference, chosen, warnings, cells)
     names = {arm.name for arm in arms}
@@ -173,7 +184,7 @@ def _assemble(path, kept, cells, arms, reference, chosen, warnings):
     if not cells:
         raise FormatError(f"{path}: holds no runs of what was asked for")
     labels = _clip_labels({(config, clip) for config, clip, _, _ in cells})
-    rows = {}
+    rows: dict[Any, Any] = {}
     for config, clip, arm, row in cells:
         rows.setdefault((config, labels[config, clip], arm), []).append(row)
     curves = {}
@@ -205,13 +216,13 @@ def _assemble(path, kept, cells, arms, reference, chosen, warnings):
     )
 
 
-def _results(curves):
+def _results(curves: Mapping[str, Mapping[str, Mapping[str, Curve]]]) -> list[dict[str, Any]]:
     """All results of the encoder."""
     found = [curve for clips in curves.values() for arms in clips.values() for curve in arms.values()]
     return [result for curve in found for result in curve.encoded]
 
 
-def _partly_measured(curves):
+def _partly_measured(curves: Mapping[str, Mapping[str, Mapping[str, Curve]]]) -> list[str]:
     """What to say of metrics that only some of the runs have."""
     results = _results(curves)
     counts = {name: sum(not lacking(result, [name]) for result in results) for name in METRICS}
@@ -222,7 +233,13 @@ def _partly_measured(curves):
     ]
 
 
-def _choose_arms(arms, reference, chosen: Iterable[str], warnings, cells):
+def _choose_arms(
+    arms: Sequence[Arm],
+    reference: str,
+    chosen: Iterable[str],
+    warnings: list[str],
+    cells: Sequence[tuple[str, tuple[str, str, int], str, Any]],
+) -> list[Arm]:
     """The reference first, then the arms asked for, or all."""
     names = [arm.name for arm in arms]
     for name in (reference, *chosen):
@@ -231,7 +248,7 @@ def _choose_arms(arms, reference, chosen: Iterable[str], warnings, cells):
     others = [name for name in (chosen or names) if name != reference]
     if len(others) > MOST_ARMS - 1 and not chosen:
         counts = {name: sum(cell[2] == name for cell in cells) for name in others}
-        most = sorted(others, key=counts.get, reverse=True)[: MOST_ARMS - 1]
+        most = sorted(others, key=lambda name: counts[name], reverse=True)[: MOST_ARMS - 1]
         warnings.append(
             f"{len(others) + 1} arms are too many for one report: those with the most runs are shown; "
             "--arm NAME chooses others."
@@ -241,7 +258,7 @@ def _choose_arms(arms, reference, chosen: Iterable[str], warnings, cells):
     return [by_name[name] for name in (reference, *others)]
 
 
-def _clip_labels(clips):
+def _clip_labels(clips: set[tuple[str, tuple[str, str, int]]]) -> dict[tuple[str, tuple[str, str, int]], str]:
     """Labels by configuration and (clip, sha256, pictures): the name, and what tells it from others of that name."""
     labels = {}
     for config, clip in clips:
@@ -256,7 +273,7 @@ def _clip_labels(clips):
     return labels
 
 
-def _versions(kept, rows):
+def _versions(kept: Database, rows: Sequence[Any]) -> tuple[str, ...]:
     """Texts that say which versions made rows."""
     used = {row["sources"] for row in rows}
     found = [row for row in kept.versions() if row["sources"] in used]

@@ -7,6 +7,8 @@ Source: M. Okabe, K. Ito, Color Universal Design (2008), without its yellow; P. 
 """
 
 import html
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 REFERENCE = "#222222"
 ARMS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#882255")
@@ -56,7 +58,7 @@ def shown(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def line(arm: int, name: str, x, y, panel: int = 0, **more) -> dict:
+def line(arm: int, name: str, x: Iterable[float], y: Sequence[float | None], panel: int = 0, **more: Any) -> dict:
     """Trace of an arm: its colour, and where colours are used again, other symbols and dashes."""
     turn = (arm - 1) // len(ARMS) if arm else 0
     colour = colour_of(arm)
@@ -67,7 +69,7 @@ def line(arm: int, name: str, x, y, panel: int = 0, **more) -> dict:
         "legendgroup": shown(name),
         "showlegend": panel == 0,
         "x": list(x),
-        "y": [rounded(value) for value in y],
+        "y": [None if value is None else rounded(value) for value in y],
         "line": {"color": colour, "width": 2, "dash": DASHES[turn % len(DASHES)]},
         "marker": {"color": colour, "size": 7, "symbol": SYMBOLS[arm % len(SYMBOLS)]},
         "meta": {"arm": arm},
@@ -76,7 +78,9 @@ def line(arm: int, name: str, x, y, panel: int = 0, **more) -> dict:
     }
 
 
-def bars(name: str, colour: str, x, y, arms, **more) -> dict:
+def bars(
+    name: str, colour: str, x: Sequence[Sequence[str]], y: Sequence[float], arms: Sequence[int], **more: Any
+) -> dict:
     """Trace of stacked bars; `arms` are the indices of the arms of the bars."""
     y = [rounded(value) for value in y]
     return {
@@ -90,11 +94,18 @@ def bars(name: str, colour: str, x, y, arms, **more) -> dict:
     }
 
 
-def _axes(panel):
+def _axes(panel: int) -> dict[str, str]:
     return {} if panel == 0 else {"xaxis": f"x{panel + 1}", "yaxis": f"y{panel + 1}"}
 
 
-def panels(titles, x_titles, y_titles, height: int = SHORT, gap: float = 0.075, **axes) -> dict:
+def panels(
+    titles: Sequence[str],
+    x_titles: Sequence[str],
+    y_titles: Sequence[str],
+    height: int = SHORT,
+    gap: float = 0.075,
+    **axes: Any,
+) -> dict:
     """Layout of panels side by side.
 
     Parameters
@@ -104,7 +115,7 @@ def panels(titles, x_titles, y_titles, height: int = SHORT, gap: float = 0.075, 
     """
     count = len(x_titles)
     width = (1 - gap * (count - 1)) / count
-    layout = {"height": height, "annotations": []}
+    layout: dict[str, Any] = {"height": height, "annotations": []}
     for k in range(count):
         low, suffix = k * (width + gap), str(k + 1) if k else ""
         layout[f"xaxis{suffix}"] = {
@@ -130,6 +141,6 @@ def panels(titles, x_titles, y_titles, height: int = SHORT, gap: float = 0.075, 
     return layout
 
 
-def rounded(value):
+def rounded(value: float) -> float:
     """A number with as many digits as a plot shows."""
     return None if value is None else float(f"{value:.5g}")

@@ -4,9 +4,11 @@ import dataclasses
 import os
 import shlex
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError, ConfigError
-from codecsim.experiments.clips import find_clips
+from codecsim.experiments.clips import Clip, find_clips
 from codecsim.experiments.database import Database, sources_digest
 from codecsim.experiments.runs import plain
 from codecsim.experiments.settings_files import SettingsFile, load_settings
@@ -59,7 +61,7 @@ class TuneSettings:
 
         A storage's URL may hold a password.
         """
-        options = {"--clips": self.clips, "--test-clips": self.test_clips}
+        options: dict[str, Any] = {"--clips": self.clips, "--test-clips": self.test_clips}
         if self.preset is None:
             options |= {"--trials": self.trials, "--timeout": self.timeout, "--trial": self.trial}
         else:
@@ -116,10 +118,10 @@ def tune(plan: Plan, settings: TuneSettings, say: Callable[[str], None]) -> Tune
         kept.add_version(runner.sources)
     default = plan.default_arm()
 
-    def default_config(qp, frames):
+    def default_config(qp: int, frames: int) -> EncoderConfig:
         return default.encoder_config(plan.config, qp, frames)
 
-    def preset_config(qp, frames):
+    def preset_config(qp: int, frames: int) -> EncoderConfig:
         return plan.encoder_config(preset.settings, qp, frames)
 
     makers = {"default": default_config, "preset": preset_config}
@@ -136,7 +138,7 @@ def tune(plan: Plan, settings: TuneSettings, say: Callable[[str], None]) -> Tune
     return TuneResult(preset, trials, figures)
 
 
-def _find_clips(plan, settings):
+def _find_clips(plan: Plan, settings: TuneSettings) -> tuple[tuple[Clip, ...], tuple[Clip, ...]]:
     """Clips of the validation, and of the test where it is asked for."""
     clips = tuple(find_clips(settings.clips, plan.validation if settings.clips else None))
     if not settings.clips and [clip.name for clip in clips] != list(plan.validation):
@@ -146,7 +148,14 @@ def _find_clips(plan, settings):
     return clips, test
 
 
-def _search(plan, settings, clips, usual, runner, say):
+def _search(
+    plan: Plan,
+    settings: TuneSettings,
+    clips: tuple[Clip, ...],
+    usual: ArmFigures,
+    runner: Runner,
+    say: Callable[..., Any],
+) -> tuple[Any, Table]:
     """The preset of the best trial, and the table of trials; `usual`: ArmFigures of the default."""
     limit = None
     if plan.training_at_most is not None:

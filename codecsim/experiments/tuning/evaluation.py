@@ -4,8 +4,8 @@ import dataclasses
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from codecsim.codec.config import EncoderConfig
 from codecsim.errors import CodecError
@@ -57,7 +57,7 @@ def frames_of(plan: Plan, clip: Clip) -> int:
     return min(plan.frames, clip.frames)
 
 
-def picture_costs(pictures, qp: int, samples: int) -> list[float]:
+def picture_costs(pictures: Iterable[Mapping[str, Any]], qp: int, samples: int) -> list[float]:
     """Rate-distortion cost of each picture: squared error of luma plus lambda times bits without hashes.
 
     Lambda is that of an intra picture of the base QP: what pruning compares is of the same pictures.
@@ -107,14 +107,22 @@ class Evaluator:
         report : called after each picture with the number of pictures so far, and with how many percent their
             rate-distortion cost is above the reference's, mean over the cells begun; what it raises ends the trial
         """
-        results, finished, steps = {}, [], 0
+        results: dict[Any, Any] = {}
+        finished: list[Any] = []
+        steps = 0
         for cell in trial_cells(self._plan, self._clips):
             reference = self._reference[cell]
             samples = reference["width"] * reference["height"]
             wanted = iter(picture_costs(reference["pictures"], cell.qp, samples))
             sums = [0.0, 0.0]
 
-            def watch(picture, cell=cell, samples=samples, wanted=wanted, sums=sums):
+            def watch(
+                picture: Mapping[str, Any],
+                cell: Cell = cell,
+                samples: int = samples,
+                wanted: Iterator[float] = wanted,
+                sums: list[float] = sums,
+            ) -> None:
                 nonlocal steps
                 steps += 1
                 sums[0] += next(wanted)
@@ -126,7 +134,9 @@ class Evaluator:
             finished.append(100 * (sums[1] / sums[0] - 1))
         return self._summary(results)
 
-    def _result(self, cell, settings, watch):
+    def _result(
+        self, cell: Cell, settings: Mapping[str, Any], watch: Callable[[Mapping[str, Any]], None]
+    ) -> dict[str, Any]:
         """Result of one encoding, kept or made."""
         config = self._plan.encoder_config(settings, cell.qp, frames_of(self._plan, cell.clip))
         key = run_key(config, cell.clip.sha256, self._sources)
@@ -141,7 +151,7 @@ class Evaluator:
             kept.add(key, cell.clip, config, self._sources, done)
             return done.result
 
-    def _summary(self, results):
+    def _summary(self, results: Mapping[Cell, Mapping[str, Any]]) -> Measured:
         by_clip = {}
         for clip in self._clips:
             reference, test = (
@@ -156,7 +166,7 @@ class Evaluator:
         return Measured(sum(by_clip.values()) / len(by_clip), sum(training) / len(results), by_clip)
 
 
-def _encode(clip: Clip, config: EncoderConfig, watch) -> Done:
+def _encode(clip: Clip, config: EncoderConfig, watch: Callable[[Mapping[str, Any]], None]) -> Done:
     """Encode without a stream; what `watch` raises ends it."""
     started = time.monotonic()
     with open_video(clip.path) as video:

@@ -4,8 +4,8 @@ import collections
 import dataclasses
 import datetime
 import enum
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import tomlkit
 
@@ -66,8 +66,11 @@ def measure_arm(plan: Plan, clips: tuple[Clip, ...], make_config: Callable, name
     curves = {}
     with Database(runner.database) as kept:
         for clip in clips:
-            pair = (make(plan.qps[0], frames_of(plan, clip)) for make in makers.values())
-            curves[clip.name] = tuple(find_curve(kept, runner.sources, clip, config, plan.qps) for config in pair)
+            first, second = (make(plan.qps[0], frames_of(plan, clip)) for make in makers.values())
+            curves[clip.name] = (
+                find_curve(kept, runner.sources, clip, first, plan.qps),
+                find_curve(kept, runner.sources, clip, second, plan.qps),
+            )
     rows = [compare_curves(clip, *pair) for clip, pair in curves.items()]
     broken = [row for row in rows if row.bd_rate["y"] is None]
     if broken:
@@ -77,7 +80,9 @@ def measure_arm(plan: Plan, clips: tuple[Clip, ...], make_config: Callable, name
         for _, arm in curves.values()
         for result in arm.encoded
     ]
-    return ArmFigures(curves, mean_of(rows).bd_rate["y"], sum(training) / len(training))
+    mean = mean_of(rows).bd_rate["y"]
+    assert mean is not None  # no row is without
+    return ArmFigures(curves, mean, sum(training) / len(training))
 
 
 def check_separation(validation: tuple[Clip, ...], test: tuple[Clip, ...], training: tuple[str, ...]) -> None:
@@ -96,7 +101,7 @@ def check_separation(validation: tuple[Clip, ...], test: tuple[Clip, ...], train
             raise ConfigError(f"clip {clip.name} is one that the initial weights were trained on")
 
 
-def trials_table(plan: Plan, trials, limit: float | None, count: int = 10) -> Table:
+def trials_table(plan: Plan, trials: Sequence[Any], limit: float | None, count: int = 10) -> Table:
     """The best trials, with what they chose; where training is an objective those of the front.
 
     trials : finished ones, the best first
@@ -114,7 +119,7 @@ def trials_table(plan: Plan, trials, limit: float | None, count: int = 10) -> Ta
     return Table(title, (*columns, *map(Column, names)), rows)
 
 
-def _short(values):
+def _short(values: Mapping[str, Any]) -> Callable[..., Any]:
     return lambda name: f"{values[name]:.4g}" if isinstance(values[name], float) else str(values[name])
 
 
@@ -136,11 +141,11 @@ def figures_tables(title: str, arms: Mapping[str, ArmFigures]) -> list[Table]:
     return [*tables, Table(f"{title}: means", columns, rows)]
 
 
-def _share(value, whole):
+def _share(value: float, whole: float) -> float | None:
     return value / whole if whole else None
 
 
-def make_preset(plan: Plan, trial, trials, command: str) -> SettingsFile:
+def make_preset(plan: Plan, trial: Any, trials: Sequence[Any], command: str) -> SettingsFile:
     """The preset of a finished trial, with what of the search its file says.
 
     trials : all of the study
@@ -178,9 +183,10 @@ def measured_on(plan: Plan, found: Mapping[str, Mapping[str, ArmFigures]], sourc
     }
 
 
-def _figures(arm):
+def _figures(arm: ArmFigures) -> dict[str, Any]:
     """What a preset's file says of an arm: percent and kMAC/pixel."""
-    by_clip = {clip: round(compare_curves(clip, *pair).bd_rate["y"], 3) for clip, pair in arm.curves.items()}
+    rates = {clip: compare_curves(clip, *pair).bd_rate["y"] for clip, pair in arm.curves.items()}
+    by_clip = {clip: round(rate, 3) for clip, rate in rates.items() if rate is not None}
     return {"bd_rate": round(arm.bd_rate, 3), "training": round(arm.training, 3), "bd_rate_by_clip": by_clip}
 
 
@@ -196,7 +202,7 @@ def preset_text(preset: SettingsFile) -> str:
     return tomlkit.dumps(document)
 
 
-def _toml(value):
+def _toml(value: Mapping[int | str, Any] | Sequence[int] | float | str) -> Any:
     """A mapping in one line, where it holds no others."""
     if isinstance(value, enum.Enum):
         return written(value)

@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
+import os
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from codecsim.codec.config import CONFIGS, EncoderConfig, find_setting
 from codecsim.errors import ConfigError
@@ -13,6 +14,7 @@ from codecsim.experiments.settings_files import TUNABLE, check_together, read_se
 from codecsim.experiments.tuning.space import SPACE_KEYS, USUAL, Dimension
 from codecsim.formats.toml_file import TomlFile
 from codecsim.settings.by_qp import read_by_qp
+from codecsim.settings.setting import Setting
 from codecsim.tools import tool_named
 from codecsim.tools.learner import THRESHOLD_QP
 from codecsim.tools.tool import OFF
@@ -100,7 +102,7 @@ class Plan:
         return {**self.fixed, **{dimension.name: dimension.setting(values) for dimension in self.dimensions}}
 
 
-def read_plan(path) -> Plan:
+def read_plan(path: str | os.PathLike) -> Plan:
     """The plan of a TOML file, as `benchmarks/tuning/README.md` describes it.
 
     Raises
@@ -146,18 +148,18 @@ def read_plan(path) -> Plan:
     return plan
 
 
-def _is_qp(value):
-    return type(value) is int and 0 <= value <= MAX_QP
+def _is_qp(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_QP
 
 
-def _is_number(value):
-    return type(value) in (int, float) and math.isfinite(value)
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _read_clips(file):
+def _read_clips(file: TomlFile) -> dict[str, Any]:
     """Names by list; no clip may serve two purposes."""
     lists = file.data.get("clips", {})
-    used = {}
+    used: dict[Any, Any] = {}
     for key, names in lists.items():
         if key not in _CLIP_LISTS:
             raise file.error(f"unknown key {key!r}; expected one of {', '.join(_CLIP_LISTS)}", "clips", key)
@@ -171,9 +173,10 @@ def _read_clips(file):
     return {key: tuple(lists.get(key, ())) for key in _CLIP_LISTS}
 
 
-def _read_settings(file, qps):
+def _read_settings(file: TomlFile, qps: tuple[int, ...]) -> tuple[dict[str, Any], tuple[Dimension, ...]]:
     """Fixed settings by full name, and what is searched."""
-    fixed, dimensions = {}, []
+    fixed: dict[Any, Any] = {}
+    dimensions: list[Any] = []
     for group in TUNABLE:
         table = file.data.get(group, {})
         searched = [name for name, value in table.items() if _is_searched(value)]
@@ -190,7 +193,7 @@ def _read_settings(file, qps):
     return fixed, tuple(dimensions)
 
 
-def _is_searched(value):
+def _is_searched(value: object) -> bool:
     return value == SEARCH or (isinstance(value, dict) and bool({*SPACE_KEYS} & {*value}))
 
 
@@ -207,16 +210,18 @@ _SPACE = {
     "log": _SpaceKey(lambda value: isinstance(value, bool), "true or false"),
     "choices": _SpaceKey(lambda value: isinstance(value, (list, tuple)) and len(value) > 0, "a list of values"),
     "by_qp": _SpaceKey(
-        lambda value: isinstance(value, bool) or isinstance(value, list) and value and all(map(_is_qp, value)),
+        lambda value: isinstance(value, bool) or isinstance(value, list) and bool(value) and all(map(_is_qp, value)),
         f"true, false or a list of QPs within 0..{MAX_QP}",
     ),
 }
 
 
-def _read_dimension(file, declared, value, qps):
+def _read_dimension(
+    file: TomlFile, declared: Setting, value: Mapping[str, Any] | str, qps: tuple[int, ...]
+) -> Dimension:
     """One searched setting."""
     name, kind, place = declared.name, declared.kind, (declared.group, declared.name)
-    given = {} if value == SEARCH else value
+    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
     unknown = [key for key in given if key not in SPACE_KEYS]
     if unknown:
         raise file.error(f"{name} has {unknown[0]!r}; expected {', '.join(SPACE_KEYS)}", *place)
@@ -249,7 +254,7 @@ def _read_dimension(file, declared, value, qps):
     return dimension
 
 
-def _read_starts(file, dimensions):
+def _read_starts(file: TomlFile, dimensions: tuple[Dimension, ...]) -> tuple[dict[str, Any], ...]:
     """Settings to try first."""
     known = {dimension.name: dimension for dimension in dimensions}
     starts = []
@@ -274,7 +279,7 @@ def _read_starts(file, dimensions):
     return tuple(starts)
 
 
-def _read_start(dimension, value):
+def _read_start(dimension: Dimension, value: Any) -> Any:
     """A value to try first, of a searched setting."""
     value = {int(qp): v for qp, v in value.items()} if isinstance(value, dict) else value
     setting = dimension.setting(dimension.point(value)) if dimension.kind is tuple else value  # one may stand for four
@@ -284,7 +289,7 @@ def _read_start(dimension, value):
     return value
 
 
-def _check_arms(file, plan):
+def _check_arms(file: TomlFile, plan: Plan) -> None:
     """The arms can be coded, and no option takes what is searched out of the trials' hands."""
     for key, make in (("reference", plan.reference_arm), ("default", plan.default_arm)):
         try:

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from codecsim.codec.config import find_setting
 from codecsim.settings.by_qp import interpolated
@@ -64,15 +65,17 @@ class Dimension:
         """Names of what a trial chooses: one, or one a QP."""
         return tuple(f"{self.name}@{qp}" for qp in self.qps) or (self.name,)
 
-    def suggest(self, trial) -> None:
+    def suggest(self, trial: Any) -> None:
         """Let an Optuna trial choose."""
+        low: Any = self.low
+        high: Any = self.high
         for parameter in self.parameters:
             if self.choices:
                 trial.suggest_categorical(parameter, self.choices)
             elif self.kind is float:
-                trial.suggest_float(parameter, self.low, self.high, log=self.log)
+                trial.suggest_float(parameter, low, high, log=self.log)
             else:
-                trial.suggest_int(parameter, int(self.low), int(self.high), log=self.log)
+                trial.suggest_int(parameter, int(low), int(high), log=self.log)
 
     def setting(self, values: Mapping[str, object]) -> object:
         """The setting, as a preset has it, from what a trial chose."""
@@ -98,7 +101,7 @@ class Dimension:
             for parameter, qp in zip(self.parameters, self.qps or (MIDDLE_QP,), strict=True)
         }
 
-    def _within(self, value):
+    def _within(self, value: Any) -> Any:
         """The value, or the nearest that the search may choose."""
         if isinstance(value, enum.Enum):
             value = value.name.lower()
@@ -112,7 +115,7 @@ def default_point(dimensions: Iterable[Dimension], settings: Mapping[str, object
 
     settings : by full name
     """
-    point = {}
+    point: dict[Any, Any] = {}
     for dimension in dimensions:
         point |= dimension.point(settings.get(dimension.name, find_setting(dimension.name).default))
     return point

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import joblib
@@ -76,7 +76,7 @@ def open_study(search: Search, worker: int = 0) -> optuna.Study:
     return study
 
 
-def _make_sampler(plan, worker, trials):
+def _make_sampler(plan: Plan, worker: int, trials: int) -> optuna.samplers.BaseSampler:
     """The sampler of a process that finds so many trials: an equal seed would make the points of an earlier one again.
 
     Trials that were not finished count, so that a search that failed at a point does not go on with it.
@@ -109,17 +109,19 @@ def run_trials(search: Search, trials: int, seconds: float | None, processes: in
         )
 
 
-def _work(search, trials, seconds, worker, say, parent):
+def _work(
+    search: Search, trials: int, seconds: float | None, worker: int, say: Callable[[str], None], parent: int
+) -> None:
     """Trials of one process, until that with the id `parent` is gone."""
     study = open_study(search, worker)
     evaluator = Evaluator(search.plan, search.clips, search.database, search.sources)
     deadline = None if seconds is None else time.monotonic() + seconds
 
-    def objective(trial):
+    def objective(trial: optuna.Trial) -> float | tuple[float, ...]:
         for dimension in search.plan.dimensions:
             dimension.suggest(trial)
 
-        def report(step, cost):
+        def report(step: int, cost: float) -> None:
             trial.report(cost, step)
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -145,7 +147,7 @@ def _work(search, trials, seconds, worker, say, parent):
         say(describe_trial(study.trials[trial.number]))
 
 
-def _ended(study):
+def _ended(study: optuna.Study) -> int:
     states = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     return len(study.get_trials(deepcopy=False, states=states))
 
@@ -166,14 +168,14 @@ def finished_trials(study: optuna.Study, limit: float | None) -> list[optuna.tri
     return sorted(done, key=lambda trial: (excess[trial.number], trial.user_attrs[BD_RATE]))
 
 
-def is_on_front(trial: optuna.trial.FrozenTrial, trials: list[optuna.trial.FrozenTrial]) -> bool:
+def is_on_front(trial: optuna.trial.FrozenTrial, trials: Sequence[optuna.trial.FrozenTrial]) -> bool:
     """Whether no other trial has both a lower BD-rate and less training, or one of them and the other the same."""
     own = (trial.user_attrs[BD_RATE], trial.user_attrs[TRAINING])
     others = ((other.user_attrs[BD_RATE], other.user_attrs[TRAINING]) for other in trials)
     return not any(a <= own[0] and b <= own[1] and (a, b) != own for a, b in others)
 
 
-def choose_trial(trials: list[optuna.trial.FrozenTrial], number: int | None) -> optuna.trial.FrozenTrial:
+def choose_trial(trials: Sequence[optuna.trial.FrozenTrial], number: int | None) -> optuna.trial.FrozenTrial:
     """The trial with this number, or the first.
 
     Raises

@@ -8,12 +8,13 @@ Each operand of a kernel is an int32 that holds two int16 weights, ``low | high 
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from codecsim.kernels.records import make_record, make_records
-from codecsim.learned.engine.spec import DEPTHWISE3, LANES, LEAK_SHIFT, SKIP
+from codecsim.learned.engine.spec import DEPTHWISE3, LANES, LEAK_SHIFT, SKIP, Layer, NetSpec
 
 PAIRED, FLAT = 1, 2  # forms in which a layer writes its planes, to be added
 
@@ -91,7 +92,7 @@ class LayerTable:
     headroom: int  # bits
 
 
-def conv_pairs(weights):
+def conv_pairs(weights: np.ndarray) -> np.ndarray:
     """Pairs of operands of a convolution.
 
     weights : (n_out, n_in, k, k) array, n_out a multiple of 8, n_in even
@@ -105,7 +106,7 @@ def conv_pairs(weights):
     return blocks.reshape(2, -1)
 
 
-def depthwise_pairs(weights, zero=0):
+def depthwise_pairs(weights: np.ndarray, zero: int = 0) -> np.ndarray:
     """Pairs of operands of a depthwise layer.
 
     weights : (channels, 3, 3) array; zero : what to fill with
@@ -120,13 +121,13 @@ def depthwise_pairs(weights, zero=0):
     return np.stack([low.ravel(), high.ravel()])
 
 
-def join_pairs(pairs):
+def join_pairs(pairs: np.ndarray) -> np.ndarray:
     """(2, n) weights within +-32767 -> (n,) int32 operands."""
     low, high = np.asarray(pairs, np.int64)
     return ((low & 0xFFFF) | (high << 16)).astype(np.uint32).view(np.int32)
 
 
-def plane_stride(samples):
+def plane_stride(samples: int) -> int:
     """Distance of planes that hold so many samples.  Not normative.
 
     An odd multiple of 16, so that pairs of planes, read together, begin in different sets of a first-level cache.
@@ -134,7 +135,9 @@ def plane_stride(samples):
     return 16 * (-(-samples // 16) | 1)
 
 
-def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
+def layer_job(
+    n_out: int, n_in: int, planes: tuple[int, int, int], forms: int = PAIRED, leak: int = LEAK_SHIFT, **starts: Any
+) -> LayerJob:
     """`LayerJob` of a layer, but for its kind.
 
     Parameters
@@ -153,7 +156,7 @@ def layer_job(n_out, n_in, planes, forms=PAIRED, leak=LEAK_SHIFT, **starts):
     return make_record(LayerJob, **starts, **counts)
 
 
-def gradient_job(x, g, dw, counts, planes):
+def gradient_job(x: int, g: int, dw: int, counts: tuple[int, int], planes: tuple[int, int, int]) -> GradientJob:
     """`GradientJob` of a layer, but for its kind and biases.
 
     Parameters
@@ -186,7 +189,7 @@ class Packing(NamedTuple):
     layers: np.ndarray  # (n_layers,) of LayerTable
 
 
-def _backward_pairs(layer, index, zero):
+def _backward_pairs(layer: Layer, index: np.ndarray, zero: int) -> np.ndarray:
     """Operands of the gradient with respect to a layer's inputs, from those of the layer."""
     mirrored = index[:, :, ::-1, ::-1]
     if layer.kind == DEPTHWISE3:
@@ -197,12 +200,12 @@ def _backward_pairs(layer, index, zero):
     return conv_pairs(mirrored)
 
 
-def _starts(parts):
+def _starts(parts: Sequence[np.ndarray]) -> tuple[int, ...]:
     return tuple(np.cumsum([0, *(part.shape[-1] for part in parts)]).tolist())
 
 
 @functools.cache
-def packing(spec):
+def packing(spec: NetSpec) -> Packing:
     """Index tables of `spec`, see `Packing`."""
     zero, layers = spec.n_weights, spec.layers
     forward, backward = [], [np.zeros((2, 0), np.int64)]

@@ -2,7 +2,9 @@
 
 import functools
 import hashlib
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +26,7 @@ _MIXED_RUNS = (
 )
 
 
-def keeps_subnormals():
+def keeps_subnormals() -> bool:
     """Whether the calling thread computes with subnormal numbers."""
     value = np.array([2.0**-100, 2.0**-40, 0.0], np.float32)
     subnormal_product(value)
@@ -32,7 +34,7 @@ def keeps_subnormals():
     return int(value.view(np.uint32)[2]) == 1 << 9
 
 
-def golden_digest(ops=None, mixed=False):
+def golden_digest(ops: Any = None, mixed: bool = False) -> str:
     """Hex digest of some dozens of training steps on noise, through forward, backward and both optimisers.
 
     mixed : bool, whether with layers of all kinds and two outputs, or with 3x3 convolutions alone
@@ -54,7 +56,7 @@ def golden_digest(ops=None, mixed=False):
     return digest.hexdigest()
 
 
-def require_subnormals():
+def require_subnormals() -> None:
     """Check the calling thread, whose floating-point mode any library may have changed since the start.
 
     Raises
@@ -68,7 +70,7 @@ def require_subnormals():
         )
 
 
-def check_engine(specs=()):
+def check_engine(specs: Sequence[NetSpec] = ()) -> None:
     """Run the checks that networks of these shapes need, once a process.
 
     specs : NetSpecs; none or chains of 3x3 convolutions to one output need fewer kernels
@@ -83,7 +85,7 @@ def check_engine(specs=()):
 
 
 @functools.cache
-def _check_training(mixed):
+def _check_training(mixed: bool) -> None:
     require_subnormals()
     with ThreadPoolExecutor(1) as pool:
         pool.submit(require_subnormals).result()

@@ -56,22 +56,22 @@ class Layer(NamedTuple):
     end: int
 
     @property
-    def side(self):
+    def side(self) -> int:
         """Samples a side of the filters, 3 or 1."""
         return 1 if self.kind == CONV1 else 3
 
     @property
-    def inputs_of_output(self):
+    def inputs_of_output(self) -> int:
         """Input channels that one output channel sees."""
         return 1 if self.kind == DEPTHWISE3 else self.n_in
 
     @property
-    def weight_shape(self):
+    def weight_shape(self) -> tuple[int, int, int, int]:
         """Shape of the weights, (n_out, inputs of an output, side, side)."""
         return self.n_out, self.inputs_of_output, self.side, self.side
 
 
-def _layer(kind, n_in, n_out, start, n_skip=0):
+def _layer(kind: str, n_in: int, n_out: int, start: int, n_skip: int = 0) -> Layer:
     """Layer whose parameters begin at `start`."""
     layer = Layer(kind, n_in, n_out, start, 0, 0, 0)
     skip = start + n_out * layer.inputs_of_output * layer.side**2
@@ -98,7 +98,7 @@ class NetSpec:
     hidden: tuple
     n_outputs: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hidden = tuple(HiddenLayer(*layer) for layer in self.hidden)
         object.__setattr__(self, "hidden", hidden)
         if self.n_inputs not in range(2, MAX_INPUTS + 1, 2) or self.n_outputs not in (1, 2):
@@ -116,25 +116,25 @@ class NetSpec:
             n_in = channels
 
     @classmethod
-    def plain(cls, n_inputs, channels=16, hidden_layers=3, n_outputs=1):
+    def plain(cls, n_inputs: int, channels: int = 16, hidden_layers: int = 3, n_outputs: int = 1) -> "NetSpec":
         """A chain of equal 3x3 convolutions."""
         return cls(n_inputs, ((CONV3, channels),) * hidden_layers, n_outputs)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return " - ".join([f"{self.n_inputs}", *(f"{kind} {n}" for kind, n in self.hidden), f"{self.n_outputs}"])
 
     @property
-    def margin(self):
+    def margin(self) -> int:
         """Samples of context on each side of the output."""
         return max(SKIP // 2, self.reach + 1)
 
     @property
-    def reach(self):
+    def reach(self) -> int:
         """Samples of context that the hidden layers take away on each side."""
         return sum(kind != CONV1 for kind, _ in self.hidden)
 
     @property
-    def layers(self):
+    def layers(self) -> tuple[Layer, ...]:
         """Tuple of `Layer`, hidden layers first, the output layer last."""
         found, start, n_in = [], 0, self.n_inputs
         for kind, channels in self.hidden:
@@ -143,6 +143,6 @@ class NetSpec:
         return (*found, _layer(CONV3, n_in, self.n_outputs, start, self.n_inputs))
 
     @property
-    def n_weights(self):
+    def n_weights(self) -> int:
         """Length of the canonical vector."""
         return self.layers[-1].end

@@ -2,11 +2,12 @@
 
 import copy
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from codecsim.learned.engine.update import MASTER_LIMIT
+from codecsim.learned.engine.weights import InitialWeights
 
 
 class Sample(NamedTuple):
@@ -41,11 +42,11 @@ class LearnerState:
     qps : tuple of the last 8 pictures' QPs, newest first
     """
 
-    def __init__(self, initial, averaging=False, tiles=(0, 0)):
+    def __init__(self, initial: InitialWeights, averaging: bool = False, tiles: tuple[int, int] = (0, 0)):
         self.initial, self._averaging, self._tiles = initial, averaging, tiles
         self.reset()
 
-    def reset(self):
+    def reset(self) -> None:
         """Return to the initial weights and forget everything else."""
         self.master = self.initial.master.copy()
         self.moment = np.zeros_like(self.master)
@@ -54,10 +55,11 @@ class LearnerState:
         self.average = self.master.copy() if self._averaging else None
         self.steps = self.pictures = self.order = 0
         self.waiting_loss = self.online_loss = self.initial_loss = 0
-        self.replay = self.qps = ()
+        self.replay: tuple[Any, ...] = ()
+        self.qps: tuple[int, ...] = ()
         self.tile_losses = np.zeros(self._tiles, np.int64)
 
-    def copy(self):
+    def copy(self) -> "LearnerState":
         """An independent copy (replay pictures, never written to, are shared)."""
         twin = copy.copy(self)
         for name in ("master", "moment", "square", "powers", "tile_losses"):
@@ -66,18 +68,18 @@ class LearnerState:
             twin.average = self.average.copy()
         return twin
 
-    def move(self, delta):
+    def move(self, delta: np.ndarray) -> None:
         """Add (n,) float32 to the weights that are trained and to their running mean, within the weights' range."""
         for weights in (self.master, self.average):
             if weights is not None:
                 np.clip(weights + delta, -MASTER_LIMIT, MASTER_LIMIT, out=weights)
 
     @property
-    def weights(self):
+    def weights(self) -> np.ndarray:
         """(n,) float32 weights to filter with."""
         return self.master if self.average is None else self.average
 
-    def draw(self, n):
+    def draw(self, n: int) -> int:
         """Next pseudo-random integer in 0..n-1.
 
         Source: multiplier and increment of Knuth's MMIX generator, TAOCP vol. 2, 3.3.4.
@@ -85,7 +87,7 @@ class LearnerState:
         self.order = (6364136223846793005 * self.order + 1442695040888963407) & (2**64 - 1)
         return (self.order >> 33) * n >> 31
 
-    def digest(self):
+    def digest(self) -> bytes:
         """16 bytes; equal where all later behaviour is equal, given the same replay pictures."""
         digest = hashlib.blake2b(digest_size=16)
         for array in (self.master, self.moment, self.square, self.powers, self.average):

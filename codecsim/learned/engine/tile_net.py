@@ -5,7 +5,7 @@ default, or `plain`); both give the same bits.
 """
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,8 @@ from codecsim.learned.engine.packing import (
     plane_stride,
 )
 from codecsim.learned.engine.passes import BackwardJobs, Buffers, GradientBuffers, run_backward, run_forward
-from codecsim.learned.engine.spec import ACT_BITS, DEPTHWISE3, KINDS, OUTPUT_BITS
+from codecsim.learned.engine.spec import ACT_BITS, DEPTHWISE3, KINDS, OUTPUT_BITS, NetSpec
+from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.engine.update import (
     Learnt,
     LossScale,
@@ -41,7 +42,7 @@ from codecsim.learned.engine.update import (
 _OPS = {"vector": ops_vector, "plain": ops_plain}
 
 
-def engine_ops(name=None):
+def engine_ops(name: str | None = None) -> Any:
     """Kernel module by name, or the one the environment chooses.
 
     Raises
@@ -54,7 +55,7 @@ def engine_ops(name=None):
     return _OPS[name]
 
 
-def picture_tiling(height, width):
+def picture_tiling(height: int, width: int) -> tuple[int, int, int, int]:
     """Equal tiles for a pass over a whole picture: (rows, columns, height of a tile, width of a tile).
 
     Not normative: about 64x128 samples fit the second-level cache.
@@ -63,7 +64,7 @@ def picture_tiling(height, width):
     return rows, columns, -(-height // (rows * 4)) * 4, -(-width // (columns * 8)) * 8
 
 
-def _bytes_of(thing):
+def _bytes_of(thing: object) -> int:
     """Bytes in the arrays that an object holds."""
     return sum(value.nbytes for value in vars(thing).values() if isinstance(value, np.ndarray) and value.base is None)
 
@@ -71,7 +72,7 @@ def _bytes_of(thing):
 class PackedWeights:
     """Quantised weights in the layout of the kernels (packing.Packing), and the gradients' shifts."""
 
-    def __init__(self, spec):
+    def __init__(self, spec: NetSpec):
         self.spec, self.tables = spec, packing(spec)
         self.quantised = np.zeros(spec.n_weights + 1, np.int32)
         self.forward = np.zeros(self.tables.forward.shape[1], np.int32)
@@ -80,11 +81,11 @@ class PackedWeights:
         self.shifts = np.zeros(len(spec.layers), np.int64)
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of memory."""
         return _bytes_of(self)
 
-    def update(self, master):
+    def update(self, master: np.ndarray) -> None:
         """Take over `master`, (n,) float32 canonical weights."""
         t = self.tables
         packed = Packed(self.quantised, self.forward, self.backward, self.bias, self.shifts)
@@ -118,7 +119,7 @@ class TileNet:
     plane : int, distance of planes; by default the least
     """
 
-    def __init__(self, spec, height, width, train=False, ops=None, plane=0):
+    def __init__(self, spec: NetSpec, height: int, width: int, train: bool = False, ops: Any = None, plane: int = 0):
         self.spec, self.height, self.width, self.train = spec, height, width, train
         margin, self._layers, self._tables = spec.margin, spec.layers, packing(spec)
         self.rows, self.stride = height + 2 * margin, width + 2 * margin
@@ -154,23 +155,23 @@ class TileNet:
             self._backward = self._backward_jobs()
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of memory."""
         return _bytes_of(self)
 
-    def _planes(self, layer):
+    def _planes(self, layer: int) -> tuple[int, int, int]:
         """Plane stride, row stride, flat positions of the output of `layer`."""
         taken = self._lead + sum(x.side // 2 for x in self._layers[: layer + 1])
         return self.plane, self.stride, self.stride * (self.rows - 2 * taken)
 
-    def _first_position(self, layer):
+    def _first_position(self, layer: int) -> int:
         """Flat position where the planes that enter `layer` begin."""
         return self._lead * (self.stride + 1) if layer == 0 else 0
 
-    def _reads_flat(self, layer):
+    def _reads_flat(self, layer: int) -> bool:
         return self._layers[layer].kind == DEPTHWISE3
 
-    def _forward_jobs(self):
+    def _forward_jobs(self) -> tuple[np.ndarray, np.ndarray]:
         """Jobs of the hidden layers and of the outputs."""
         spec, tables, base = self.spec, self._tables, self._act_base
         hidden, outputs = make_records(LayerJob, len(self._layers) - 1), make_records(OutputJob, spec.n_outputs)
@@ -196,7 +197,7 @@ class TileNet:
             )  # fmt: skip
         return np.asarray(hidden), np.asarray(outputs)
 
-    def _backward_jobs(self):
+    def _backward_jobs(self) -> BackwardJobs:
         """The `BackwardJobs`."""
         spec, tables, front = self.spec, self._tables, self._front
         reach = 2 * self.stride + 2
@@ -220,22 +221,22 @@ class TileNet:
         return BackwardJobs(*map(np.asarray, (gradients, data, stack([of_skip]))))
 
     @property
-    def jobs(self):
+    def jobs(self) -> tuple[np.ndarray, np.ndarray]:
         """Jobs of `forward`: of the hidden layers, (n,) of LayerJob, and of the outputs, (n_outputs,) of OutputJob."""
         return self._hidden, self._outputs
 
     @property
-    def training_jobs(self):
+    def training_jobs(self) -> BackwardJobs:
         """The `BackwardJobs`."""
         return self._backward
 
     @property
-    def gradient_places(self):
+    def gradient_places(self) -> tuple[int, int]:
         """Where the gradient of the output begins: offsets in `grad_flat` and in `grad_paired` as int32."""
         at = int(self._grad_base[-2])
         return at + self._front, at // 2 + self._front
 
-    def load(self, planes, y0, x0):
+    def load(self, planes: np.ndarray, y0: int, x0: int) -> None:
         """Take the inputs of the tile whose output corner is (y0, x0).
 
         planes : (n_inputs, h, w) int16, with `spec.margin` samples before the picture's first row and column
@@ -243,16 +244,18 @@ class TileNet:
         buffers = self._paired32, self.flat, self._flat_inputs
         gather_tile(planes, (y0, x0), self.rows, self.stride, self.plane, *buffers)
 
-    def forward(self, packed):
+    def forward(self, packed: PackedWeights) -> None:
         """Run the net on the loaded inputs into `y`: flat int16 Q14, rows of `stride`, outputs `y_plane` apart."""
         run_forward(self._hidden, self._outputs, packed.forward, packed.bias, self._buffers, *self._kernels)
 
-    def output(self, index=0):
+    def output(self, index: int = 0) -> np.ndarray:
         """(height, width) int16 view of an output."""
         found = self.y[index * self.y_plane :][: self.height * self.stride]
         return found.reshape(self.height, self.stride)[:, : self.width]
 
-    def backward(self, packed, error, y0, x0, loss, add=False):
+    def backward(
+        self, packed: PackedWeights, error: np.ndarray, y0: int, x0: int, loss: Loss, add: bool = False
+    ) -> None:
         """Gradients of the loss into `gradient` (n,) int64 and their scales.
 
         error : (h, w) int16, or (n_outputs, h, w): prediction minus target, or update.MASKED
@@ -273,7 +276,16 @@ class TileNet:
         weights, shifts = packed.backward, packed.shifts
         run_backward(self._backward, weights, shifts, self.flat, self._gradient_buffers, scale, *self._kernels)
 
-    def step(self, state, packed, error, y0, x0, loss, optimiser):
+    def step(
+        self,
+        state: LearnerState,
+        packed: PackedWeights,
+        error: np.ndarray,
+        y0: int,
+        x0: int,
+        loss: Loss,
+        optimiser: Optimiser,
+    ) -> None:
         """One training step on the loaded inputs: forward, backward, update of `state` in place.
 
         state : LearnerState (its `master`, `moment`, `square`, `powers`)
@@ -283,7 +295,7 @@ class TileNet:
         self.backward(packed, error, y0, x0, loss)
         self.descend(state, packed, optimiser)
 
-    def descend(self, state, packed, optimiser, tiles=1):
+    def descend(self, state: LearnerState, packed: PackedWeights, optimiser: Optimiser, tiles: int = 1) -> None:
         """Update `state` in place with the mean of the gradients of so many tiles, a power of two."""
         learnt = Learnt(state.master, state.moment, state.square, state.powers)
         layers, scales = packed.tables.layers, self._scales / tiles

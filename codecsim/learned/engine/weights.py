@@ -12,7 +12,7 @@ from codecsim.learned.engine.spec import CONV3, DEPTHWISE3, KINDS, SKIP, WEIGHT_
 _SEED = 0x636F6465_6373696D
 
 
-def split_mix(count):
+def split_mix(count: int) -> np.ndarray:
     """The first `count` outputs of SplitMix64 from a fixed seed, (count,) uint64.
 
     Source: Steele, Lea, Flood, Fast splittable pseudorandom number generators, OOPSLA 2014.
@@ -37,17 +37,17 @@ class InitialWeights:
     master: np.ndarray
 
     @property
-    def is_identity(self):
+    def is_identity(self) -> bool:
         """Whether the output is zero for every input."""
         return not self.master[self.spec.layers[-1].weights :].any()
 
-    def digest(self):
+    def digest(self) -> bytes:
         """16 bytes that name these weights."""
         data = np.array(_shape_numbers(self.spec), "<i4").tobytes() + self.master.astype("<f4").tobytes()
         return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def with_more_inputs(initial, used, n_inputs):
+def with_more_inputs(initial: InitialWeights, used: int, n_inputs: int) -> InitialWeights:
     """The same network with further inputs, which it does not look at yet.
 
     Parameters
@@ -80,7 +80,7 @@ def with_more_inputs(initial, used, n_inputs):
     return InitialWeights(new, master)
 
 
-def _shape_numbers(spec):
+def _shape_numbers(spec: NetSpec) -> tuple[int, ...]:
     """Integers that tell a network's shape from every other: three of a chain of equal 3x3 layers, else more."""
     kinds, widths = zip(*spec.hidden, strict=True)
     if {*kinds} == {CONV3} and len({*widths}) == 1 and spec.n_outputs == 1:
@@ -90,7 +90,7 @@ def _shape_numbers(spec):
 
 
 @functools.cache
-def builtin_weights(spec):
+def builtin_weights(spec: NetSpec) -> InitialWeights:
     """Weights to start without training: pseudo-random hidden layers, a last layer of zeros, so the output is zero.
 
     A hidden weight is uniform over the integers within +-sqrt(6 / fan-in) in Q13 (He et al. 2015), exactly so on any

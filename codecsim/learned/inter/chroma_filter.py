@@ -16,7 +16,7 @@ from codecsim.tools.inter_chroma import InterChromaSettings
 from codecsim.tools.learner import Expert
 
 
-def coded_chroma(units, luma_coded, component):
+def coded_chroma(units: np.ndarray, luma_coded: bool, component: int) -> np.ndarray:
     """Where a learner of chroma learns.
 
     Parameters

@@ -1,11 +1,12 @@
 """Normative.  When to train, on what, and when to start again.  Integers only."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from codecsim.learned.engine.state import LearnerState
 from codecsim.learned.inter.inputs import CODED
-from codecsim.tools.learner import THRESHOLD_QP, Control, Reset
+from codecsim.tools.learner import THRESHOLD_QP, Control, LearnerSettings, Reset
 
 RECENT = 8  # pictures among which the best QP is sought: a group of pictures of any structure
 
@@ -18,7 +19,7 @@ class TrainingStep(NamedTuple):
     x0: int
 
 
-def threshold_of_qp(values, qp):
+def threshold_of_qp(values: tuple[int, int, int, int], qp: int) -> int:
     """Threshold at `qp`, linear between `values` at THRESHOLD_QP, constant outside them, rounded down."""
     if qp <= THRESHOLD_QP[0]:
         return values[0]
@@ -29,7 +30,7 @@ def threshold_of_qp(values, qp):
     return values[-1]
 
 
-def observe_loss(params, state, online, initial):
+def observe_loss(params: LearnerSettings, state: LearnerState, online: int, initial: int) -> bool:
     """Take in a picture's absolute errors; reset the state where `Reset.AUTO` asks for it.
 
     Parameters
@@ -57,7 +58,7 @@ def observe_loss(params, state, online, initial):
     return False
 
 
-def should_train(params, state, qp, n_samples, bit_depth):
+def should_train(params: LearnerSettings, state: LearnerState, qp: int, n_samples: int, bit_depth: int) -> bool:
     """Whether to train after this picture.
 
     n_samples : int, luma samples of a picture: the mean of errors is over all of them
@@ -68,7 +69,7 @@ def should_train(params, state, qp, n_samples, bit_depth):
     return params.control != Control.NEVER
 
 
-def hot_tiles(params, coded):
+def hot_tiles(params: LearnerSettings, coded: np.ndarray) -> tuple[tuple[int, int], ...]:
     """Corners of the grid tiles with enough coded samples, in raster order.
 
     coded : (h // 4, w // 4) uint8, inputs.CODED where the residual is coded
@@ -87,7 +88,13 @@ def hot_tiles(params, coded):
     return tuple(found)
 
 
-def lossy_tiles(params, state, tiles, qp, bit_depth):
+def lossy_tiles(
+    params: LearnerSettings,
+    state: LearnerState,
+    tiles: tuple[tuple[int, int], ...],
+    qp: int,
+    bit_depth: int,
+) -> tuple[tuple[int, int], ...]:
     """Those of the tiles that deserve training: with Control.THRESHOLD, those whose loss has passed the threshold.
 
     Parameters
@@ -111,7 +118,7 @@ def lossy_tiles(params, state, tiles, qp, bit_depth):
     return chosen
 
 
-def epochs_of_picture(params, state, qp):
+def epochs_of_picture(params: LearnerSettings, state: LearnerState, qp: int) -> int:
     """Quarter epochs after a picture, fewer where its QP is above the best of the last pictures.
 
     state : LearnerState; it remembers the QP
@@ -123,7 +130,12 @@ def epochs_of_picture(params, state, qp):
     return params.epochs_q2 * (256 - params.worse_q8) ** steps >> 8 * steps
 
 
-def plan_training(params, state, grid, epochs_q2=None):
+def plan_training(
+    params: LearnerSettings,
+    state: LearnerState,
+    grid: tuple[int, int],
+    epochs_q2: int | None = None,
+) -> list[TrainingStep]:
     """Tiles to train on after this picture, in order.
 
     The tiles of all replay pictures are shuffled, again for each pass; together they are visited as often as the epochs
@@ -145,7 +157,9 @@ def plan_training(params, state, grid, epochs_q2=None):
     if not tiles or not epochs_q2:
         return []
     count = max(1, epochs_q2 * len(tiles) // (4 * len(state.replay)))
-    size, bag, steps = 1 << params.tile_log2, [], []
+    size = 1 << params.tile_log2
+    bag: list[Any] = []
+    steps: list[Any] = []
     while len(steps) < count:
         if not bag:
             bag = tiles.copy()

@@ -1,5 +1,6 @@
 """Normative.  The net that learns: its weights, how it filters a picture, how it is trained."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from codecsim.learned.engine.tile_net import Loss, Optimiser, PackedWeights, Til
 from codecsim.learned.engine.update import MASKED, update_average
 from codecsim.learned.engine.weights import InitialWeights
 from codecsim.learned.inter.controller import (
+    TrainingStep,
     epochs_of_picture,
     hot_tiles,
     lossy_tiles,
@@ -109,7 +111,9 @@ class OnlineNet:
                 job.result()
         return filtered
 
-    def _run_tiles(self, net, tiles, pred, planes, filtered):
+    def _run_tiles(
+        self, net: TileNet, tiles: Sequence[tuple[int, int]], pred: np.ndarray, planes: np.ndarray, filtered: np.ndarray
+    ) -> None:
         width, height, bit_depth = self.shape
         largest = (1 << bit_depth) - 1
         for i, j in tiles:
@@ -158,7 +162,7 @@ class OnlineNet:
         measure_error(taught.pred, filtered, taught.target, taught.coded, uncoded, error, self._sums)
         return int(self._sums[0]), int(self._sums[1])
 
-    def train(self, steps):
+    def train(self, steps: Sequence[TrainingStep]) -> None:
         """One step of the optimiser, on the tiles of a list of TrainingStep."""
         state, net, packed = self.state, self._train_net, self._train_packed
         packed.update(state.master)

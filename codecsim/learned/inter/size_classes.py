@@ -11,6 +11,7 @@ from codecsim.learned.inter.prediction_filter import make_learner
 from codecsim.learned.learner import LearnerGroup, LearnerInputs, LearnReport, joined_report
 from codecsim.picture.blocks import (
     MODE_INTER,
+    Blocks,
     PART_2NxnD,
     PART_2NxnU,
     PART_nLx2N,
@@ -23,12 +24,12 @@ CLASS_LIMITS = MappingProxyType({BlockSize.TWO_CLASSES: (8,), BlockSize.THREE_CL
 _DOUBLED = np.array([0, 1, 1, 2, 1, 1, 1, 1])  # by PART_*: doublings from the larger part's area to the CU's
 
 
-def n_filters(params):
+def n_filters(params: LearnerSettings) -> int:
     """Filters that run over each picture with these LearnerSettings."""
     return len(CLASS_LIMITS.get(params.block_size, ())) + 1
 
 
-def block_areas(blocks):
+def block_areas(blocks: Blocks) -> np.ndarray:
     """Log2 of the area of each prediction unit of inter blocks, rounded down, and of other coding units.
 
     Parameters
@@ -41,8 +42,8 @@ def block_areas(blocks):
     """
     log2 = blocks.cu_log2.astype(np.int64)
     part = np.where(blocks.pred_mode == MODE_INTER, blocks.part_mode, 0)
-    units, (y, x) = 1 << (log2 - 2), np.indices(part.shape)
-    y, x, quarter = y % units, x % units, units // 4
+    units, (rows, columns) = 1 << (log2 - 2), np.indices(part.shape)
+    y, x, quarter = rows % units, columns % units, units // 4
     is_quarter = (
         (part == PART_2NxnU) & (y < quarter)
         | (part == PART_2NxnD) & (y >= units - quarter)

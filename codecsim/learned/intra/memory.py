@@ -3,15 +3,17 @@
 A layout is a size of blocks and how many of them stand side by side in the engine's planes, each with its own margin.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from codecsim.kernels.records import make_record, make_records, stack
 from codecsim.learned.engine.packing import PAIRED, packing
-from codecsim.learned.engine.spec import ACT_BITS, OUTPUT_BITS
-from codecsim.learned.engine.tile_net import TileNet
+from codecsim.learned.engine.spec import ACT_BITS, OUTPUT_BITS, NetSpec
+from codecsim.learned.engine.tile_net import Loss, TileNet
 from codecsim.learned.engine.update import LossScale, gradient_shift
+from codecsim.learned.intra.spec import IntraSpec
 
 SIZES_LOG2 = (2, 3, 4, 5)  # of blocks
 GROUPS = (16, 4, 1, 1)  # blocks of a step, by size: 2**8 samples, and those of 32x32 alone
@@ -117,7 +119,7 @@ class Groups(NamedTuple):
     groups: np.ndarray  # (n,) of Group
 
 
-def _layouts(spec):
+def _layouts(spec: NetSpec) -> Iterator[tuple[int, TileNet, int]]:
     """(size, TileNet, samples a side of a patch) of every number of blocks that may stand side by side."""
     for size, most in enumerate(GROUPS):
         n = 1 << SIZES_LOG2[size]
@@ -128,12 +130,18 @@ def _layouts(spec):
             yield size, net, side
 
 
-def _shape(tile, side):
+def _shape(tile: TileNet, side: int) -> Shape:
     flat, paired = tile.gradient_places
     return make_record(Shape, side=side, row=tile.stride, plane=tile.plane, flat_start=flat, paired_start=paired)
 
 
-def make_training(spec, packed, initial, loss, rates):
+def make_training(
+    spec: IntraSpec,
+    packed: tuple[np.ndarray, np.ndarray],
+    initial: tuple[np.ndarray, np.ndarray],
+    loss: Loss,
+    rates: np.ndarray,
+) -> Training:
     """`Training` of an IntraSpec, whose weights are to be set.
 
     Parameters
@@ -158,7 +166,7 @@ def make_training(spec, packed, initial, loss, rates):
     activations, gradients = np.zeros(starts[-1].activations, np.int16), np.zeros(starts[-1].gradients, np.int16)
     shift, n, n_layers = gradient_shift(loss.bound), net.n_weights, len(net.layers)
 
-    def floats(n):
+    def floats(n: int) -> np.ndarray:
         return np.zeros((n_nets, n), np.float32)
 
     return Training(

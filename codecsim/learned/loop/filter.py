@@ -1,7 +1,9 @@
 """Normative.  The in-loop filter: a network over a whole decoded picture.  Its meaning is stated in spec.py."""
 
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -35,24 +37,24 @@ from codecsim.learned.loop.planes import (
     pair_planes,
     unit_sums,
 )
-from codecsim.learned.loop.spec import GATE_BITS, slice_features
+from codecsim.learned.loop.spec import GATE_BITS, LoopLayer, LoopSpec, slice_features
 from codecsim.picture.planes import Planes
 
 _OVERSHOOT = 256  # samples that a layer's kernel may write or read beyond its last
 
 
-def quantise_weights(weights):
+def quantise_weights(weights: np.ndarray) -> np.ndarray:
     """float32 weights as int64 Q13, clipped to +-32767."""
     scaled = np.rint(np.asarray(weights, np.float64) * (1 << WEIGHT_BITS))
     return np.clip(scaled, -WEIGHT_CLIP, WEIGHT_CLIP).astype(np.int64)
 
 
-def quantise_biases(biases):
+def quantise_biases(biases: np.ndarray) -> np.ndarray:
     """float32 biases as int64 at the accumulator's scale."""
     return np.rint(np.asarray(biases, np.float64) * (1 << (WEIGHT_BITS + ACT_BITS))).astype(np.int64)
 
 
-def split_weights(spec, weights):
+def split_weights(spec: LoopSpec, weights: np.ndarray) -> dict[str, np.ndarray]:
     """Dict of name to array of the (n,) canonical weights of a LoopSpec."""
     found, at = {}, 0
     for name, shape in spec.tensors:
@@ -62,7 +64,7 @@ def split_weights(spec, weights):
     return found
 
 
-def read_form(layer):
+def read_form(layer: LoopLayer) -> int:
     """Form, PAIRED or FLAT, in which a LoopLayer reads its planes."""
     return FLAT if layer.kind == DEPTHWISE3 else PAIRED
 
@@ -70,7 +72,7 @@ def read_form(layer):
 class _Convolution:
     """A LoopLayer with its weights as operands."""
 
-    def __init__(self, layer, weight, bias, form):
+    def __init__(self, layer: LoopLayer, weight: np.ndarray, bias: np.ndarray, form: int):
         quantised, n_in = quantise_weights(weight), layer.n_in
         self.kind, self.form = layer.kind, form
         self.n_out = -(-layer.n_out // LANES) * LANES
@@ -89,10 +91,10 @@ class _Convolution:
 class _Dense:
     """A dense layer."""
 
-    def __init__(self, weight, bias, leaky):
+    def __init__(self, weight: np.ndarray, bias: np.ndarray, leaky: bool):
         self.weight, self.bias, self.leaky = quantise_weights(weight), quantise_biases(bias), leaky
 
-    def __call__(self, x):
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         """(n_in,) int64 Q10 to (n_out,)."""
         acc = self.bias + (self.weight * x).sum(axis=1)
         if self.leaky:
@@ -116,7 +118,9 @@ class LoopFilter:
     ModelError : where this machine does not compute as the format demands
     """
 
-    def __init__(self, spec, weights, width, height, bit_depth=8, threads=1):
+    def __init__(
+        self, spec: LoopSpec, weights: np.ndarray, width: int, height: int, bit_depth: int = 8, threads: int = 1
+    ):
         check_engine([NetSpec(LANES, tuple((layer.kind, LANES) for layer in spec.residual))])
         self.spec, self._bit_depth, self._threads = spec, bit_depth, max(1, threads)
         self._ops = engine_ops()
@@ -135,10 +139,10 @@ class LoopFilter:
         )
         self._build(split_weights(spec, weights))
 
-    def _build(self, tensors):
+    def _build(self, tensors: Mapping[str, np.ndarray]) -> None:
         spec = self.spec
 
-        def convolution(name, layer, form):
+        def convolution(name: str, layer: LoopLayer, form: int) -> Any:
             return _Convolution(layer, tensors[f"{name}.weight"], tensors[f"{name}.bias"], form)
 
         self._form = read_form(spec.residual[0])
@@ -159,7 +163,7 @@ class LoopFilter:
             self._blocks.append((layers, gate))
         self._tail = convolution("tail", spec.tail, FLAT)
 
-    def run(self, planes, qp, slice_type):
+    def run(self, planes: Planes, qp: int, slice_type: int) -> Planes:
         """Filter a picture.
 
         Parameters
@@ -189,19 +193,19 @@ class LoopFilter:
         return self._corrected
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes of the planes in work."""
         planes = (self._stream, self._first, self._second, self._input, *self._corrected)
         return sum(plane.nbytes for plane in planes)
 
-    def _spread(self, work):
+    def _spread(self, work: Callable[..., Any]) -> None:
         """Call work(thread) for every thread."""
         if self._pool is None:
             work(0)
         else:
             list(self._pool.map(work, range(self._threads)))
 
-    def _convolve(self, layer, source, target):
+    def _convolve(self, layer: _Convolution, source: np.ndarray, target: np.ndarray) -> None:
         """A layer over the whole picture, zeros around it.
 
         Threads share rows.  Each may write past its own last row, but then what the next one writes there too.
@@ -212,7 +216,7 @@ class LoopFilter:
         reach = 0 if layer.kind == "conv1" else 1
         span_in = 1 if layer.kind == DEPTHWISE3 else 2
 
-        def work(thread):
+        def work(thread: int) -> None:
             top, bottom = self._bands[thread], self._bands[thread + 1]
             at = top * rs + centre
             job = layer_job(
@@ -226,7 +230,7 @@ class LoopFilter:
         span = 2 if form == PAIRED else 1
         clear_borders(target, layer.n_out // span, span * self._cs, span, self._rows, rs)
 
-    def _add(self, residual, gate, features):
+    def _add(self, residual: np.ndarray, gate: Sequence[_Dense] | None, features: Sequence[int]) -> None:
         """Add a block's gated residual to the stream."""
         span = 2 if self._form == PAIRED else 1
         layout = (span * self._cs, span, self._rows * self._rs)

@@ -28,6 +28,8 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from codecsim.learned.engine.spec import CONV1, CONV3, DEPTHWISE3, LANES
 
 PLANES = 6  # Y of the four samples of a 2x2, Cb, Cr
@@ -49,7 +51,7 @@ class LoopLayer(NamedTuple):
     leaky: bool
 
     @property
-    def weight_shape(self):
+    def weight_shape(self) -> tuple[int, int, int, int]:
         """Shape of the weights."""
         side = 1 if self.kind == CONV1 else 3
         return self.n_out, 1 if self.kind == DEPTHWISE3 else self.n_in, side, side
@@ -78,7 +80,7 @@ class LoopSpec:
     attention: str = "all"
     squeeze: int = 16
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if (
             self.channels not in range(LANES, 65, LANES)
             or self.blocks not in range(1, 17)
@@ -89,33 +91,33 @@ class LoopSpec:
             raise ValueError(f"no such network: {self}")
 
     @functools.cached_property
-    def head(self):
+    def head(self) -> LoopLayer:
         """First `LoopLayer`."""
         return LoopLayer(CONV3, PLANES, self.channels, True)
 
     @functools.cached_property
-    def tail(self):
+    def tail(self) -> LoopLayer:
         """Last `LoopLayer`."""
         return LoopLayer(CONV3, self.channels, PLANES, False)
 
     @functools.cached_property
-    def residual(self):
+    def residual(self) -> tuple[LoopLayer, ...]:
         """Tuple of the `LoopLayer`s of a block."""
         kinds = (CONV3,) * 2 if self.backbone == PLAIN else (DEPTHWISE3, CONV1) * 2
         last = len(kinds) - 1
         return tuple(LoopLayer(kind, self.channels, self.channels, k < last) for k, kind in enumerate(kinds))
 
     @property
-    def gated(self):
+    def gated(self) -> tuple[bool, ...]:
         """Tuple of bool: which blocks have attention."""
         place = {"early": 0, "middle": self.blocks // 2, "late": self.blocks - 1}.get(self.attention)
         return tuple(place is None or place == k for k in range(self.blocks))
 
     @functools.cached_property
-    def tensors(self):
+    def tensors(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """((name, shape), ...) of the parameters in canonical order."""
 
-        def conv(name, layer):
+        def conv(name: str, layer: LoopLayer) -> tuple[tuple[str, tuple[int, int, int, int]], tuple[str, tuple[int]]]:
             return (f"{name}.weight", layer.weight_shape), (f"{name}.bias", (layer.n_out,))
 
         found = [*conv("head", self.head)]
@@ -131,23 +133,23 @@ class LoopSpec:
         return (*found, *conv("tail", self.tail))
 
     @property
-    def n_weights(self):
+    def n_weights(self) -> int:
         """Length of the canonical vector."""
         return sum(math.prod(shape) for _, shape in self.tensors)
 
-    def digest(self, weights):
+    def digest(self, weights: np.ndarray) -> bytes:
         """16 bytes that name the filter's weights."""
         shape = f"{self.channels} {self.blocks} {self.backbone} {self.attention} {self.squeeze}".encode()
         return hashlib.blake2b(shape + weights.astype("<f4").tobytes(), digest_size=16).digest()
 
     @property
-    def macs(self):
+    def macs(self) -> float:
         """Multiply-accumulates a luma sample."""
         layers = (self.head, *self.residual * self.blocks, self.tail)
         return sum(math.prod(layer.weight_shape) for layer in layers) / 4
 
 
-def slice_features(qp, slice_type):
+def slice_features(qp: int, slice_type: int) -> list[int]:
     """Inputs of the gates beside the means: list of FEATURES int, Q10.
 
     qp : int, SliceQpY; slice_type : int, 0 B, 1 P, 2 I

@@ -95,6 +95,22 @@ def test_csv_has_all_tables(database, tmp_path):
     assert [float(row[1]) for row in rows[1:4]] == [row.values[1] for row in table.rows[:3]]
 
 
+def test_a_workbook_has_all_tables(database, tmp_path, capsys, monkeypatch):
+    openpyxl = pytest.importorskip("openpyxl")
+    path = tmp_path / "tables.xlsx"
+    words = ["report", str(database), "-o", str(tmp_path / "p.html"), "--csv", str(tmp_path), "--xlsx", str(path)]
+    assert run(words) == 0
+    book = openpyxl.load_workbook(path)
+    assert len(book.sheetnames) == len(list(tmp_path.glob("*.csv")))
+    (name,) = (name for name in book.sheetnames if name.endswith(" ldp_online_against_off"))
+    rows = list(csv.reader((tmp_path / "ldp_online_against_off.csv").open()))
+    found = [["" if cell is None else str(cell) for cell in row] for row in book[name].iter_rows(values_only=True)]
+    assert [row[0] for row in found] == [row[0] for row in rows] and found[0] == rows[0]
+    monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
+    assert run(words) == 2
+    assert "report --xlsx needs openpyxl, which is not installed: pip install '.[xlsx]'" in capsys.readouterr().err
+
+
 def test_csv_names_never_meet(tmp_path):
     study = read_study(make_database(tmp_path / "e.sqlite", {"off": (OFF, 1.0), "a b": (OFF, 0.9), "a/b": (OFF, 0.8)}))
     tables = comparisons(study)
