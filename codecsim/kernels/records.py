@@ -39,9 +39,13 @@ def stack(records: Any) -> Any:
     return np.stack([np.asarray(record) for record in records]).view(np.recarray)
 
 
+@functools.cache
+def _one(fields: type) -> tuple[np.dtype, dict[str, int]]:
+    """The dtype of a record with attributes, and the usual value of each field."""
+    return np.dtype((np.record, layout(fields))), dict.fromkeys(fields.__annotations__, 0)
+
+
 def make_record(fields: type[_Fields], **values: float) -> _Fields:
     """One record; what has no value is zero."""
-    record = make_records(fields, 1)[0]
-    for name, value in values.items():
-        setattr(record, name, value)
-    return record
+    kind, usual = _one(fields)  # in one step, since records are made for every layer of a network's every pass
+    return np.array([tuple({**usual, **values}.values())], kind)[0]
