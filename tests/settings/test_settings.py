@@ -47,9 +47,8 @@ def test_groups_have_the_names_of_tools():
     assert all(kind.group == name for name, kind in GROUPS.items())
 
 
-@pytest.mark.parametrize("kind", GROUPS.values(), ids=lambda kind: kind.group)
-def test_truth(kind):
-    declared = next(declared for declared in kind.declared() if declared.kind is bool)
+@pytest.mark.parametrize("declared", [d for d in ALL if d.kind is bool], ids=lambda declared: declared.full_name)
+def test_truth(declared):
     for text, value in TRUTH.items():
         assert declared.read(text) is value
     for wrong in (7, 0.5, "yes", "", None):
