@@ -149,7 +149,6 @@ class EncoderConfig(Settings):
     chroma_filter: str = _mode("inter_chroma")
     intra_filter: str = _mode("intra")
     loop_filter: str = _mode("loop")
-    polish: str = _mode("polish")
     obmc: bool = setting(False, tool_named("overlap").help)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # see `read_settings`; held by full names
     oracle: str | None = setting(

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from codecsim.codec.active_tools import ActiveTool, ActiveTools
 from codecsim.codec.reports import PictureReport
-from codecsim.codec.stages.polish import Polish
 from codecsim.learned.engine.complexity import block_macs, inference_kmac, step_macs, training_kmac
 from codecsim.learned.inter.chroma_filter import ChromaFilter
 from codecsim.learned.inter.experts import choose_experts, fitting_macs, inference_macs
@@ -19,7 +18,7 @@ from codecsim.learned.loop.filter import LoopFilter
 from codecsim.learned.own_filters import make_own_filters
 from codecsim.picture.planes import VideoFormat
 from codecsim.syntax.headers import Sps
-from codecsim.tools import INTER_CHROMA, INTER_LUMA, INTRA, LOOP, POLISH
+from codecsim.tools import INTER_CHROMA, INTER_LUMA, INTRA, LOOP
 
 # Thousand multiply-accumulates a luma sample, mean over all pictures: of inference and of training.
 Cost = tuple[float, float]
@@ -85,21 +84,12 @@ def _loop_cost(active: ActiveTool, samples: int, reports: Sequence[PictureReport
     return macs / 1000 * sum(bool(report.loop_ran) for report in reports) / len(reports), 0.0
 
 
-def _polish(active: ActiveTool, sps: Sps, threads: int) -> Polish:
-    return Polish(_loop(active, sps, threads), active.settings.strength_q2)
-
-
-def _polish_cost(active: ActiveTool, samples: int, reports: Sequence[PictureReport]) -> Cost:
-    return active.model.spec.macs / 1000, 0.0  # type: ignore[union-attr]
-
-
 IMPLEMENTATIONS: Mapping[str, Implementation] = MappingProxyType(
     {
         INTER_LUMA.name: Implementation(_inter_luma, _inter_luma_cost),
         INTER_CHROMA.name: Implementation(_inter_chroma, _inter_chroma_cost),
         INTRA.name: Implementation(_intra, _intra_cost),
         LOOP.name: Implementation(_loop, _loop_cost),
-        POLISH.name: Implementation(_polish, _polish_cost),
     }
 )
 

@@ -43,7 +43,6 @@ def make_stages(sps: Sps, filters: Mapping[str, Any]) -> list[Stage]:
     stages += [Reconstruction(intra), *learning, Deblocking(), SampleOffset()]
     if loop is not None:
         stages.append(LoopFiltering(sps, loop))
-    stages += [filters["polish"]] if "polish" in filters else []
     return [*stages, Borders()]
 
 

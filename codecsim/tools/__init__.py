@@ -5,10 +5,9 @@ from codecsim.tools.inter_luma import INTER_LUMA
 from codecsim.tools.intra import INTRA
 from codecsim.tools.loop import LOOP
 from codecsim.tools.overlap import OVERLAP
-from codecsim.tools.polish import POLISH
 from codecsim.tools.tool import Tool
 
-TOOLS: tuple[Tool, ...] = (INTER_LUMA, OVERLAP, INTER_CHROMA, INTRA, LOOP, POLISH)
+TOOLS: tuple[Tool, ...] = (INTER_LUMA, OVERLAP, INTER_CHROMA, INTRA, LOOP)
 
 
 def tool_named(name: str) -> Tool:
@@ -21,15 +20,4 @@ def tools_of(bits: int) -> tuple[Tool, ...]:
     return tuple(tool for tool in TOOLS if tool.bit & bits)
 
 
-__all__ = [
-    "INTER_CHROMA",
-    "INTER_LUMA",
-    "INTRA",
-    "LOOP",
-    "OVERLAP",
-    "POLISH",
-    "TOOLS",
-    "Tool",
-    "tool_named",
-    "tools_of",
-]
+__all__ = ["INTER_CHROMA", "INTER_LUMA", "INTRA", "LOOP", "OVERLAP", "TOOLS", "Tool", "tool_named", "tools_of"]
