@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import filelock
 import numba
 import numba.core.config
 from llvmlite import binding as llvm
@@ -303,6 +302,8 @@ def _alone(dispatcher: Any, arguments: Arguments) -> Iterator[None]:
     if path is None:
         yield
         return
+    import filelock
+
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # a folder that cannot be written to
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -47,5 +47,6 @@ def _one(fields: type) -> tuple[np.dtype, dict[str, int]]:
 
 def make_record(fields: type[_Fields], **values: float) -> _Fields:
     """One record; what has no value is zero."""
-    kind, usual = _one(fields)  # in one step, since records are made for every layer of a network's every pass
+    declared: type = fields
+    kind, usual = _one(declared)  # in one step, since records are made for every layer of a network's every pass
     return np.array([tuple({**usual, **values}.values())], kind)[0]
