@@ -72,9 +72,10 @@ def test_speed_memory_and_start():
     peaks = [round(float(memory[f"online {what}"]["peak MB"]), -1) for what in ("encode", "decode")]
     same(line("peak memory at CIF, 300 pictures")[0], *peaks, unit="MB")
     starts = [row["seconds"] for row in table("results/cold_start.md", "Whole process").values()]
-    first, encode, decode = map(float, starts)
+    first, encode, decode, help_ = map(float, starts)
     same(line("first run on a machine")[0], first, unit="s")
     same(line("a later start to the end of the first picture")[0], encode, decode, unit="s")
+    same(line("`codecsim --help`")[0], help_, unit="s")
 
 
 def test_engine():
