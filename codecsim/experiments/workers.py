@@ -47,6 +47,7 @@ class LocalWorkers:
         import joblib
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+        database = os.path.abspath(database)  # the processes may be older than this process's working directory
         parallel = joblib.Parallel(
             self.count, backend="loky", return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
         )

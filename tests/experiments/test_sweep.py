@@ -46,6 +46,16 @@ def rows_of(path):
     return rows
 
 
+def test_the_database_is_where_the_command_is(write, tmp_path, monkeypatch):
+    """Also where the workers began in another folder."""
+    path = write(HEAD.replace("27, 37", "37") + OFF)
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert codecsim(["sweep", path, "-o", "runs.sqlite", "--jobs", "2", "--quiet"]) == 0
+        assert len(rows_of(tmp_path / name / "runs.sqlite")) == 2
+
+
 def test_runs_are_kept_and_found_again(write, tmp_path, capsys):
     path = write(HEAD + OFF + ON + SAME_AS_OFF)
     words = ["sweep", path, "--jobs", "1", "--json"]
