@@ -5,8 +5,8 @@ import json
 import click
 
 from codecsim.cli.model_option import model_option
+from codecsim.cli.number_choice import NumberChoice
 from codecsim.cli.progress import PictureProgress, quiet_option
-from codecsim.experiments.number_choice import NumberChoice
 from codecsim.formats.output import STANDARD_STREAM
 from codecsim.picture.planes import BIT_DEPTHS
 

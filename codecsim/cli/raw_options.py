@@ -8,7 +8,7 @@ from typing import Any
 import click
 import cloup
 
-from codecsim.experiments.number_choice import NumberChoice
+from codecsim.cli.number_choice import NumberChoice
 from codecsim.picture.planes import BIT_DEPTHS
 
 

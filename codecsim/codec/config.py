@@ -20,6 +20,7 @@ RA_GOP_SIZE = 8  # pictures of a group in ra
 ORACLES = ("original", "weights")  # for research, what no decoder can follow: see EncoderConfig
 QP_GROUPS = (8, 16, 32, 64)
 HASHES = ("md5", "crc", "checksum")
+_TOOL_NAMES = tuple(tool.name for tool in TOOLS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,10 +70,10 @@ def find_setting(full_name: str) -> Setting:
         known = _full_names()
         near = similar(group, GROUPS) or similar(f"inter_luma.{full_name}", known) or similar(full_name, known)
         raise ConfigError(f"no setting {full_name!r}{near}; a name begins with one of {', '.join(GROUPS)} and a point")
-    known = [declared.name for declared in settable(group)]
-    if name not in known:
-        raise ConfigError(f"no setting {full_name!r}{similar(name, known)}; {group} has {', '.join(known)}")
-    return next(declared for declared in settable(group) if declared.name == name)
+    by_name = {declared.name: declared for declared in settable(group)}
+    if name not in by_name:
+        raise ConfigError(f"no setting {full_name!r}{similar(name, by_name)}; {group} has {', '.join(by_name)}")
+    return by_name[name]
 
 
 def _full_names() -> list[str]:
@@ -107,9 +108,6 @@ def read_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         declared = find_setting(name)
         found[name] = read_by_qp(declared, value) if declared.group in _TOOL_NAMES else declared.read(value)
     return {name: found[name] for name in _full_names() if name in found}
-
-
-_TOOL_NAMES = {tool.name for tool in TOOLS}
 
 
 MANY = 1 << 30  # pictures, more than any clip has
@@ -213,15 +211,7 @@ class EncoderConfig(Settings):
 
     def _at_qp(self, group: str, qp: int) -> dict[str, Any]:
         own = self.of_group(group)
-        return (
-            {
-                declared.name: value_at(declared, own[declared.name], qp)
-                for declared in settable(group)
-                if declared.name in own
-            }
-            if own
-            else {}
-        )
+        return {name: value_at(find_setting(f"{group}.{name}"), value, qp) for name, value in own.items()}
 
     @property
     def search(self) -> SearchSettings:

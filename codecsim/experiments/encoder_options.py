@@ -1,7 +1,6 @@
 """What sets the encoder, from a command line, as typed settings."""
 
 import dataclasses
-import shlex
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -62,7 +61,7 @@ def _tool_options() -> list[Any]:
     found = []
     for tool in TOOLS:
         found += _options([tool.option])
-        if tool.bit == 1:
+        if MODEL_SETTING.startswith(f"{tool.name}."):
             found.append(cloup.option("--model", metavar="NAME|PATH|untrained", help=MODEL_HELP))
     return found
 
@@ -216,8 +215,3 @@ def options_of_words(words: Iterable[str], without: Iterable[str] = ()) -> Encod
         if name in given:
             raise ConfigError(f"{name} cannot differ between arms")
     return options_of(**given)
-
-
-def shown(options: EncoderOptions) -> str:
-    """Options as one line of a shell."""
-    return shlex.join(options.words())

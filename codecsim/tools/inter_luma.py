@@ -57,6 +57,7 @@ INTER_LUMA = Tool(
     option="filter",
     modes=(OFF, FROZEN, ONLINE),
     help="Filter of inter prediction, luma. frozen: it never trains.",
+    default_mode=ONLINE,
     settings=InterLumaSettings,
     model_kind="inter_luma",
     default_model="prediction-luma",

@@ -36,6 +36,7 @@ class Tool:
     option: str  # of `encode` and field of EncoderConfig that says how it is used
     modes: tuple[str, ...]  # values of the option, `off` first
     help: str  # of the option, one line
+    default_mode: str = OFF  # where nothing is said
     settings: type[StreamSettings] | None = None
     model_kind: str = ""  # of its weights; nothing: it has none
     default_model: str = ""  # name of one that ships
@@ -44,20 +45,14 @@ class Tool:
     inter_only: bool = False  # pictures of I slices cannot use it
     needs: str = ""  # name of the tool that must be on
     usual: Callable[[dict[str, Any], Run], dict[str, Any]] = _unchanged  # settings of a run from what is set
-    times: Mapping[str, float] = dataclasses.field(
-        default_factory=dict
-    )  # of coding, added to 1 without tools, by mode; roughly
+    # What it adds to the time of coding, in parts of that without tools, by mode; roughly.
+    times: Mapping[str, float] = dataclasses.field(default_factory=dict)
     shown: tuple[str, ...] = ()  # fields of PictureReport that tables of pictures show
 
     @property
     def learned(self) -> bool:
         """Whether the stream names its weights."""
         return bool(self.model_kind)
-
-    @property
-    def default_mode(self) -> str:
-        """How it is used where nothing is said: all are off, but what the project is about."""
-        return ONLINE if self.bit == 1 else OFF
 
     def mode(self, value: str | bool) -> str:
         """One of `modes` from a value of the option."""

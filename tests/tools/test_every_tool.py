@@ -73,7 +73,7 @@ def test_info(tool, runs, tmp_path, capsys):
     assert tool.name in said and {*said} <= {tool.name, tool.needs}
     assert ("weights_digest" in said[tool.name]) == tool.learned
     assert ("settings" in said[tool.name]) == (tool.settings is not None)
-    assert all(any(name in picture for picture in found["pictures"]) for name in tool.shown if "intra" not in tool.name)
+    assert all(any(name in picture for picture in found["pictures"]) for name in tool.shown)
     assert run(["info", str(path), "--quiet"]) == 0
     text = capsys.readouterr().out
     assert f"  {tool.name}: {tool.title}" in text
