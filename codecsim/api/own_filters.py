@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from codecsim.errors import ConfigError
 from codecsim.extras import needed
-from codecsim.learned.own_filters import PLACES, Maker, check_own_filter
+from codecsim.learned.own_filters import Maker
+from codecsim.tools import check_own_filter, own_filter_method
 
 if TYPE_CHECKING:
     from codecsim.api.torch_adaptor import TorchFilter
@@ -49,12 +50,11 @@ def filter_maker(tool: str, given: Any) -> Maker:
     ------
     ConfigError : no filter for that tool
     """
-    if tool not in PLACES:
-        raise ConfigError(f"a filter of one's own can be {' or '.join(PLACES)}, not {tool}")
+    method = own_filter_method(tool)
     if _is_module(given):
         name = type(given).__name__
         raise ConfigError(f"{tool}: {name} is a torch module; codecsim.torch_filter(module) makes a filter of it")
-    if isinstance(given, type) or (callable(given) and not hasattr(given, PLACES[tool].method)):
+    if isinstance(given, type) or (callable(given) and not hasattr(given, method)):
         check_own_filter(tool, given())
         return given
     check_own_filter(tool, given)

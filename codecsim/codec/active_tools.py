@@ -16,6 +16,7 @@ from codecsim.tools.tool import OFF, UNTRAINED, Run
 
 ARITHMETIC_VERSION = 4  # of everything that changes decoded samples of streams with such tools
 NOT_DECODABLE = 255  # in place of the version, in what no decoder can follow: for its bits to be counted
+NO_WEIGHTS = bytes(16)  # in place of their digest: a filter of one's own, which the stream does not describe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +52,6 @@ class ActiveTool:
         if not self.tool.learned:
             return None
         if self.is_own:
-            from codecsim.learned.own_filters import NO_WEIGHTS
-
             return ToolSettings((), NO_WEIGHTS)
         return ToolSettings(self.settings.to_stream() if self.settings else (), self.digest)
 
@@ -159,9 +158,7 @@ def read_tools(sps: Sps, places: Sequence = (), own: Collection[str] = ()) -> Ac
     ModelError : weights that are not here
     """
     announced = sps.learned
-    from codecsim.learned.own_filters import check_announced
-
-    check_announced(own, announced)
+    _check_own(own, announced)
     if announced is None:
         return ActiveTools()
     if announced.arithmetic_version == NOT_DECODABLE and not own:
@@ -186,6 +183,22 @@ def read_tools(sps: Sps, places: Sequence = (), own: Collection[str] = ()) -> Ac
             is_own = tool.name in own
             found.append(ActiveTool(tool, is_own=True) if is_own else _read(tool, announced.settings_of(tool), places))
     return ActiveTools(found)
+
+
+def _check_own(given: Collection[str], announced: LearnedTools | None) -> None:
+    """The decoder has been given the filters of one's own that a sequence needs, and no others."""
+    for tool in TOOLS:
+        if not tool.own_method:
+            continue
+        name, settings = tool.name, announced.settings_of(tool) if announced else None
+        is_needed = settings is not None and settings.weights_digest == NO_WEIGHTS
+        if is_needed and name not in given:
+            raise BitstreamError(
+                f"the stream needs a filter of one's own for {name}: decode(..., tools={{'{name}': ...}})",
+                "learned_weights_digest",
+            )
+        if name in given and not is_needed:
+            raise ConfigError(f"the stream has no filter of one's own for {name}, but one is given")
 
 
 def _read(tool: Tool, announced: ToolSettings | None, places: Sequence) -> ActiveTool:

@@ -18,7 +18,6 @@ from codecsim.codec.reports import PictureReport, bits_by_part
 from codecsim.entropy.cabac import DECODE, make_coder, start_decoder
 from codecsim.errors import BitstreamError, MismatchError
 from codecsim.kernels.binding import bind
-from codecsim.learned.own_filters import check_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.planes import Frame, Picture, VideoFormat
@@ -76,7 +75,6 @@ def decode(
     MismatchError : a picture or the learner's state is not what the encoder had
     ModelError : initial weights that are not here
     """
-    check_own_filters(filters)
     decoder = _Decoder(check, threads, models, observer, trace, filters)
     try:
         for nal in nal_units.read_nal_units(stream):

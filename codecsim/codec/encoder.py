@@ -25,7 +25,6 @@ from codecsim.codec.structure import (
 from codecsim.entropy.cabac import ENCODE, finish_encoder, make_coder, start_encoder
 from codecsim.errors import CodecError
 from codecsim.kernels.binding import bind
-from codecsim.learned.own_filters import check_own_filters
 from codecsim.picture.dpb import DecodedPictureBuffer
 from codecsim.picture.hashes import hash_picture
 from codecsim.picture.metrics import frame_psnr
@@ -149,7 +148,6 @@ class Encoder:
     """
 
     def __init__(self, config: EncoderConfig, video_format: VideoFormat, trace: Any = None, filters: Any = NO_FILTERS):
-        check_own_filters(filters)
         self._trace = trace
         self._config = config
         self._format = video_format

@@ -14,25 +14,24 @@ that choice.  A decoder follows if it is given the same filter and its arithmeti
 import copy
 import dataclasses
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from codecsim.errors import BitstreamError, ConfigError
+from codecsim.errors import ConfigError
 from codecsim.learned.inter.blocks import PredictionBlocks, prediction_blocks
 from codecsim.learned.inter.inputs import CODED
 from codecsim.learned.learner import LearnerInputs, LearnReport
 from codecsim.picture.planes import PAD_C, PAD_Y, Planes
-from codecsim.syntax.headers import LearnedTools, Sps
-from codecsim.tools import INTER_LUMA, LOOP, tool_named
+from codecsim.syntax.headers import Sps
+from codecsim.tools import INTER_LUMA, LOOP, check_own_filter, own_filter_method
 
 ADDITION = 16  # 8-bit samples: unit of differences in `FilterInputs.features`
 FURTHER = ("overlapped", "further_1", "further_2", "further_3")  # predictions that there can be
 NEEDS = ("overlapped", "further_1")  # unless a filter says otherwise
 PICTURE_TYPES = "BPI"  # by slice_type
-NO_WEIGHTS = bytes(16)  # in place of the digest of weights: a filter that the stream does not describe
 
 Maker = Callable[[], Any]  # makes a fresh filter each time
 
@@ -262,66 +261,9 @@ class OwnLoopFilter:
         return Planes(*(checked_plane("filter()", plane, i.shape, self._bit_depth) for plane, i in pairs))
 
 
-class _Place(NamedTuple):
-    """Where a filter of one's own can go."""
-
-    method: str  # that it must have
-    adaptor: type
-
-
-PLACES: Mapping[str, _Place] = MappingProxyType(
-    {
-        INTER_LUMA.name: _Place("predict", OwnInterFilter),
-        LOOP.name: _Place("filter", OwnLoopFilter),
-    }
+ADAPTORS: Mapping[str, Callable[[Maker, Sps], Any]] = MappingProxyType(
+    {INTER_LUMA.name: OwnInterFilter, LOOP.name: OwnLoopFilter}
 )
-
-
-def check_own_filters(filters: Mapping[str, Maker]) -> None:
-    """Refuse what cannot be a filter.
-
-    Raises
-    ------
-    ConfigError : an unknown place, or an object without the method of its place
-    """
-    for place, make in filters.items():
-        if place not in PLACES:
-            raise ConfigError(f"a filter of one's own can be {' or '.join(PLACES)}, not {place}")
-        check_own_filter(place, make())
-
-
-def check_own_filter(place: str, own: object) -> None:
-    """Make sure that an object has the method of its place.
-
-    Raises
-    ------
-    ConfigError : it has not
-    """
-    method = PLACES[place].method
-    if not callable(getattr(own, method, None)):
-        raise ConfigError(f"{place}: {type(own).__name__} has no method {method}()")
-
-
-def check_announced(filters: Collection[str], announced: LearnedTools | None) -> None:
-    """Make sure that a decoder has been given the filters that a sequence needs, and no others.
-
-    filters : names of the tools that they are for
-
-    Raises
-    ------
-    BitstreamError : one is missing
-    ConfigError : one is not needed
-    """
-    for place in PLACES:
-        settings = announced.settings_of(tool_named(place)) if announced else None
-        is_needed = settings is not None and settings.weights_digest == NO_WEIGHTS
-        if is_needed and place not in filters:
-            raise BitstreamError(
-                f"the stream needs a filter of one's own for {place}: decode(..., tools={{'{place}': ...}})",
-                "learned_weights_digest",
-            )
-        if place in filters and not is_needed:
-            raise ConfigError(f"the stream has no filter of one's own for {place}, but one is given")
 
 
 def make_own_filters(filters: Mapping[str, Maker], sps: Sps) -> dict[str, Any]:
@@ -329,6 +271,11 @@ def make_own_filters(filters: Mapping[str, Maker], sps: Sps) -> dict[str, Any]:
 
     Raises
     ------
-    ConfigError : a filter that needs what there is not
+    ConfigError : no filter for its tool, or one that needs what there is not
     """
-    return {place: PLACES[place].adaptor(make, sps) for place, make in filters.items()}
+    found = {}
+    for name, make in filters.items():
+        own_filter_method(name)  # refuses a place that there is not
+        found[name] = ADAPTORS[name](make, sps)
+        check_own_filter(name, found[name].own)
+    return found

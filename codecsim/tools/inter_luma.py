@@ -64,5 +64,6 @@ INTER_LUMA = Tool(
     inter_only=True,
     usual=_usual,
     times=MappingProxyType({FROZEN: 0.4, ONLINE: 0.8}),
+    own_method="predict",
     shown=("filtered_share", "trained_steps"),
 )

@@ -15,5 +15,6 @@ LOOP = Tool(
     default_model="loop-filter",
     names_model=True,
     times=MappingProxyType({ON: 0.6}),
+    own_method="filter",
     shown=("loop_share",),
 )

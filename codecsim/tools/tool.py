@@ -47,6 +47,7 @@ class Tool:
     usual: Callable[[dict[str, Any], Run], dict[str, Any]] = _unchanged  # settings of a run from what is set
     # What it adds to the time of coding, in parts of that without tools, by mode; roughly.
     times: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    own_method: str = ""  # that a filter of one's own needs to take its place; nothing: none can
     shown: tuple[str, ...] = ()  # fields of PictureReport that tables of pictures show
 
     @property
